@@ -1,0 +1,1 @@
+"""What everything outside a process relies on: events, topics, settings, metric names."""

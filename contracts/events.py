@@ -1,0 +1,153 @@
+"""The events: what is said on each topic, as types.
+
+Rule 1: a value is never null, and holds the whole record: the newest event of a key is its state.
+Rule 2: an event is applied only if ``(sequence, digest)`` is higher than what is held.
+Rule 3: fields are only ever added; what a reader doesn't know, it ignores.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from contracts.model import Organization, Pet
+
+TYPE_PREFIX: Final = "org.petstream."
+SOURCE: Final = "/petstream/rescuegroups"
+
+Op = Literal["added", "updated", "removed", "relisted"]
+Mode = Literal["initial", "daily", "scrub"]
+ExportState = Literal["started", "completed", "failed", "held"]
+PlanDecision = Literal["approved", "rejected", "superseded", "expired"]
+
+
+class Source(Struct, frozen=True, rename="camel"):
+    """The row an event comes from; for a removal the list it was missing from."""
+
+    export_id: str
+    mode: Mode
+    file: str
+    row: int
+
+
+class PetEvent(Struct, frozen=True, rename="camel", kw_only=True):
+    """A pet was added, updated, removed (left the feed, not: adopted) or relisted."""
+
+    op: Op
+    animal_id: int
+    sequence: int
+    pet: Pet
+    changed: tuple[str, ...] = ()
+    old: dict[str, Any] = {}
+    first_seen_at: datetime
+    source: Source
+
+
+class OrganizationEvent(Struct, frozen=True, rename="camel", kw_only=True):
+    """An organisation was added, updated, removed or relisted."""
+
+    op: Op
+    org_id: int
+    sequence: int
+    organization: Organization
+    changed: tuple[str, ...] = ()
+    old: dict[str, Any] = {}
+    first_seen_at: datetime
+    source: Source
+
+
+class FileRead(Struct, frozen=True, rename="camel"):
+    """One file of an export, under its logical name (never the one with the API key)."""
+
+    name: str
+    bytes: int
+    modified_at: datetime
+    rows: int
+
+
+class Counts(Struct, rename="camel"):
+    """What became of the rows read; `removed` counts keys, all else rows."""
+
+    read: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    relisted: int = 0
+    refused: int = 0
+
+
+class ExportCounts(Struct, frozen=True, rename="camel"):
+    """The counts of an export."""
+
+    pets: Counts
+    orgs: Counts
+
+
+class Plan(Struct, frozen=True, rename="camel"):
+    """Removals that are held until a person decides; large ones come in parts."""
+
+    plan_id: str
+    part: int
+    parts: int
+    removals: tuple[int, ...]
+    entity: Literal["pets", "orgs"] = "pets"
+
+
+class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
+    """An export was started, completed, failed, or its removals are held."""
+
+    export_id: str
+    mode: Mode
+    state: ExportState
+    at: datetime
+    files: tuple[FileRead, ...] = ()
+    counts: ExportCounts
+    reason: str | None = None
+    plan: Plan | None = None
+    fingerprint: str | None = None
+    base: int = 0
+    end_offsets: dict[str, int] = {}
+
+
+class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):
+    """A held removal plan was approved, rejected, superseded or expired."""
+
+    plan_id: str
+    export_id: str
+    decision: PlanDecision
+    at: datetime
+    by: str | None = None
+    reason: str | None = None
+
+
+class PictureEvent(Struct, frozen=True, rename="camel", kw_only=True):
+    """A picture was stored, or is gone from its host or the store."""
+
+    op: Literal["stored", "gone"]
+    animal_id: int
+    picture_id: int
+    stored_as: str | None = None
+    thumbnails: dict[str, str] = {}
+    sha256: str | None = None
+    content_type: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+Event = PetEvent | OrganizationEvent | ExportEvent | PlanEvent | PictureEvent
+
+TYPES: Final[dict[str, type[Event]]] = (
+    {f"pet.{op}": PetEvent for op in ("added", "updated", "removed", "relisted")}
+    | {
+        f"organization.{op}": OrganizationEvent
+        for op in ("added", "updated", "removed", "relisted")
+    }
+    | {f"export.{state}": ExportEvent for state in ("started", "completed", "failed", "held")}
+    | {f"removals.{d}": PlanEvent for d in ("approved", "rejected", "superseded", "expired")}
+    | {f"picture.{op}": PictureEvent for op in ("stored", "gone")}
+)  # fmt: skip
+"""Every event type, without the prefix, and its value's shape."""

@@ -1,0 +1,39 @@
+"""The topics: names, keys, partitions and configs, as every subscriber may rely on them."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    "min.compaction.lag.ms": str(30 * _DAY_MS),
+}
+
+
+class Topic(NamedTuple):
+    """One topic; `name` is without the prefix (``PETSTREAM_TOPIC_PREFIX``)."""
+
+    name: str
+    key: str
+    partitions: int
+    configs: dict[str, str]
+
+    def full_name(self, prefix: str) -> str:
+        """Return the topic's name in Kafka, for example ``petstream.pets.v1``."""
+        return f"{prefix}{self.name}"
+
+
+def _topic(name: str, key: str, partitions: int, configs: dict[str, str]) -> Topic:
+    common = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "CreateTime"}
+    return Topic(name, key, partitions, common | configs)
+
+
+PETS: Final = _topic("pets.v1", "animalID", 6, _COMPACTED)
+ORGS: Final = _topic("orgs.v1", "orgID", 1, _COMPACTED)
+EXPORTS: Final = _topic("exports.v1", "export id", 1, {"retention.ms": "-1"})
+PICTURES: Final = _topic("pictures.v1", "animalID", 6, {"retention.ms": str(30 * _DAY_MS)})
+DEAD_LETTERS: Final = _topic("dead-letters.v1", "origin", 1, {"retention.ms": str(90 * _DAY_MS)})
+
+ALL: Final = (PETS, ORGS, EXPORTS, PICTURES, DEAD_LETTERS)
