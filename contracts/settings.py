@@ -163,7 +163,7 @@ def _window(text: str) -> tuple[str, str]:
     return text[:5], text[6:]
 
 
-def _one_of(*words: str) -> Any:  # noqa: ANN401  a reader of whichever words it is given
+def _one_of(*words: str) -> Any:
     def read(text: str) -> str:
         if text not in words:
             raise ValueError(f"it must be one of {', '.join(words)}")

@@ -1,0 +1,191 @@
+"""The ingester put together: look at the feed, fold the topics, read one export.
+
+Rule 1: the topics are folded at the start of every run, never remembered from the last.
+Rule 2: an export that was completed with just these files costs a listing and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from contracts import topics
+from contracts.cluster import ensure_topics
+from contracts.codec import UndecodableError, decode
+from contracts.errors import NotReadyError, PetstreamError, UsageError
+from contracts.events import ExportEvent, PlanEvent
+from contracts.settings import FtpUrl, KafkaAccess, Settings
+from ingest import ftp as remote
+from ingest import normalise
+from ingest.archive import Archive
+from ingest.export import ExportRun, Outcome, Progress, State
+from ingest.feed import ExportSet, missing, plan, settled
+from ingest.kafka import Publisher, read_to_end
+from ingest.ledger import Ledger
+from ingest.memory import Identity, Memory, Wanted
+from ingest.publication import PETS
+from ingest.reading import Reader
+from ingest.rows import Row, assert_backend, parse
+
+Say = Callable[[str], None]
+
+
+class Result(NamedTuple):
+    """What a run came to; `outcome` is None where there was nothing new to read."""
+
+    export_id: str
+    outcome: Outcome | None
+    held: tuple[str, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0 done, 4 done but removals are held."""
+        return 4 if self.held else 0
+
+
+async def ingest(  # noqa: PLR0913  the six things a run depends on, each by name
+    settings: Settings,
+    kafka: KafkaAccess,
+    *,
+    wanted: Wanted = "auto",
+    allow_older: bool = False,
+    progress: Progress = lambda _file, _rows: None,
+    say: Say = lambda _line: None,
+) -> Result:
+    """Read the export that is on the FTP account, once.
+
+    Args:
+        settings: with `ftp` set.
+        kafka: how to reach Kafka.
+        wanted: the mode, or ``auto``.
+        allow_older: read an export that is older than the newest completed one.
+        progress: is told each file's rows as they are read.
+        say: takes one line for a person at a time.
+
+    Raises:
+        NotReadyError: there is no whole export yet.
+        UnreachableError: the FTP server or Kafka was away for too long.
+        UsageError: ``PETSTREAM_FTP_URL`` isn't set.
+    """
+    assert_backend()
+    if settings.ftp is None:
+        raise UsageError(
+            "PETSTREAM_FTP_URL: it isn't set; for example "
+            "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
+        )
+    files = await _settled_listing(settings.ftp, settings.settle_s, say)
+    await ensure_topics(kafka, settings.topic_prefix)
+    memory = await fold_exports(kafka, settings.topic_prefix)
+    done = _already_completed(memory, files)
+    if done is not None and wanted == "auto":
+        return Result(done.export_id, None, _still_held(memory, done.export_id))
+    start = await _start_of(settings.ftp, files)
+    identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
+    _refuse_older(memory, identity, allow_older=allow_older)
+    state = State(memory, *(await _fold_ledgers(kafka, settings.topic_prefix)))
+    say(f"export {identity.export_id}: {len(state.pets):,} pets and {len(state.orgs):,} orgs known")
+    archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
+    async with Publisher(kafka) as publisher:
+        run = ExportRun(
+            identity=identity,
+            mode=memory.mode(wanted, identity.base, settings.scrub),
+            files=files,
+            state=state,
+            reader=Reader(settings.ftp, archive, identity.export_id, say),
+            publisher=publisher,
+            settings=settings,
+            progress=progress,
+        )
+        outcome = await run.run()
+    if archive is not None:
+        await archive.prune(settings.archive_days, datetime.now(UTC))
+    return Result(outcome.export_id, outcome, outcome.held)
+
+
+async def fold_exports(kafka: KafkaAccess, prefix: str) -> Memory:
+    """Return what exports.v1 remembers."""
+    memory = Memory()
+    async with aclosing(read_to_end(kafka, [topics.EXPORTS.full_name(prefix)])) as batches:
+        async for records in batches:
+            for record in records:
+                try:
+                    event = decode(record.headers, record.value).event
+                except UndecodableError as error:
+                    raise PetstreamError(
+                        f"{record.topic} offset {record.offset} can't be read ({error}): "
+                        "it was written by another version of petstream; use that or a newer one"
+                    ) from error
+                if isinstance(event, ExportEvent | PlanEvent):
+                    memory.fold(event)
+    return memory
+
+
+async def _fold_ledgers(kafka: KafkaAccess, prefix: str) -> tuple[Ledger, Ledger]:
+    ledgers = {topics.PETS.full_name(prefix): Ledger(), topics.ORGS.full_name(prefix): Ledger()}
+    async with aclosing(read_to_end(kafka, list(ledgers))) as batches:
+        async for records in batches:
+            for record in records:
+                ledgers[record.topic].fold(int(record.key), record.headers, record.value)
+    return ledgers[PETS.topic.full_name(prefix)], ledgers[topics.ORGS.full_name(prefix)]
+
+
+async def _settled_listing(ftp: FtpUrl, settle_s: float, say: Say) -> ExportSet:
+    first = await _look(ftp)
+    lacking = missing(plan(first), "none")
+    if lacking:
+        raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
+    if settle_s > 0:
+        say(f"looking again in {settle_s:g} s, to see that nobody is still writing")
+        await asyncio.sleep(settle_s)
+        second = await _look(ftp)
+        differences = settled(first, second)
+        if differences:
+            raise NotReadyError("the export is still being written: " + "; ".join(differences))
+    return plan(first)
+
+
+async def _look(ftp: FtpUrl) -> list[remote.RemoteFile]:
+    async with remote.connect(ftp) as connection:
+        return await remote.listing(connection)
+
+
+async def _start_of(ftp: FtpUrl, files: ExportSet) -> datetime:
+    """Return the export's start: the stamp in the first rows of orgs_1, else the newest file."""
+    first = files.of("orgs")[:1]
+    newest = files.newest_modified_at
+    if not first:
+        return newest
+    reader = Reader(ftp, None, "", lambda _line: None)
+    async with aclosing(reader.rows(first[0], restart=lambda: None)) as batches:
+        async for batch in batches:
+            for found in parse([row for row in batch[:50] if isinstance(row, Row)]):
+                if isinstance(found, dict) and normalise.organization_id(found) is None:
+                    stamp = normalise.start_stamp(found)
+                    if stamp is not None and stamp <= newest + timedelta(minutes=1):
+                        return stamp
+            break
+    return newest.replace(microsecond=0)
+
+
+def _already_completed(memory: Memory, files: ExportSet) -> ExportEvent | None:
+    same = (one for one in memory.completed.values() if one.fingerprint == files.fingerprint)
+    return next(same, None)
+
+
+def _still_held(memory: Memory, export_id: str) -> tuple[str, ...]:
+    return tuple(one.plan_id for one in memory.held() if one.event.export_id == export_id)
+
+
+def _refuse_older(memory: Memory, identity: Identity, *, allow_older: bool) -> None:
+    newest = memory.newest
+    if newest is None or allow_older or identity.export_id in memory.completed:
+        return
+    if identity.base <= newest.base:
+        raise NotReadyError(
+            f"the export on the server started {identity.export_id}, before {newest.export_id}, "
+            "which was completed: an older one was put back; wait for the next, or read it "
+            "with --allow-older"
+        )

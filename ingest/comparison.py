@@ -1,0 +1,195 @@
+"""Rows of one kind (pets or organisations) against the ledger: what is to be published. Pure.
+
+Rule 1: a row whose bytes are known costs a hash and no parsing.
+Rule 2: rows are judged one by one in the order they are read: chunking changes nothing.
+Rule 3: a refused row is never an absent one: it says so, and nothing else follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import xxhash
+from msgspec import structs
+
+from contracts import codec
+from contracts.events import Counts, Source
+from contracts.model import Organization, Pet
+from contracts.sequence import Family, row_sequence
+from ingest import normalise
+from ingest.changes import Change, Spoken, change, outdated, speaks, updated_at
+from ingest.ledger import Entry, Ledger
+from ingest.publication import PETS, Facts, Kind, Publication, again, publication
+from ingest.rows import BadRow, Row, parse
+
+
+class Refused(NamedTuple):
+    """A row that is set aside, with its place."""
+
+    file: str
+    row: BadRow
+
+
+class Place(NamedTuple):
+    """Where a row stands: family, file, row number in it, and index over the family's files."""
+
+    family: Family
+    file: str
+    number: int
+    nth: int
+
+
+class Comparison:
+    """One kind's ledger during one run, who spoke for each key, and the counts."""
+
+    def __init__(self, kind: Kind, ledger: Ledger, facts: Facts) -> None:
+        """Begin a run over a ledger that was just folded."""
+        self.kind = kind
+        self.ledger = ledger
+        self.facts = facts
+        self.counts = Counts()
+        self.spoken: dict[int, Spoken | Family] = {}
+        self.position: dict[Family, int] = {}
+        self._seed = normalise.VERSION * 2 + facts.publish_contacts
+
+    def compare(
+        self, rows: Sequence[Row | BadRow], family: Family, file: str
+    ) -> tuple[list[Publication], list[Refused]]:
+        """Return what the next rows of a file mean: events to publish, and rows refused."""
+        digests = [
+            b"" if isinstance(row, BadRow) else xxhash.xxh3_128_digest(row.raw, self._seed)
+            for row in rows
+        ]
+        new = [
+            row
+            for row, digest in zip(rows, digests, strict=True)
+            if isinstance(row, Row) and self.ledger.unchanged(digest) is None
+        ]
+        parsed = {row.number: found for row, found in zip(new, parse(new), strict=True)}
+        publications: list[Publication] = []
+        refused: list[Refused] = []
+        for row, raw_digest in zip(rows, digests, strict=True):
+            index = self.position.get(family, 0)
+            self.position[family] = index + 1
+            found = self._one(row, raw_digest, parsed, Place(family, file, row.number, index))
+            if isinstance(found, BadRow):
+                refused.append(Refused(file, found))
+                self.counts.read += 1
+                self.counts.refused += 1
+            elif found is not None:
+                publications.append(found)
+        return publications, refused
+
+    def present(self) -> frozenset[int]:
+        """Return the keys that this export's rows hold."""
+        return frozenset(self.spoken)
+
+    def removal(self, key: int, sequence: int, file: str) -> Publication | None:
+        """Return the event that a key left the feed, unless something newer is held of it."""
+        held = self.ledger.get(key)
+        if held is None or not held.listed or held.sequence >= sequence:
+            return None
+        event = held.event()
+        record = codec.encode(event[self.kind.record])
+        made = Change("removed", sequence, ("listed",), {"listed": True}, event["firstSeenAt"])
+        self.counts.removed += 1
+        source = Source(self.facts.export_id, self.facts.mode, file, 0)
+        entry = Entry(sequence, held.digest, b"", listed=False, packed=b"")
+        return self._publish(key, made, record, entry, source)
+
+    def again(self, key: int) -> Publication:
+        """Return the held event of a key once more, word for word (its last record isn't it)."""
+        held = self.ledger.get(key)
+        if held is None:
+            raise KeyError(key)
+        return again(self.kind, key, held)
+
+    def _one(
+        self,
+        row: Row | BadRow,
+        raw_digest: bytes,
+        parsed: Mapping[int, dict[str, Any] | BadRow],
+        place: Place,
+    ) -> Publication | BadRow | None:
+        if isinstance(row, BadRow):
+            return row
+        known = self.ledger.unchanged(raw_digest)
+        if known is not None:
+            self.spoken.setdefault(known, place.family)
+            self.counts.read += 1
+            self.counts.unchanged += 1
+            return None
+        found = parsed[row.number] if row.number in parsed else parse([row])[0]
+        if isinstance(found, BadRow):
+            return found
+        key = self.kind.key_of(found)
+        if key is None:
+            if place.family == "orgs" and normalise.start_stamp(found) is not None:
+                return None  # the time stamp row is no organisation
+            return _refuse(row, "no-id", f"the row has no {self.kind.key_name} of 1 to 18 digits")
+        self.counts.read += 1
+        return self._judge(key, self._normalise(key, found), raw_digest, place)
+
+    def _judge(
+        self, key: int, record: Pet | Organization, raw_digest: bytes, place: Place
+    ) -> Publication | None:
+        spoken = Spoken(place.family, record.updated_at if isinstance(record, Pet) else None)
+        held = self.ledger.get(key)
+        sequence = row_sequence(self.facts.base, place.family, place.nth)
+        if not speaks(spoken, self._before(key, held)):
+            self.counts.unchanged += 1
+            return None
+        self.spoken[key] = spoken
+        value = codec.encode(record)
+        digest = codec.digest(value)
+        made = change(
+            sequence=sequence, digest=digest, value=value, record=self.kind.record, held=held
+        )
+        if made is None or (held is not None and outdated(spoken, sequence, held)):
+            self.counts.unchanged += 1
+            return None
+        setattr(self.counts, made.op, getattr(self.counts, made.op) + 1)
+        source = Source(self.facts.export_id, self.facts.mode, place.file, place.number)
+        entry = Entry(made.sequence, digest, raw_digest, listed=True, packed=b"")
+        return self._publish(key, made, value, entry, source)
+
+    def _before(self, key: int, held: Entry | None) -> Spoken | None:
+        before = self.spoken.get(key)
+        if isinstance(before, str):
+            stamp = updated_at(held) if held is not None and self.kind is PETS else None
+            return Spoken(before, stamp)
+        return before
+
+    def _normalise(self, key: int, row: Mapping[str, Any]) -> Pet | Organization:
+        def held() -> Mapping[str, Any] | None:
+            entry = self.ledger.get(key)
+            if entry is None:
+                return None
+            return structs.asdict(
+                msgspec.convert(entry.event()[self.kind.record], self.kind.type, strict=False)
+            )
+
+        found: Pet | Organization | normalise.Rejection
+        if self.kind is PETS:
+            contacts = self.facts.publish_contacts
+            found = normalise.normalise_pet(row, publish_contacts=contacts, held=held)
+        else:
+            found = normalise.normalise_organization(row, held=held)
+        if isinstance(found, normalise.Rejection):
+            raise TypeError(found.message)  # its id was read above: it can't be refused for it
+        return found
+
+    def _publish(
+        self, key: int, made: Change, record: bytes, entry: Entry, source: Source
+    ) -> Publication:
+        found = publication(
+            self.kind, self.facts, key, made, record=record, entry=entry, source=source
+        )
+        self.ledger.hold(key, entry, found.value)
+        return found
+
+
+def _refuse(row: Row, reason: str, message: str) -> BadRow:
+    return BadRow(row.number, row.offset, reason, message, row.raw[:2_048])

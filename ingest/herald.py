@@ -1,0 +1,61 @@
+"""What the run says on the topics: `started` before anything else, then what was found.
+
+Rule 1: an export that was completed before says nothing unless something new was found in it.
+Rule 2: every record goes through the one publisher, so that a flush covers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from contracts import topics
+from contracts.events import ExportEvent, ExportState
+from ingest import announcements
+from ingest.comparison import Refused
+from ingest.kafka import Publisher
+from ingest.publication import Kind, Publication
+
+MakeEvent = Callable[[ExportState, str | None], ExportEvent]
+"""Makes the event of the export as it stands now."""
+
+
+class Herald:
+    """Sends records of one run to their topics."""
+
+    def __init__(
+        self, publisher: Publisher, prefix: str, make_event: MakeEvent, *, quiet: bool
+    ) -> None:
+        """Speak through `publisher`; `quiet`: announce the export only once there is news."""
+        self.flush: Final = publisher.flush
+        self.announced = False
+        self.quiet = quiet
+        self._publisher, self._prefix, self._make_event = publisher, prefix, make_event
+
+    async def announce(self, state: ExportState, reason: str | None = None) -> None:
+        """Say how the export stands."""
+        self.announced = True
+        await self._publish(topics.EXPORTS, announcements.export(self._make_event(state, reason)))
+
+    async def changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
+        """Publish what happened to pets or organisations."""
+        for one in publications:
+            if not self.announced:
+                await self.announce("started")
+            await self._publish(kind.topic, one)
+
+    async def plans(self, records: Iterable[Publication]) -> None:
+        """Publish held plans, and decisions about earlier ones."""
+        for one in records:
+            await self._publish(topics.EXPORTS, one)
+
+    async def set_aside(self, refused: Sequence[Refused], export_id: str) -> None:
+        """Publish refused rows as dead letters (once: not again for a completed export)."""
+        for one in () if self.quiet else refused:
+            letter = announcements.refused_row(one, export_id, datetime.now(UTC))
+            await self._publish(topics.DEAD_LETTERS, letter)
+
+    async def _publish(self, topic: topics.Topic, one: Publication) -> None:
+        name = topic.full_name(self._prefix)
+        await self._publisher.send(name, one.key, one.value, one.headers)

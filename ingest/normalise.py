@@ -1,0 +1,160 @@
+"""A feed row (a dict) to a `Pet` or an `Organization`, or the reason why it can't be one.
+
+Rule 1: only a missing or senseless id refuses a row; a value that doesn't fit its type goes to
+        `extra` as sent, and its field is unknown.
+Rule 2: ``""``, null and the feed's zeros clear a field; a *missing* key keeps what is held.
+Rule 3: whenever the same row would come out differently, `VERSION` rises: every row is looked at
+        again, because the raw digests are seeded with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+
+from contracts.fields import CONTACT_FIELDS, Field, fields_of
+from contracts.model import Organization, Pet, Picture
+from ingest import values
+from ingest.pictures import pictures
+
+VERSION: Final = 1
+"""Version of the normalisation."""
+
+
+class Rejection(NamedTuple):
+    """Why a row is no pet or organisation: a stable word, and a sentence."""
+
+    reason: str
+    message: str
+
+
+Held = Callable[[], Mapping[str, Any] | None]
+"""Gives the record that is held for the row's key, as attributes, when a row lacks keys."""
+
+_Known = tuple[str, Callable[[Any], Any]]
+
+_CONVERTERS: Final[dict[Any, Callable[[Any], Any]]] = {
+    str | None: values.text,
+    bool | None: values.flag,
+    float | None: values.size,
+    date | None: values.day,
+    datetime | None: values.instant,
+    tuple[Picture, ...]: pictures,
+    tuple[Any, ...]: values.sequence,
+}
+
+
+def _known(record: type[Pet | Organization], ids: tuple[str, ...]) -> dict[str, _Known]:
+    def converter(field: Field) -> Callable[[Any], Any]:
+        return (
+            values.identifier
+            if field.attribute in ids
+            else _CONVERTERS.get(field.type, values.text)
+        )
+
+    return {field.feed_name: (field.attribute, converter(field)) for field in fields_of(record)}
+
+
+_PET: Final = _known(Pet, ("animal_id", "org_id"))
+_ORGANIZATION: Final = _known(Organization, ("org_id",))
+_PET_LOWER: Final = {name.lower(): known for name, known in _PET.items()}
+_ORGANIZATION_LOWER: Final = {name.lower(): known for name, known in _ORGANIZATION.items()}
+
+
+def pet_id(row: Mapping[str, Any]) -> int | None:
+    """Return the animal id of a row, or None where it has none that makes sense."""
+    return _id_of(row, "animalID")
+
+
+def organization_id(row: Mapping[str, Any]) -> int | None:
+    """Return the organisation id of a row, or None where it has none that makes sense."""
+    return _id_of(row, "orgID")
+
+
+def normalise_pet(
+    row: Mapping[str, Any], *, publish_contacts: bool = False, held: Held = lambda: None
+) -> Pet | Rejection:
+    """Return the pet of a row of pets_n, newpets_n or updatedpets_n."""
+    if pet_id(row) is None:
+        return Rejection("no-id", "the row has no animalID of 1 to 18 digits")
+    found = _convert(row, _PET, _PET_LOWER, held)
+    for name in CONTACT_FIELDS:
+        if publish_contacts:
+            found.setdefault(name, None)
+        else:
+            found.pop(name, None)
+    return Pet(**found)
+
+
+def normalise_organization(
+    row: Mapping[str, Any], *, held: Held = lambda: None
+) -> Organization | Rejection:
+    """Return the organisation of a row of orgs_n."""
+    if organization_id(row) is None:
+        return Rejection("no-id", "the row has no orgID of 1 to 18 digits")
+    return Organization(**_convert(row, _ORGANIZATION, _ORGANIZATION_LOWER, held))
+
+
+def start_stamp(row: Mapping[str, Any]) -> datetime | None:
+    """Return the export's start from the row of orgs_n that says it, under whatever key."""
+    for value in row.values():
+        try:
+            stamp = values.instant(value)
+        except ValueError:
+            continue
+        if stamp is not None:
+            return stamp
+    return None
+
+
+def _id_of(row: Mapping[str, Any], name: str) -> int | None:
+    value = row.get(name)
+    if value is None:
+        lower = name.lower()
+        value = next((v for k, v in row.items() if k.lower() == lower), None)
+    try:
+        return values.identifier(value)
+    except ValueError:
+        return None
+
+
+def _convert(
+    row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, _Known], held: Held
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    cleared: set[str] = set()
+    extra: dict[str, Any] = {}
+    for name, value in row.items():
+        field = known.get(name) or _by_other_name(name, row, known, lower)
+        if field is None:
+            extra[values.clean(name)] = values.plain(value)
+            continue
+        attribute, convert = field
+        if value == "" or value is None:
+            cleared.add(attribute)
+            continue
+        try:
+            found[attribute] = convert(value)
+        except ValueError:
+            cleared.add(attribute)
+            extra[name] = values.plain(value)
+    if len(found) + len(cleared) < len(known):
+        before = held() or {}
+        for attribute, _ in known.values():
+            if attribute not in found and attribute not in cleared and attribute in before:
+                found[attribute] = before[attribute]
+    if extra:
+        found["extra"] = dict(sorted(extra.items()))
+    return found
+
+
+def _by_other_name(
+    name: str, row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, _Known]
+) -> _Known | None:
+    """Find a field by another case or its API name (``animalName``), unless the row has both."""
+    folded = name.lower()
+    field = lower.get(folded) or lower.get(folded.removeprefix("animal"))
+    if field is None or any(known.get(other, ("",))[0] == field[0] for other in row):
+        return None
+    return field

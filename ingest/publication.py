@@ -1,0 +1,120 @@
+"""What is published of a pet or an organisation: one event as a record. Pure.
+
+Rule 1: the same change of the same export makes the same bytes and the same event id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from contracts import codec, topics
+from contracts.events import Mode, Source
+from contracts.model import Organization, Pet
+from ingest import normalise
+from ingest.changes import Change
+from ingest.ledger import Entry
+
+
+class Kind(NamedTuple):
+    """What differs between pets and organisations."""
+
+    record: Literal["pet", "organization"]
+    plural: Literal["pets", "orgs"]
+    key_name: str
+    type: type[Pet | Organization]
+    topic: topics.Topic
+    key_of: Callable[[Mapping[str, Any]], int | None]
+
+
+PETS: Final = Kind("pet", "pets", "animalId", Pet, topics.PETS, normalise.pet_id)
+ORGS: Final = Kind(
+    "organization", "orgs", "orgId", Organization, topics.ORGS, normalise.organization_id
+)
+
+
+class Facts(NamedTuple):
+    """What every event of a run says about where it comes from."""
+
+    export_id: str
+    base: int
+    start: datetime
+    mode: Mode
+    publish_contacts: bool = False
+
+
+class Publication(NamedTuple):
+    """One record to send."""
+
+    key: str
+    value: bytes
+    headers: codec.Headers
+
+
+def publication(  # noqa: PLR0913  the parts of one event, made in one place
+    kind: Kind,
+    facts: Facts,
+    key: int,
+    made: Change,
+    *,
+    record: bytes,
+    entry: Entry,
+    source: Source,
+) -> Publication:
+    """Return the record of an event.
+
+    Args:
+        kind: pets or organisations.
+        facts: of the run.
+        key: the animal's or organisation's id.
+        made: what happened to it.
+        record: the whole normalised pet or organisation as JSON.
+        entry: what the ledger will hold of it; sequence and digests are taken from here.
+        source: the row it comes from.
+    """
+    value = codec.encode(
+        {
+            "op": made.op,
+            kind.key_name: key,
+            "sequence": made.sequence,
+            kind.record: msgspec.Raw(record),
+            "changed": made.changed,
+            "old": made.old,
+            "firstSeenAt": made.first_seen_at or stamp(facts.start),
+            "source": source,
+        }
+    )
+    return Publication(
+        str(key), value, _headers(kind, key, made.op, entry, source.export_id, facts.start)
+    )
+
+
+def again(kind: Kind, key: int, entry: Entry) -> Publication:
+    """Return a held event once more, word for word: the last record of its key isn't it."""
+    event = entry.event()
+    export_id = event["source"]["exportId"]
+    start = datetime.fromisoformat(export_id.partition("Z")[0]).replace(tzinfo=UTC)
+    headers = _headers(kind, key, event["op"], entry, export_id, start)
+    return Publication(str(key), entry.value(), headers)
+
+
+def stamp(time: datetime) -> str:
+    """Return a time as events have it: UTC, ISO 8601, whole seconds."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _headers(  # noqa: PLR0913, PLR0917  the parts of one event's context
+    kind: Kind, key: int, op: str, entry: Entry, export_id: str, time: datetime
+) -> codec.Headers:
+    return codec.headers(
+        type_=f"{kind.record}.{op}",
+        subject=f"{kind.record}/{key}",
+        sequence=entry.sequence,
+        export_id=export_id,
+        digest=entry.digest,
+        time=time,
+        raw_digest=entry.raw_digest,
+    )

@@ -1,0 +1,147 @@
+"""One file of an export, from the wire to framed rows, with its bytes kept in the archive.
+
+Rule 1: no file is ever whole in memory: bytes, unzipped bytes and rows stream through.
+Rule 2: the archive is a comfort, not a duty: a full disk ends it, and reading goes on.
+Rule 3: a file that changed under us is read again from its start, three times at the most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from contracts.errors import BrokenFileError, NotReadyError
+from contracts.settings import FtpUrl
+from ingest.archive import Archive, ArchiveFullError, ArchiveWriter
+from ingest.feed import Part
+from ingest.ftp import FileChangedError, stream
+from ingest.rows import BadRow, Row, RowFramer
+from ingest.unzip import unzipped
+
+MOST_OUTPUT_BYTES: Final = 4 * 1024**3
+"""A file of 10,000 rows is 80 MB; fifty times that is no export."""
+
+MOST_RATIO: Final = 200
+"""Real ones shrink 6 to 10 times."""
+
+_TRIES: Final = 3
+
+Rows = Sequence[Row | BadRow]
+
+
+class Reader:
+    """Reads the files of one export; keeps them in the archive as long as that has room."""
+
+    def __init__(
+        self, ftp: FtpUrl, archive: Archive | None, export_id: str, warn: Callable[[str], None]
+    ) -> None:
+        """Read from `ftp`; keep in `archive` under `export_id`, if there is one."""
+        self._ftp = ftp
+        self._archive = archive
+        self._export_id = export_id
+        self._warn = warn
+
+    async def rows(self, part: Part, *, restart: Callable[[], None]) -> AsyncGenerator[Rows, None]:
+        """Return the rows of a part as they arrive; `restart` is called before a second reading.
+
+        Raises:
+            BrokenFileError: the file is cut, or too many of its rows are bad.
+            NotReadyError: the file changed under us again and again.
+        """
+        for attempt in range(1, _TRIES + 1):
+            try:
+                async with aclosing(self._once(part)) as batches:
+                    async for rows in batches:
+                        yield rows
+            except FileChangedError:
+                if attempt == _TRIES:
+                    raise NotReadyError(
+                        f"{part.name} changed {_TRIES} times while it was read: the export is "
+                        "still being written; run this again in some minutes"
+                    ) from None
+                restart()
+            else:
+                return
+
+    async def whole(self, part: Part, *, most_bytes: int) -> bytes:
+        """Return a small file (the petlist) whole."""
+        for _ in range(_TRIES):
+            kept = bytearray()
+            try:
+                async with aclosing(self._bytes(part)) as chunks:
+                    async for chunk in chunks:
+                        kept += chunk
+                        if len(kept) > most_bytes:
+                            raise BrokenFileError(
+                                f"{part.name} is larger than {most_bytes:,} bytes"
+                            )
+            except FileChangedError:
+                continue
+            return bytes(kept)
+        raise NotReadyError(
+            f"{part.name} changed {_TRIES} times while it was read: try again later"
+        )
+
+    async def _once(self, part: Part) -> AsyncGenerator[Rows, None]:
+        framer = RowFramer()
+        async with aclosing(self._bytes(part)) as chunks:
+            async for chunk in chunks:
+                rows = framer.feed(chunk)
+                if rows:
+                    yield rows
+        rows = framer.finish()
+        if framer.cut_last:
+            raise BrokenFileError(
+                f"{part.name} is cut: its last row (row {framer.rows}) isn't whole"
+            )
+        if rows:
+            yield rows
+
+    async def _bytes(self, part: Part) -> AsyncGenerator[bytes, None]:
+        writer = await self._writer(part)
+        try:
+            raw = stream(self._ftp, part.remote)
+            limited = unzipped(raw, max_output_bytes=MOST_OUTPUT_BYTES, max_ratio=MOST_RATIO)
+            async with aclosing(raw), aclosing(limited) as chunks:
+                async for chunk in chunks:
+                    if writer is not None:
+                        writer = await self._keep(writer, chunk)
+                    yield chunk
+        except BrokenFileError as error:
+            raise BrokenFileError(f"{part.name} is broken: {error}") from error
+        else:
+            if writer is not None:
+                kept, writer = writer, None
+                await self._finish(kept)
+        finally:
+            if writer is not None:
+                await writer.abort()
+
+    async def _writer(self, part: Part) -> ArchiveWriter | None:
+        if self._archive is None:
+            return None
+        try:
+            return await self._archive.open(self._export_id, part.name)
+        except ArchiveFullError as error:
+            self._give_up(error)
+            return None
+
+    async def _keep(self, writer: ArchiveWriter, chunk: bytes) -> ArchiveWriter | None:
+        try:
+            await writer.write(chunk)
+        except ArchiveFullError as error:
+            await writer.abort()
+            self._give_up(error)
+            return None
+        return writer
+
+    async def _finish(self, writer: ArchiveWriter) -> None:
+        try:
+            await writer.commit()
+        except ArchiveFullError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: ArchiveFullError) -> None:
+        self._archive = None
+        self._warn(f"{error}; reading goes on without the archive")

@@ -1,0 +1,178 @@
+"""One value of the feed to one typed value; `ValueError` where it doesn't fit.
+
+Rule 1: strings, numbers and booleans are accepted alike; the caller has dealt with ``""`` and null.
+Rule 2: nothing is computed from a number before its size is known (``int(Decimal("1e9999999"))``
+        would take minutes).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+EASTERN: Final = ZoneInfo("America/New_York")
+"""Where the feed's zoneless times are."""
+
+_ID = re.compile(r"\s*([0-9]{1,18})\s*", re.ASCII)
+_EPOCH = re.compile(r"[0-9]{6,14}", re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", re.ASCII)
+_AMERICAN = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})"
+    r"(?:[ ,]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?\s*([AaPp][Mm])?)?",
+    re.ASCII,
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
+_LONGEST_NUMBER = 64
+_NOTHING = {"", "0", "0000-00-00", "0000-00-00 00:00:00"}
+_FLAGS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false": False}
+
+
+class MisfitError(ValueError):
+    """A value of the feed doesn't fit its field's type."""
+
+
+def clean(value: str) -> str:
+    """Return a string that every store takes: no NUL, no lone surrogate."""
+    if "\0" in value:
+        value = value.replace("\0", "")
+    return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+
+
+def text(value: Any) -> str | None:
+    """Return free text as sent; a number as its digits, a boolean as the feed would write it."""
+    if isinstance(value, str):
+        return clean(value) or None
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return _digits(value)
+
+
+def flag(value: Any) -> bool | None:
+    """Return Yes or No as a boolean, whatever its case; ``1``, ``0`` and booleans too."""
+    folded = _digits(value).strip().lower()
+    if folded == "":
+        return None
+    if folded not in _FLAGS:
+        raise MisfitError("neither Yes nor No")
+    return _FLAGS[folded]
+
+
+def identifier(value: Any) -> int:
+    """Return an id of 1 to 18 ASCII digits."""
+    found = _ID.fullmatch(_digits(value))
+    if found is None:
+        raise MisfitError("not an id of 1 to 18 digits")
+    return int(found[1])
+
+
+def size(value: Any) -> float | None:
+    """Return a size (the unit is a field of its own); the feed's 0 means unset."""
+    digits = _digits(value).strip()
+    if not _SIZE.fullmatch(digits):
+        raise MisfitError("not a size")
+    return float(digits) or None
+
+
+def instant(value: Any) -> datetime | None:
+    """Return a point in time: epoch seconds (or milliseconds), ISO, or M/D/YYYY in Eastern time."""
+    digits = _digits(value).strip()
+    if digits in _NOTHING:
+        return None
+    if _EPOCH.fullmatch(digits):
+        return _from_epoch(int(digits))
+    american = _AMERICAN.fullmatch(digits)
+    if american is not None:
+        return _american(american)
+    if not _DAY.match(digits):
+        raise MisfitError("not a time")
+    found = datetime.fromisoformat(digits)
+    return _utc(found if found.tzinfo else found.replace(tzinfo=EASTERN))
+
+
+def day(value: Any) -> date | None:
+    """Return a date without a zone: YYYY-MM-DD, M/D/YYYY, ISO with a time, or epoch seconds."""
+    digits = _digits(value).strip()
+    if digits in _NOTHING:
+        return None
+    iso = _DAY.match(digits)
+    if iso is not None:
+        return date(int(iso[1]), int(iso[2]), int(iso[3]))
+    american = _AMERICAN.fullmatch(digits)
+    if american is not None:
+        return date(int(american[3]), int(american[1]), int(american[2]))
+    found = instant(digits)
+    return found and found.date()
+
+
+def sequence(value: Any) -> tuple[Any, ...]:
+    """Return a list as sent, also where PHP made an object with indexes of it."""
+    if isinstance(value, dict):
+        return tuple(plain(value[key]) for key in sorted(value, key=_index))
+    if isinstance(value, list):
+        return tuple(plain(element) for element in value)
+    raise MisfitError("not a list")
+
+
+def plain(value: Any) -> Any:
+    """Return a JSON value of any shape with strings cleaned and numbers of a sensible size."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+        return _number(value)
+    if isinstance(value, dict):
+        return {clean(key): plain(value[key]) for key in value}
+    if isinstance(value, list | tuple):
+        return [plain(element) for element in value]
+    return value
+
+
+def _index(key: str) -> tuple[int, str]:
+    return (int(key), "") if key.isdecimal() and len(key) < _LONGEST_NUMBER else (1 << 62, key)
+
+
+def _digits(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float | Decimal):
+        digits = str(value)
+        if len(digits) <= _LONGEST_NUMBER:
+            return digits
+    raise MisfitError("not a single value")
+
+
+def _number(value: int | Decimal) -> int | float | str:
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return value
+    digits = str(value)
+    if isinstance(value, Decimal) and len(digits) <= 17 and abs(value.adjusted()) < 300:  # noqa: PLR2004  what a float holds
+        return float(value)
+    return digits[:1_000]
+
+
+def _from_epoch(seconds: int) -> datetime:
+    if seconds >= _MILLISECONDS_FROM:
+        seconds //= 1_000
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    except OverflowError as error:
+        raise MisfitError("not a time") from error
+
+
+def _utc(found: datetime) -> datetime:
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise MisfitError("not a time") from error
+
+
+def _american(found: re.Match[str]) -> datetime:
+    month, day_, year = int(found[1]), int(found[2]), int(found[3])
+    hour, minute, second = (int(found[group] or 0) for group in (4, 5, 6))
+    if found[7]:
+        hour = hour % 12 + (12 if found[7].lower() == "pm" else 0)
+    return _utc(datetime(year, month, day_, hour, minute, second, tzinfo=EASTERN))

@@ -1,0 +1,242 @@
+"""What rows mean against the ledger: the heart of the ingester, in pure form."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rows_of_the_feed import framed, org_row, pet_row
+
+from contracts.codec import decode
+from contracts.events import PetEvent
+from contracts.sequence import Family, removal_sequence
+from ingest.comparison import Comparison
+from ingest.ledger import Ledger
+from ingest.publication import ORGS, PETS, Facts, Publication
+
+START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
+
+
+def facts(day: int = 0) -> Facts:
+    """Return the facts of the export of a day."""
+    start = START + timedelta(days=day)
+    return Facts(start.strftime("%Y-%m-%dT%H:%M:%SZ"), int(start.timestamp()), start, "daily")
+
+
+def refolded(log: list[Publication]) -> Ledger:
+    """Fold a log, as the next run does."""
+    ledger = Ledger()
+    for one in log:
+        ledger.fold(int(one.key), one.headers, one.value)
+    return ledger
+
+
+class Feed:
+    """Exports read one after the other, each by a new process that knows the log only."""
+
+    def __init__(self) -> None:
+        self.log: list[Publication] = []
+        self.counts: dict[str, int] = {}
+
+    def read(self, day: int, files: list[tuple[Family, list[Any]]]) -> list[PetEvent]:
+        """Read an export's files; return its events."""
+        run = Comparison(PETS, refolded(self.log), facts(day))
+        new: list[Publication] = []
+        for family, rows in files:
+            new += run.compare(framed(*rows), family, f"{family}_1.json")[0]
+        self.log += new
+        self.counts = msgspec.structs.asdict(run.counts)
+        return [event_of(one) for one in new]
+
+    def remove(self, day: int, key: int) -> PetEvent | None:
+        """Remove a key, as the gate would."""
+        made = facts(day)
+        run = Comparison(PETS, refolded(self.log), made)
+        one = run.removal(key, removal_sequence(made.base), "petlist.csv")
+        self.log += [] if one is None else [one]
+        return None if one is None else event_of(one)
+
+
+def event_of(one: Publication) -> PetEvent:
+    """Decode a publication as any subscriber would."""
+    event = decode(one.headers, one.value).event
+    assert isinstance(event, PetEvent)
+    return event
+
+
+def test_a_new_pet_is_added_with_its_whole_record() -> None:
+    (event,) = Feed().read(0, [("pets", [pet_row()])])
+    assert (event.op, event.animal_id, event.changed, event.old) == ("added", 22611034, (), {})
+    assert event.pet.name == "Biscuit &amp; Jam "
+    assert event.first_seen_at == START
+    assert (event.source.file, event.source.row) == ("pets_1.json", 1)
+
+
+def test_reading_the_same_export_again_publishes_nothing() -> None:
+    feed = Feed()
+    files: list[tuple[Family, list[Any]]] = [("pets", [pet_row(1), pet_row(2), pet_row(3)])]
+    feed.read(0, files)
+    assert feed.read(0, files) == []
+    assert feed.counts["unchanged"] == 3
+
+
+def test_the_same_export_into_nothing_makes_the_same_events_with_the_same_ids() -> None:
+    one, other = Feed(), Feed()
+    for feed in (one, other):
+        feed.read(0, [("pets", [pet_row(1), pet_row(2)])])
+    assert one.log == other.log
+
+
+def test_a_change_says_what_changed_and_what_it_was() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(adoptionFee="250")])])
+    (event,) = feed.read(
+        1, [("updatedpets", [pet_row(adoptionFee="200", lastUpdated="1755240000")])]
+    )
+    assert event.op == "updated"
+    assert set(event.changed) == {"adoptionFee", "updatedAt"}
+    assert event.old["adoptionFee"] == "250"
+    assert event.first_seen_at == START
+
+
+def test_other_bytes_of_the_same_meaning_publish_nothing() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row()])])
+    reordered = dict(reversed(pet_row().items()))
+    assert feed.read(1, [("updatedpets", [reordered])]) == []
+
+
+def test_the_newest_row_of_an_export_wins_and_ties_go_to_the_update() -> None:
+    feed = Feed()
+    old, same, new = (
+        pet_row(name=n, lastUpdated=t)
+        for n, t in (("old", "1755230000"), ("same", "1755230411"), ("new", "1755239999"))
+    )
+    update = pet_row(name="update", lastUpdated="1755230411")
+    feed.read(0, [("updatedpets", [update]), ("newpets", [same]), ("pets", [old])])
+    assert [event_of(one).pet.name for one in feed.log] == ["update"]
+    feed.read(0, [("updatedpets", [update]), ("newpets", [same]), ("pets", [new])])
+    assert [event_of(one).pet.name for one in feed.log] == ["update", "new"]
+
+
+def test_within_a_file_the_later_row_wins_a_tie() -> None:
+    feed = Feed()
+    rows = [pet_row(name="first"), pet_row(name="second")]
+    feed.read(0, [("pets", rows)])
+    assert event_of(feed.log[-1]).pet.name == "second"
+    assert feed.read(0, [("pets", rows)]) == []
+
+
+def test_between_exports_the_newer_export_wins_whatever_last_updated_says() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(name="before", lastUpdated="1755239999")])])
+    (event,) = feed.read(1, [("pets", [pet_row(name="after", lastUpdated="1755230000")])])
+    assert event.pet.name == "after"
+    assert feed.read(0, [("pets", [pet_row(name="long ago", lastUpdated="1999999999")])]) == []
+
+
+def test_a_pet_that_left_and_came_back_the_same_is_relisted() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row()])])
+    removed = feed.remove(1, 22611034)
+    assert removed is not None
+    assert (removed.op, removed.changed, removed.pet.name) == (
+        "removed", ("listed",), "Biscuit &amp; Jam ",
+    )  # fmt: skip
+    (event,) = feed.read(2, [("newpets", [pet_row()])])
+    assert (event.op, event.changed, event.first_seen_at) == ("relisted", (), START)
+
+
+def test_a_row_of_the_export_that_removed_it_does_not_bring_a_pet_back() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row()])])
+    feed.remove(1, 22611034)
+    assert feed.read(1, [("pets", [pet_row(name="other")])]) == []
+    assert feed.read(1, [("pets", [pet_row()])]) == []
+
+
+def test_a_removal_is_never_published_over_something_newer() -> None:
+    feed = Feed()
+    feed.read(2, [("pets", [pet_row()])])
+    assert feed.remove(1, 22611034) is None
+    assert feed.remove(2, 22611034) is not None
+    assert feed.remove(2, 22611034) is None
+
+
+def test_an_older_event_appended_late_makes_the_key_stale_until_it_is_said_again() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(name="old")])])
+    late = feed.log[0]
+    feed.read(1, [("pets", [pet_row(name="new")])])
+    newest = feed.log[-1]
+    ledger = refolded([*feed.log, late])
+    assert ledger.stale == {22611034}
+    run = Comparison(PETS, ledger, facts(2))
+    assert run.again(22611034) == newest
+    assert refolded([*feed.log, late, newest]).stale == set()
+
+
+def test_bad_rows_are_refused_one_by_one() -> None:
+    run = Comparison(PETS, Ledger(), facts())
+    rows = framed(pet_row(1), b"false", b'{"animalID":"x"}', b'{"cut', pet_row(2))
+    publications, refused = run.compare(rows, "pets", "pets_1.json")
+    assert [one.key for one in publications] == ["1", "2"]
+    assert [(one.row.number, one.row.offset) for one in refused] == [
+        (row.number, row.offset) for row in rows[1:4]
+    ]
+    assert (run.counts.read, run.counts.refused, run.counts.added) == (5, 3, 2)
+
+
+def test_the_time_stamp_row_is_no_organisation_and_no_refusal() -> None:
+    run = Comparison(ORGS, Ledger(), facts())
+    rows = framed(b'{"exportStarted":"2026-11-02 03:04:05"}', org_row())
+    publications, refused = run.compare(rows, "orgs", "orgs_1.json")
+    assert [one.key for one in publications] == ["701"]
+    assert refused == []
+    assert run.present() == {701}
+
+
+@pytest.mark.parametrize("family", ["updatedpets", "newpets", "pets"])
+def test_every_sequence_is_a_safe_integer_and_its_base_the_start(family: Family) -> None:
+    (event,) = Feed().read(0, [(family, [pet_row()])])
+    assert event.sequence < 2**53
+    assert event.sequence // 4_000_000 == int(START.timestamp())
+
+
+pets_of_a_day = st.lists(
+    st.tuples(
+        st.integers(1, 4), st.sampled_from(["a", "b", "c"]), st.integers(1755230000, 1755230003)
+    ),
+    max_size=6,
+)
+days = st.lists(st.tuples(pets_of_a_day, pets_of_a_day, st.integers(0, 12)), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(days)
+def test_a_crash_anywhere_and_a_second_reading_end_in_the_undisturbed_state(
+    history: list[tuple[Any, Any, int]],
+) -> None:
+    smooth, crashed = Feed(), Feed()
+    for day, (updated, full, cut) in enumerate(history):
+        files: list[tuple[Family, list[Any]]] = [
+            (family, [pet_row(key, name=name, lastUpdated=str(at)) for key, name, at in rows])
+            for family, rows in (("updatedpets", updated), ("pets", full))
+        ]  # type: ignore[misc]  # the literals are families
+        smooth.read(day, files)
+        before = len(crashed.log)
+        crashed.read(day, files)
+        del crashed.log[before + cut :]
+        crashed.read(day, files)
+        for key in range(1, 5):
+            one, other = refolded(smooth.log).get(key), refolded(crashed.log).get(key)
+            assert (one and one.event()["pet"]) == (other and other.event()["pet"])
+    by_key: dict[str, int] = {}
+    for one in crashed.log:
+        sequence = event_of(one).sequence
+        assert sequence > by_key.get(one.key, 0)
+        by_key[one.key] = sequence

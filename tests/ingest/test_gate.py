@@ -1,0 +1,72 @@
+"""The removal gate lets ordinary departures pass and holds everything doubtful."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.gate import Limits, Verdict, judge
+
+LIMITS = Limits(max_share=0.10, max_count=5_000)
+LISTED = range(1, 1001)
+
+
+def verdict(
+    present: set[int] | None, spoken: frozenset[int] = frozenset(), *problems: str
+) -> Verdict:
+    """Judge a thousand listed pets against a list."""
+    return judge(
+        listed=LISTED, present=present, spoken=spoken, problems=list(problems), limits=LIMITS
+    )
+
+
+def test_a_few_departures_pass() -> None:
+    found = verdict(set(range(31, 1001)))
+    assert found.reason is None
+    assert found.removals == tuple(range(1, 31))
+
+
+@pytest.mark.parametrize(
+    ("present", "problem"),
+    [(None, "petlist.csv is missing"), (set(), ""), (set(range(1, 500)), ""),
+     (set(range(1, 1001)), "cut")],
+)  # fmt: skip
+def test_a_missing_empty_half_or_broken_list_is_held(
+    present: set[int] | None, problem: str
+) -> None:
+    assert verdict(present, frozenset(), *([problem] if problem else [])).reason
+
+
+def test_a_missing_list_plans_no_removal_at_all() -> None:
+    assert verdict(None, frozenset(), "petlist.csv is missing").removals == ()
+
+
+def test_a_pet_that_the_export_itself_lists_is_kept_and_counted() -> None:
+    found = verdict(set(range(3, 1001)), frozenset(range(1, 301)))
+    assert found.reason is None
+    assert found.removals == ()
+    assert found.contradictions == 2
+
+
+def test_a_list_that_lacks_many_of_todays_own_pets_is_held() -> None:
+    found = verdict(set(range(1, 1001)), frozenset(range(990, 1100)))
+    assert found.reason is not None
+    assert "are missing from its petlist" in found.reason
+
+
+def test_the_share_counts_from_twenty_pets_up() -> None:
+    few = judge(listed=range(1, 4), present={2, 3}, spoken=frozenset(), problems=[], limits=LIMITS)
+    assert few.reason is None
+    twenty = judge(
+        listed=range(1, 21), present=set(range(4, 21)), spoken=frozenset(), problems=[],
+        limits=LIMITS,
+    )  # fmt: skip
+    assert twenty.reason is not None
+
+
+def test_the_number_holds_where_the_share_would_pass() -> None:
+    tight = Limits(max_share=1.0, max_count=10)
+    found = judge(
+        listed=LISTED, present=set(range(12, 1001)), spoken=frozenset(), problems=[], limits=tight
+    )
+    assert found.reason is not None
+    assert "PETSTREAM_REMOVAL_MAX_COUNT" in found.reason

@@ -1,0 +1,160 @@
+"""A row of the feed arrives field by field, and odd rows lose nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET, structs
+from rows_of_the_feed import org_row, pet_row, picture
+
+from contracts import codec
+from contracts.fields import fields_of
+from contracts.model import Organization, Pet, Rendition
+from ingest.normalise import Rejection, normalise_organization, normalise_pet, start_stamp
+
+
+def pet(**changes: Any) -> Pet:
+    """Normalise a row that is no rejection."""
+    found = normalise_pet(pet_row(**changes), publish_contacts=True)
+    assert isinstance(found, Pet)
+    return found
+
+
+def test_a_whole_row_arrives_typed_and_under_its_names() -> None:
+    found = pet()
+    assert (found.animal_id, found.org_id, found.status) == (22611034, 701, "Available")
+    assert found.updated_at == datetime(2025, 8, 15, 4, 0, 11, tzinfo=UTC)
+    assert found.name == "Biscuit &amp; Jam "  # as sent: cleaning is for those who show it
+    assert (found.good_with_dogs, found.good_with_cats, found.good_with_kids) == (True, None, False)
+    assert found.birthdate == date(2026, 1, 31)
+    assert (found.size_current, found.size_potential, found.size_unit) == (None, 45.5, "Pounds")
+    assert found.postal_code == "02134"
+    assert found.description_html == '<div class="rgDescription">Hello</div>'
+    assert found.contact_name == "Jo"
+    assert found.extra == {}
+    shown = found.pictures[0]
+    assert (shown.id, shown.position) == (102900001, 1)
+    assert shown.original == Rendition(
+        url="https://pictures.example/701/pictures/animals/22611/22611034/102900001_1600x1600.jpg",
+        width=1600, height=1600, bytes=45083,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("field", fields_of(Pet), ids=lambda field: str(field.feed_name))
+def test_every_field_of_a_pet_is_read_from_its_own_key(field: Any) -> None:
+    if field.attribute in {"animal_id", "pictures"}:
+        pytest.skip("it identifies the row, or has tests of its own")
+    samples: dict[Any, tuple[Any, Any]] = {
+        bool | None: ("Yes", True), float | None: ("3.5", 3.5),
+        date | None: ("2025-02-03", date(2025, 2, 3)), int | None: ("77", 77),
+        datetime | None: ("1700000000", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        tuple[Any, ...]: ([{"videoUrl": "v"}], ({"videoUrl": "v"},)),
+    }  # fmt: skip
+    sent, means = samples.get(field.type, ("quite other", "quite other"))
+    blank = "" if field.type != tuple[Any, ...] else []
+    assert getattr(pet(**{field.feed_name: sent}), field.attribute) == means
+    assert not getattr(pet(**{field.feed_name: blank}), field.attribute)
+
+
+@pytest.mark.parametrize("field", fields_of(Organization), ids=lambda field: str(field.feed_name))
+def test_every_field_of_an_organisation_is_read_from_its_own_key(field: Any) -> None:
+    sent, means = ("Yes", True) if field.type == bool | None else ("81", "81")
+    found = normalise_organization(org_row(**{field.feed_name: sent}))
+    assert isinstance(found, Organization)
+    expected = 81 if field.attribute == "org_id" else means
+    assert getattr(found, field.attribute) == expected
+
+
+def test_contacts_are_left_out_unless_they_are_to_be_published() -> None:
+    found = normalise_pet(pet_row())
+    assert isinstance(found, Pet)
+    assert found.contact_name is UNSET
+    assert b"contact" not in codec.encode(found)
+    assert pet(contactName="").contact_name is None
+
+
+def test_a_missing_key_keeps_what_is_held_and_an_empty_one_clears_it() -> None:
+    held = structs.asdict(pet(color="Black", pattern="Merle"))
+    row = pet_row(pattern="")
+    del row["color"]
+    found = normalise_pet(row, held=lambda: held)
+    assert isinstance(found, Pet)
+    assert (found.color, found.pattern) == ("Black", None)
+
+
+def test_unknown_keys_and_misfits_survive_as_sent() -> None:
+    found = pet(adoptionPending="Yes", birthdate="last spring", sizeCurrent="huge", altered="?")
+    assert (found.birthdate, found.size_current, found.altered) == (None, None, None)
+    assert found.extra == {
+        "adoptionPending": "Yes", "altered": "?", "birthdate": "last spring", "sizeCurrent": "huge",
+    }  # fmt: skip
+
+
+def test_api_names_and_other_cases_are_understood() -> None:
+    row = pet_row()
+    row["animalName"] = row.pop("name")
+    row["OKWITHADULTS"] = row.pop("oKWithAdults")
+    found = normalise_pet(row)
+    assert isinstance(found, Pet)
+    assert (found.name, found.ok_with_adults, found.extra) == ("Biscuit &amp; Jam ", True, {})
+
+
+@pytest.mark.parametrize("sent", ["", None, "x", "0x1", "-1", [], "1" * 19])
+def test_a_row_without_a_sensible_id_is_refused(sent: Any) -> None:
+    assert isinstance(normalise_pet(pet_row(animalID=sent)), Rejection)
+
+
+@pytest.mark.parametrize("sent", ["", None, [], {}])
+def test_no_pictures_comes_in_several_forms(sent: Any) -> None:
+    assert pet(pictures=sent).pictures == ()
+
+
+def test_pictures_come_as_an_object_keyed_by_index_too() -> None:
+    found = pet(pictures={"10": picture(3, 3), "9": picture(2, 2), "0": picture(1, 1)})
+    assert [one.id for one in found.pictures] == [1, 2, 3]
+
+
+def test_pictures_are_ordered_by_number_and_doubles_dropped() -> None:
+    found = pet(pictures=[picture(5, 10), picture(6, 9), picture(5, 11), picture(7, 9)])
+    assert [(one.id, one.position) for one in found.pictures] == [(6, 1), (7, 2), (5, 3)]
+
+
+def test_a_picture_without_inner_objects_or_id_is_kept() -> None:
+    bare = {"largeUrl": "https://x.example/l.jpg", "thumbnailUrl": "https://x.example/s.jpg"}
+    (one,) = pet(pictures=[bare]).pictures
+    assert (one.id, one.position, one.original) == (None, 1, None)
+    assert (one.large, one.small) == (
+        Rendition(url="https://x.example/l.jpg"), Rendition(url="https://x.example/s.jpg"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "start"),
+    [
+        ({"exportStarted": "2026-11-02 03:04:05"}, datetime(2026, 11, 2, 8, 4, 5, tzinfo=UTC)),
+        ({"a": "x", "timestamp": 1793603045}, datetime(2026, 11, 2, 7, 4, 5, tzinfo=UTC)),
+        ({"note": "hello"}, None),
+    ],
+)
+def test_the_start_stamp_is_found_under_any_key(
+    row: dict[str, Any], start: datetime | None
+) -> None:
+    assert start_stamp(row) == start
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([f.feed_name for f in fields_of(Pet)]), json_values))
+def test_whatever_the_values_are_the_pet_can_be_published(changes: dict[str, Any]) -> None:
+    changes.pop("animalID", None)
+    encoded = codec.encode(pet(**changes))
+    assert b"\\u0000" not in encoded
