@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 StartStamp = Literal["eastern", "epoch", "none"]
 
 IDS_PER_LINE = 100
-FIRST_FILE_AFTER_S = 240
-FILE_EVERY_S = 45
+FIRST_FILE_AFTER = timedelta(minutes=4)
+FILE_EVERY = timedelta(seconds=45)
 _EXPORT_NAME = re.compile(
     r"(?:[A-Za-z0-9]{8}_)?(?:(?:orgs|pets|updatedpets|newpets)_\d+\.json|petlist\.csv)(?:\.zip)?"
     r"(?:\.part)?"
@@ -45,7 +45,18 @@ class ExportFile:
     modified_at: datetime
 
 
-def export_files(
+@dataclass(frozen=True)
+class Options:
+    """How an export is written; the defaults are the plain form."""
+
+    part_rows: int
+    zipped: bool
+    key_prefix: bool
+    faults: Sequence[str]
+    start_stamp: StartStamp
+
+
+def export_files(  # noqa: PLR0913 - options by name, with defaults
     history: History,
     day: int,
     *,
@@ -56,19 +67,11 @@ def export_files(
     start_stamp: StartStamp = "eastern",
 ) -> dict[str, bytes]:
     """Make all files of a day at once, by remote name: for histories that fit into memory."""
-    files = each_file(
-        history,
-        day,
-        part_rows=part_rows,
-        zipped=zipped,
-        key_prefix=key_prefix,
-        faults=faults,
-        start_stamp=start_stamp,
-    )
-    return {file.name: file.content for file in files}
+    options = Options(part_rows, zipped, key_prefix, faults, start_stamp)
+    return {file.name: file.content for file in each_file(history, day, options)}
 
 
-def write_export(
+def write_export(  # noqa: PLR0913 - the same
     directory: Path,
     history: History,
     day: int,
@@ -81,19 +84,12 @@ def write_export(
 ) -> None:
     """Write a day's files into the FTP home, then take away what is left of the former day."""
     check(faults)
+    directory.mkdir(parents=True, exist_ok=True)
     if "late-export" in faults:
         return  # nothing new came: yesterday's files stay, with yesterday's times
-    directory.mkdir(parents=True, exist_ok=True)
+    options = Options(part_rows, zipped, key_prefix, faults, start_stamp)
     written = set()
-    for file in each_file(
-        history,
-        day,
-        part_rows=part_rows,
-        zipped=zipped,
-        key_prefix=key_prefix,
-        faults=faults,
-        start_stamp=start_stamp,
-    ):
+    for file in each_file(history, day, options):
         part = directory / f"{file.name}.part"
         part.write_bytes(file.content)
         at = file.modified_at.timestamp()
@@ -105,36 +101,23 @@ def write_export(
             path.unlink()
 
 
-def each_file(
-    history: History,
-    day: int,
-    *,
-    part_rows: int,
-    zipped: bool,
-    key_prefix: bool,
-    faults: Sequence[str],
-    start_stamp: StartStamp,
-) -> Iterator[ExportFile]:
+def each_file(history: History, day: int, options: Options) -> Iterator[ExportFile]:
     """Go through a day's files in the order in which they are written."""
+    faults = options.faults
     check(faults)
     shown = day - 1 if "late-export" in faults else day
     if shown < 0:
         return
     petlist_day = shown - 1 if "stale-petlist" in faults else shown
-    rows_day = shown - 1 if "stale-pets" in faults and shown else shown
+    rows_day = max(0, shown - 1) if "stale-pets" in faults else shown
     petlist = _LogicalFile("petlist.csv", petlist_day, 1, 1, _petlist_lines(history, petlist_day))
-    files = chain(_row_files(history, rows_day, part_rows, start_stamp), (petlist,))
+    files = chain(_row_files(history, rows_day, options), (petlist,))
     for number, logical in enumerate(files):
         content = b"".join(line + b"\n" for line in logical.lines)
-        at = _start(history, logical.day) + timedelta(
-            seconds=FIRST_FILE_AFTER_S + number * FILE_EVERY_S
-        )
         made = damaged(faults, logical.name, content, logical.part, logical.parts)
-        if made is None:
-            continue
-        name, content = made
-        file = ExportFile(name, content, at)
-        yield _packed(file, history.key, zipped=zipped, key_prefix=key_prefix, faults=faults)
+        if made is not None:
+            at = _start(history, logical.day) + FIRST_FILE_AFTER + number * FILE_EVERY
+            yield _packed(ExportFile(*made, at), history.key, options)
 
 
 @dataclass(frozen=True)
@@ -146,12 +129,10 @@ class _LogicalFile:
     lines: Iterable[bytes]
 
 
-def _row_files(
-    history: History, day: int, part_rows: int, start_stamp: StartStamp
-) -> Iterator[_LogicalFile]:
+def _row_files(history: History, day: int, options: Options) -> Iterator[_LogicalFile]:
     truth = history.truth(day)
     new, updated = _fresh(history, day)
-    stamp = _stamp_lines(history.start(day), start_stamp)
+    stamp = _stamp_lines(history.start(day), options.start_stamp)
     orgs = _lines(stamp, (truth.orgs[key] for key in truth.orgs))
     pets = truth.pets
     families = (
@@ -161,10 +142,10 @@ def _row_files(
         ("newpets", len(new), _lines((), (pets[key] for key in new))),
     )
     for family, count, lines in families:
-        parts = -(-count // part_rows)
+        parts = -(-count // options.part_rows)
         for part in range(1, parts + 1):
             name = f"{family}_{part}.json"
-            yield _LogicalFile(name, day, part, parts, list(islice(lines, part_rows)))
+            yield _LogicalFile(name, day, part, parts, list(islice(lines, options.part_rows)))
 
 
 def _fresh(history: History, day: int) -> tuple[list[int], list[int]]:
@@ -209,11 +190,9 @@ def _start(history: History, day: int) -> datetime:
     return history.start(day) if day >= 0 else history.start(0) - timedelta(days=1)
 
 
-def _packed(
-    file: ExportFile, key: str, *, zipped: bool, key_prefix: bool, faults: Sequence[str]
-) -> ExportFile:
-    content, name = file.content, f"{key}_{file.name}" if key_prefix else file.name
-    if zipped:
+def _packed(file: ExportFile, key: str, options: Options) -> ExportFile:
+    content, name = file.content, f"{key}_{file.name}" if options.key_prefix else file.name
+    if options.zipped:
         wall = file.modified_at.astimezone(EASTERN)
         member = zipfile.ZipInfo(f"{key}_{file.name}", wall.timetuple()[:6])
         member.compress_type = zipfile.ZIP_DEFLATED
@@ -221,4 +200,4 @@ def _packed(
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr(member, content)
         content, name = packed.getvalue(), f"{name}.zip"
-    return replace(file, name=name, content=damaged_bytes(faults, file.name, content))
+    return replace(file, name=name, content=damaged_bytes(options.faults, file.name, content))

@@ -23,7 +23,7 @@ FAULTS: dict[str, str] = {
     "short-petlist": "petlist.csv ends cleanly, but names 40 % of the pets only",
     "html-petlist": "petlist.csv is an HTML error page",
     "stale-petlist": "petlist.csv is yesterday's, with yesterday's time",
-    "stale-pets": "all files but petlist.csv are yesterday's, with yesterday's times",
+    "stale-pets": "all files but petlist.csv are yesterday's, times too (from the second day on)",
     "late-export": "nothing new was written: yesterday's files stay",
     "missing-part": "the last but one part of each pets family is missing (a lone part is no. 2)",
     "cut-file": "the first file of each pets family stops at half of its bytes (zips too)",
@@ -60,16 +60,13 @@ def damaged(
                 return None
             content = _PETLIST_FAULTS.get(fault, _same)(content)
         elif name.startswith("orgs"):
-            if fault == "no-stamp" and part == 1 and b'"orgID"' not in content.split(b"\n", 1)[0]:
-                content = content.split(b"\n", 1)[1]
-        elif fault == "missing-part":
-            if parts == 1:
-                name = name.replace("_1.", "_2.")
-            elif part == parts - 1:
-                return None
-        elif fault == "cut-last-row":
-            if part == parts:
-                content = content[: -len(content.rstrip().rsplit(b"\n", 1)[-1]) // 2 - 1]
+            content = _stampless(content) if fault == "no-stamp" and part == 1 else content
+        elif fault == "missing-part" and part == parts - 1:
+            return None
+        elif fault == "missing-part" and parts == 1:
+            name = name.replace("_1.", "_2.")
+        elif fault == "cut-last-row" and part == parts:
+            content = content[: -len(content.rstrip().rsplit(b"\n", 1)[-1]) // 2 - 1]
         else:
             content = _ROW_FAULTS.get(fault, _same)(content)
     return name, content
@@ -84,6 +81,11 @@ def damaged_bytes(faults: Sequence[str], name: str, content: bytes) -> bytes:
 
 def _same(content: bytes) -> bytes:
     return content
+
+
+def _stampless(content: bytes) -> bytes:
+    first, _, rest = content.partition(b"\n")
+    return content if b'"orgID"' in first else rest
 
 
 def _truncated(content: bytes) -> bytes:
@@ -113,7 +115,7 @@ def _crlf(content: bytes) -> bytes:
 
 
 def _moved(content: bytes) -> bytes:
-    """`http:\\/\\/host\\/701\\/pictures…` becomes `http:\\/\\/host\\/cdn\\/701\\/pictures…`."""
+    r"""`http:\\/\\/host\\/701\\/pictures…` becomes `http:\\/\\/host\\/cdn\\/701\\/pictures…`."""
     return _each_row(content, _move)
 
 

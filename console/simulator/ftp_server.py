@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler
-from pyftpdlib.ioloop import IOLoop
-from pyftpdlib.servers import FTPServer
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# pyftpdlib stands on asyncore, of whose end Python 3.11 warns; later Pythons get it from a package.
+with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+    from pyftpdlib.authorizers import DummyAuthorizer
+    from pyftpdlib.handlers import FTPHandler
+    from pyftpdlib.ioloop import IOLoop
+    from pyftpdlib.servers import FTPServer
 
 READ_ONLY = "elr"
 POLL_S = 0.02
@@ -42,10 +45,15 @@ def serve_ftp(
 ) -> Iterator[FtpAddress]:
     """Serve `home` from a thread of its own; port 0 takes a free one."""
     # One line a login and a file would drown what the person at the terminal looks for.
-    logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
+    # The handler keeps pyftpdlib from setting up logging (for the whole process) by itself.
+    logger = logging.getLogger("pyftpdlib")
+    logger.setLevel(logging.ERROR)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     authorizer = DummyAuthorizer()
     authorizer.add_user(user, password, str(home), perm=READ_ONLY)
-    handler = type("FeedHandler", (FTPHandler,), {"authorizer": authorizer, "banner": "ready"})
+    traits = {"authorizer": authorizer, "banner": "ready", "auth_failed_timeout": 0.1}
+    handler = type("FeedHandler", (FTPHandler,), traits)
     server = FTPServer((host, port), handler, ioloop=IOLoop())
     stopping = threading.Event()
     thread = threading.Thread(target=_serve, args=(server, stopping), name="simulated-ftp")

@@ -21,7 +21,7 @@ EASTERN = ZoneInfo("America/New_York")
 FEWEST_PETS = 10
 
 
-def history(
+def history(  # noqa: PLR0913 - all have defaults, most go by name
     seed: int = 7,
     pets: int = 2000,
     days: int = 3,

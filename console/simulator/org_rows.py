@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.simulator import vocabulary
-from console.simulator.shapes import ORG_KEYS, seeded
+from console.simulator.shapes import ORG_KEYS, chance, seeded
 
 if TYPE_CHECKING:
     from console.simulator.shapes import Row
@@ -41,21 +41,21 @@ def org_row(seed: int, org_id: int, edits: int) -> Row:
     row["messageOrg"] = rng.choice(("Yes", "Yes", "No"))
     site = org_site(org_id)
     number = rng.randrange(100)
-    if rng.random() < 0.85:
+    if chance(rng, 0.85):
         row["address"] = f"{rng.randrange(1, 999)} Orchard Road"
-    if rng.random() < 0.75 or edits:
+    if chance(rng, 0.75) or edits:
         row["phone"] = f"(555) 555-01{(number + edits) % 100:02d}"
-    if rng.random() < 0.15:
+    if chance(rng, 0.15):
         row["fax"] = f"(555) 555-02{number:02d}"
-    if rng.random() < 0.97:
+    if chance(rng, 0.97):
         row["email"] = f"hello@{site}"
-    if rng.random() < 0.95:
+    if chance(rng, 0.95):
         forms = (f"https://{site}", f"https://{site}/", f"http://www.{site}", site, "http://")
         row["orgurl"] = rng.choices(forms, (60, 20, 15, 5, 0.5))[0]
-    if rng.random() < 0.45:
+    if chance(rng, 0.45):
         row["facebookUrl"] = f"https://social.example.org/{org_id}"
     for key, share, text in _TEXTS:
-        if rng.random() < share:
+        if chance(rng, share):
             row[key] = text.replace("CITY", city)
     if edits and edits % 2 == 0:
         row["about"] += f" News {edits}: the new kennels are up."
@@ -64,4 +64,4 @@ def org_row(seed: int, org_id: int, edits: int) -> Row:
 
 def fills_traits(seed: int, org_id: int) -> bool:
     """Whether its people tick the many trait boxes; most organisations never do."""
-    return seeded(seed, 3, org_id).random() < 0.3
+    return chance(seeded(seed, 3, org_id), 0.3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from console.simulator import picture_rows
+from console.simulator.shapes import chance
 
 if TYPE_CHECKING:
     from random import Random
@@ -23,26 +24,26 @@ class Edit(NamedTuple):
     kind: Kind
 
 
-def edited(rng: Random, row: Row, ordinal: int, number: int, edit: Edit, pictures_url: str) -> None:
-    """Apply a pet's edit of that number to the row; the kind falls back to text where it can't."""
+def edited(rng: Random, row: Row, edit: Edit, media_id: int, pictures_url: str) -> None:
+    """Apply an edit to the row, as text where its kind can't be; new pictures get `media_id`."""
     row["lastUpdated"] = str(edit.at)
     pictures = row["pictures"]
     if edit.kind == "pictures":
-        _upload(rng, row, picture_rows.media_id(ordinal, 32 + number), edit.at - 5, pictures_url)
+        _upload(rng, row, media_id, edit.at - 5, pictures_url)
     elif edit.kind == "reordered" and len(pictures) > 1:
         # Only the order moves: the newest time of the pictures says nothing about it.
         _renumber([*pictures[1:], pictures[0]], row)
     elif edit.kind == "picture-dropped" and len(pictures) > 1:
         _renumber(pictures[1:], row)
     else:
-        _reword(rng, row, number)
+        _reword(rng, row)
 
 
 def _upload(rng: Random, row: Row, media_id: int, at: int, pictures_url: str) -> None:
     address = picture_rows.folder_url(pictures_url, int(row["orgID"]), int(row["animalID"]))
     new = picture_rows.picture(rng, address=address, media_id=media_id, order=1, at=at)
     kept = row["pictures"]
-    if len(kept) > 1 and (rng.random() < 0.4 or len(kept) >= picture_rows.MOST_PICTURES):
+    if len(kept) > 1 and (chance(rng, 0.4) or len(kept) >= picture_rows.MOST_PICTURES):
         kept = kept[:-1]
     _renumber([*kept, new], row)
     row["mediaLastUpdated"] = str(at)
@@ -54,15 +55,16 @@ def _renumber(pictures: list[Row], row: Row) -> None:
     ]
 
 
-def _reword(rng: Random, row: Row, number: int) -> None:
-    row["adoptionFee"] = f"{40 + 15 * number + 5 * rng.randrange(3)}.00"
-    if rng.random() < 0.4 and row["descriptionPlain"]:
+def _reword(rng: Random, row: Row) -> None:
+    fees = ("40.00", "75.00", "110.00", "180.00")
+    row["adoptionFee"] = rng.choice([fee for fee in fees if fee != row["adoptionFee"]])
+    if chance(rng, 0.4) and row["descriptionPlain"]:
         row["descriptionPlain"] += _NEWS
         start, pixel, end = row["description"].rpartition("<img ")
         row["description"] = f"{start}{_NEWS}{pixel}{end}"
-    if rng.random() < 0.2:
+    if chance(rng, 0.2):
         row["housetrained"] = "Yes" if row["housetrained"] != "Yes" else "No"
-    if rng.random() < 0.02:
+    if chance(rng, 0.02):
         row["status"] = "Pending" if row["status"] == "Available" else "Available"
-    if rng.random() < 0.05:
+    if chance(rng, 0.05):
         row["name"] = f"{row['name'].strip()} II"

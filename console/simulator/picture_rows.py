@@ -26,13 +26,11 @@ _SIZES, _SIZE_WEIGHTS = zip(*vocabulary.PICTURE_SIZES, strict=True)
 _COUNTS, _COUNT_WEIGHTS = zip(*vocabulary.PICTURE_COUNTS, strict=True)
 
 
-def first_pictures(
+def first_pictures(  # noqa: PLR0913 - all by name: whose, where and when
     rng: Random, *, base_url: str, org_id: int, animal_id: int, ordinal: int, at: int
 ) -> list[Row]:
     """The pictures a pet begins with, uploaded in the minute before `at` (epoch seconds)."""
-    count = rng.choices(_COUNTS, _COUNT_WEIGHTS)[0]
-    if count > 5:
-        count += rng.randrange(-1, 4) if count < 10 else rng.randrange(-3, 12)
+    count = rng.choice(rng.choices(_COUNTS, _COUNT_WEIGHTS)[0])
     return [
         picture(
             rng,
@@ -41,7 +39,7 @@ def first_pictures(
             order=number + 1,
             at=at - count + number,
         )
-        for number in range(min(count, MOST_PICTURES))
+        for number in range(count)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The host of the simulated pictures: JPEGs drawn on the fly, of the very size the feed declares."""
+"""The host of the simulated pictures: JPEGs drawn on the fly, as large as the feed declares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import io
 import re
 import threading
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 MOST_PIXELS_A_SIDE = 5_000
 COMMENT_BYTES = 65_533
+COMMENT_HEAD_BYTES = 4
 FIRST_UPLOAD = datetime(2026, 1, 1, tzinfo=UTC)
 # A leading /cdn is the other host to which the fault `moved-pictures` sends everybody.
 _PATH = re.compile(
@@ -43,16 +43,19 @@ class PictureAddress:
 @contextmanager
 def serve_pictures(port: int = 0) -> Iterator[PictureAddress]:
     """Serve pictures from a thread of its own; port 0 takes a free one."""
-    started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = threading.Thread(target=_run, args=(port, started), name="simulated-pictures")
-    thread.daemon = True
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="simulated-pictures", daemon=True)
     thread.start()
-    bound, loop, stopping = started.result()
     try:
-        yield PictureAddress(f"http://{HOST}:{bound}")
+        runner = asyncio.run_coroutine_threadsafe(_start(port), loop).result()
+        try:
+            yield PictureAddress(f"http://{HOST}:{runner.addresses[0][1]}")
+        finally:
+            asyncio.run_coroutine_threadsafe(_stop(runner, loop), loop).result()
     finally:
-        loop.call_soon_threadsafe(stopping.set)
+        loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
 @lru_cache(maxsize=256)
@@ -80,12 +83,12 @@ def jpeg(media_id: int, width: int, height: int) -> bytes:
 def _padded(data: bytes, size_bytes: int) -> bytes:
     """Comment segments behind the first marker: what decoders skip fills up to the size."""
     parts, missing = [data[:2]], size_bytes - len(data)
-    while missing >= 4:
-        filling = min(missing - 4, COMMENT_BYTES)
-        if 0 < missing - 4 - filling < 4:  # too little would be left for a segment of its own
-            filling -= 4
+    while missing >= COMMENT_HEAD_BYTES:
+        filling = min(missing - COMMENT_HEAD_BYTES, COMMENT_BYTES)
+        if 0 < missing - COMMENT_HEAD_BYTES - filling < COMMENT_HEAD_BYTES:
+            filling -= COMMENT_HEAD_BYTES  # else too little is left for a segment of its own
         parts.append(b"\xff\xfe" + (filling + 2).to_bytes(2, "big") + bytes(filling))
-        missing -= 4 + filling
+        missing -= COMMENT_HEAD_BYTES + filling
     return b"".join((*parts, data[2:]))
 
 
@@ -118,20 +121,19 @@ def _is_known(request: web.Request, etag: str, uploaded: datetime) -> bool:
     return request.if_modified_since is not None and request.if_modified_since >= uploaded
 
 
-def _run(port: int, started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
-    async def serve() -> None:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", _answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stopping = asyncio.Event()
-        site = web.TCPSite(runner, HOST, port, shutdown_timeout=1.0)
-        await site.start()
-        started.set_result((runner.addresses[0][1], asyncio.get_running_loop(), stopping))
-        await stopping.wait()
-        await runner.cleanup()
-
+async def _start(port: int) -> web.AppRunner:
+    app = web.Application()
+    app.router.add_get("/{path:.*}", _answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
     try:
-        asyncio.run(serve())
-    except OSError as error:
-        started.set_exception(error)
+        await web.TCPSite(runner, HOST, port).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+async def _stop(runner: web.AppRunner, loop: asyncio.AbstractEventLoop) -> None:
+    await runner.cleanup()
+    await loop.shutdown_default_executor()

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from console.simulator import vocabulary
+from console.simulator.shapes import chance
 
 if TYPE_CHECKING:
     from random import Random
@@ -18,7 +19,7 @@ LONGEST_CHARS = 20_000
 def pet_name(rng: Random) -> str:
     """Mostly one word; some hold an entity, an emoji, trailing spaces, or are no pet at all."""
     name = rng.choice(vocabulary.NAMES)
-    if rng.random() < 0.07:
+    if chance(rng, 0.07):
         odd = rng.choice(vocabulary.ODD_NAMES)
         return odd.format(name=name, other=rng.choice(vocabulary.NAMES))
     return name
@@ -30,16 +31,16 @@ def plain_text(rng: Random, name: str, site: str, length: int | None = None) -> 
     sentences = rng.choices(vocabulary.SENTENCES, k=max(1, wanted // 68))
     for at in range(4, len(sentences), 5):
         sentences[at] += "\n"
-    if rng.random() < 0.38:
+    if chance(rng, 0.38):
         sentences.append(f"Fill in the form at https://{site}/adopt first.")
-    if rng.random() < 0.20:
+    if chance(rng, 0.20):
         sentences.append(f"Write to hello@{site} with questions.")
-    if rng.random() < 0.12:
+    if chance(rng, 0.12):
         sentences.append(f"Or call (555) 555-01{rng.randrange(100):02d} after five.")
     text = " ".join(sentences).replace("NAME", name.strip()).replace("\n ", "\n")
-    if rng.random() < 0.30:
+    if chance(rng, 0.30):
         text = text.replace("'", "&#39;").replace("; ", ";&nbsp;") + "&nbsp;"
-    return text + " \N{SPARKLING HEART}" if rng.random() < 0.05 else text
+    return text + " \N{SPARKLING HEART}" if chance(rng, 0.05) else text
 
 
 def tracker_url(animal_id: int) -> str:
@@ -49,7 +50,7 @@ def tracker_url(animal_id: int) -> str:
 
 def html_text(rng: Random, plain: str, animal_id: int) -> str:
     """The wrapper around the text and the pixel; the pixel's ampersands are not escaped."""
-    if rng.random() < 0.5:
+    if chance(rng, 0.5):
         inner = plain.replace("\n", "<br />\r\n")
     else:
         paragraphs = [part for part in plain.split("\n") if part]

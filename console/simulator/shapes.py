@@ -9,12 +9,14 @@ from typing import Any
 Row = dict[str, Any]
 """A row exactly as written into the JSON: scalars are strings, pictures a list of objects."""
 
+LARGEST_SEED = 2**64 - 1
+
 TRAIT_KEYS = tuple(
     """oKWithAdults yardRequired olderKidsOnly noSmallDogs noLargeDogs noFemaleDogs noMaleDogs
     oKForSeniors hypoallergenic goodInCar leashtrained cratetrained fetches playsToys swims lap
     oKWithFarmAnimals drools apartment noHeat noCold protective escapes predatory hasAllergies
     specialDiet ongoingMedical hearingImpaired sightImpaired obedient playful timid skittish
-    independent affectionate eagerToPlease intelligent eventempered gentle goofy""".split()
+    independent affectionate eagerToPlease intelligent eventempered gentle goofy""".split()  # noqa: SIM905 - as the feed lists them
 )
 
 PET_KEYS = tuple(
@@ -30,13 +32,13 @@ PET_KEYS = tuple(
     specialDiet ongoingMedical hearingImpaired sightImpaired obedient playful timid skittish
     independent affectionate eagerToPlease intelligent eventempered gentle goofy pictures videos
     videoUrls mediaLastUpdated contactName contactEmail contactCellPhone contactHomePhone petUrl
-    messagePet needsFoster""".split()
+    messagePet needsFoster""".split()  # noqa: SIM905 - as the feed lists them
 )
 
 ORG_KEYS = tuple(
     """orgID status name address city state zip country phone fax email orgurl facebookUrl orgType
     orgSpecies serveAreas adoptionProcess about meetPets services allowAppSubmissions
-    messageOrg""".split()
+    messageOrg""".split()  # noqa: SIM905 - as the feed lists them
 )
 
 
@@ -45,9 +47,14 @@ def encode(row: Row) -> bytes:
     return json.dumps(row, separators=(",", ":")).replace("/", "\\/").encode("ascii")
 
 
+def chance(rng: random.Random, share: float) -> bool:
+    """Whether this one is among the share of all."""
+    return rng.random() < share
+
+
 def seeded(*parts: int) -> random.Random:
     """A generator that depends on nothing but these numbers, so that rows need not be kept."""
     number = 0
     for part in parts:
-        number = (number * 1_000_003 + part + 1) & 0xFFFF_FFFF_FFFF_FFFF
+        number = (number * 1_000_003 + part + 1) & LARGEST_SEED
     return random.Random(number)  # noqa: S311 - play data, not secrets

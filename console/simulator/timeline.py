@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from console.simulator.pet_edits import Edit, Kind
 from console.simulator.pet_rows import DAY_S, Pet
-from console.simulator.shapes import seeded
+from console.simulator.shapes import chance, seeded
 
 if TYPE_CHECKING:
     from random import Random
@@ -94,12 +94,11 @@ def _first_update(rng: Random, start: int, fresh: bool) -> int:  # noqa: FBT001 
     yesterday = start - DAY_S
     if fresh:
         return rng.randrange(yesterday, start - 60)
-    share = rng.random()
-    if share < 0.37:
+    if chance(rng, 0.37):
         return rng.randrange(yesterday - 29 * DAY_S, yesterday)
-    if share < 0.94:
+    if chance(rng, 0.90):
         return rng.randrange(yesterday - 730 * DAY_S, yesterday - 29 * DAY_S)
-    years = 20 if share > 0.998 else 5
+    years = 20 if chance(rng, 0.03) else 5
     return rng.randrange(yesterday - years * 365 * DAY_S, yesterday - 730 * DAY_S)
 
 
@@ -115,50 +114,55 @@ class _Day:
 
     def happen(self, pets: int) -> None:
         relisted = self.relist() if self.day > 1 else []
-        self.change_orgs(relisted, len(self.listed))
+        left = self.close_orgs(relisted) if self.day > 1 else []
+        self.leave(left, round(len(self.listed) * LEFT_SHARE))
+        self.change_orgs()
         self.update(max(1, round(len(self.listed) * UPDATED_SHARE)))
         self.add(max(1, round(pets * NEW_SHARE)))
 
     def relist(self) -> list[int]:
-        """Bring some back that left earlier and whose organisation is still there."""
+        """Bring some back that left earlier and whose organisation isn't gone."""
         gone = [
             key
             for key, life in self.pets.items()
-            if not life.listed(self.day - 1) and self._has_org(life.pet.org_id)
+            if not life.listed(self.day - 1) and not self._lost_org(life.pet.org_id)
         ]
-        chosen = self.rng.sample(
-            gone, min(len(gone), max(1, round(len(self.listed) * RELISTED_SHARE)))
-        )
+        count = max(1, round(len(self.listed) * RELISTED_SHARE))
+        chosen = self.rng.sample(gone, min(len(gone), count))
         for at, key in enumerate(chosen):
             self.pets[key].ops.append((self.day, "relisted"))
             if at % 2:  # every other one comes back just as it was
                 self.pets[key].edits.append(Edit(self.day, self._moment(), "text"))
         return chosen
 
-    def change_orgs(self, relisted: list[int], pets: int) -> None:
-        """Let organisations go with their pets, other pets leave, organisations change and come."""
-        sizes: dict[int, list[int]] = {}
+    def close_orgs(self, relisted: list[int]) -> list[int]:
+        """Let organisations go, small ones that today's relisted don't need; say whose pets go."""
+        owned: dict[int, list[int]] = {}
         for key in self.listed:
-            sizes.setdefault(self.pets[key].pet.org_id, []).append(key)
+            owned.setdefault(self.pets[key].pet.org_id, []).append(key)
         needed = {self.pets[key].pet.org_id for key in relisted}
-        there = [key for key, life in self.orgs.items() if life.listed(self.day - 1)]
-        left: list[int] = []
-        if self.day > 1:
-            most = max(1, pets // 50)
-            few = [
-                key for key in there if key not in needed and 0 < len(sizes.get(key, ())) <= most
-            ]
-            count = min(len(few), max(1, round(len(there) * ORG_LEFT_SHARE)))
-            for org_id in self.rng.sample(few, count):
-                self.orgs[org_id].ops.append((self.day, "removed"))
-                left += sizes[org_id]
-        stay = set(left)
-        self.free = [key for key in self.free if key not in stay]
-        for _ in range(max(1, round(pets * LEFT_SHARE) - len(left))):
-            left.append(self._take())
-        for key in left:
+        owners = [key for key in self.orgs if key in owned and key not in needed]
+        owners.sort(key=lambda key: len(owned[key]))
+        # Few pets go with their organisation, or every removal gate would trip over it.
+        small = [key for key in owners if len(owned[key]) <= len(self.listed) // 50] or owners[:1]
+        count = min(len(small), max(1, round(len(self.orgs) * ORG_LEFT_SHARE)))
+        left = []
+        for org_id in self.rng.sample(small, count):
+            self.orgs[org_id].ops.append((self.day, "removed"))
+            left += owned[org_id]
+        return left
+
+    def leave(self, left: list[int], count: int) -> None:
+        """Let pets go: those that must, and at least one more, up to the count."""
+        taken = set(left)
+        self.free = [key for key in self.free if key not in taken]
+        more = min(max(1, count - len(left)), len(self.free))
+        for key in (*left, *(self.free.pop() for _ in range(more))):
             self.pets[key].ops.append((self.day, "removed"))
-        alive = [key for key in there if self.orgs[key].listed(self.day)]
+
+    def change_orgs(self) -> None:
+        """Let organisations change, and new ones come."""
+        alive = [key for key, life in self.orgs.items() if life.listed(self.day)]
         for org_id in self.rng.sample(alive, max(1, round(len(alive) * ORG_CHANGED_SHARE))):
             self.orgs[org_id].ops.append((self.day, "updated"))
             self.orgs[org_id].edits.append(Edit(self.day, self._moment(), "text"))
@@ -167,10 +171,10 @@ class _Day:
 
     def update(self, count: int) -> None:
         """Edit pets: every fifth gets a picture, a few only another order or one picture less."""
-        rare: dict[int, Kind] = {2: "reordered", 52: "picture-dropped"}
-        for at in range(min(count, len(self.free) - 1)):
+        rare: dict[int, Kind] = {2: "reordered", 52: "reordered", 7: "picture-dropped"}
+        for at in range(min(count, len(self.free))):
             kind = "pictures" if at % 5 == 0 else rare.get(at % 100, "text")
-            life = self.pets[self._take()]
+            life = self.pets[self.free.pop()]
             life.ops.append((self.day, "updated"))
             life.edits.append(Edit(self.day, self._moment(), kind))
 
@@ -178,19 +182,16 @@ class _Day:
         """Bring new pets, the first ones for the new organisations."""
         new_orgs = [key for key, life in self.orgs.items() if life.ops[0][0] == self.day]
         orgs = [key for key, life in self.orgs.items() if life.listed(self.day)]
-        animal_id, ordinal = max(max(self.pets), NEWEST_OLD_ID), len(self.pets)
+        animal_id, ordinal = max(*self.pets, NEWEST_OLD_ID), len(self.pets)
         for at in range(count):
             animal_id += self.rng.randrange(1, 3)
             org_id = new_orgs[at] if at < len(new_orgs) else self.rng.choice(orgs)
-            days_ago = self.rng.randrange(2, 40) if self.rng.random() < 0.1 else 0
+            days_ago = self.rng.randrange(2, 40) if chance(self.rng, 0.1) else 0
             pet = Pet(animal_id, ordinal + at, org_id, self._moment() - days_ago * DAY_S)
             self.pets[animal_id] = PetLife([(self.day, "added")], pet=pet)
-
-    def _take(self) -> int:
-        return self.free.pop()
 
     def _moment(self) -> int:
         return self.rng.randrange(self.starts[self.day - 1] + 60, self.starts[self.day] - 60)
 
-    def _has_org(self, org_id: int) -> bool:
-        return org_id in self.orgs and self.orgs[org_id].listed(self.day - 1)
+    def _lost_org(self, org_id: int) -> bool:
+        return org_id in self.orgs and not self.orgs[org_id].listed(self.day - 1)

@@ -8,7 +8,7 @@ NAMES = tuple(
     Honey Iris Jasper Juniper Kestrel Kiwi Laurel Lentil Lucky Maple Marlow Meadow Mochi Moss Nettle
     Nimbus Nougat Nutmeg Olive Opal Otter Paprika Peaches Pebble Pepper Pickle Pippin Poppy Quill
     Raisin Rascal Rhubarb Saffron Sage Scout Shadow Smudge Sorrel Sprout Tango Teasel Thistle Tinker
-    Truffle Waffles Whisper Willow Yarrow Ziggy Zinnia""".split()
+    Truffle Waffles Whisper Willow Yarrow Ziggy Zinnia""".split()  # noqa: SIM905 - easier to add to
 )
 ODD_NAMES = (
     "{name} &amp; {other} (bonded pair)",
@@ -24,7 +24,7 @@ SPECIES = (("Dog", 50), ("Cat", 44), ("Rabbit", 2), ("Guinea Pig", 2), ("Bird", 
 BREEDS = {
     "Dog": (
         "Labrador Retriever", "Beagle", "Boxer", "Chihuahua", "German Shepherd Dog", "Hound",
-        "Australian Cattle Dog", "Dachshund", "Border Collie", "Poodle", "Terrier", "Great Pyrenees",
+        "Australian Cattle Dog", "Dachshund", "Border Collie", "Poodle", "Terrier", "Akita",
     ),
     "Cat": (
         "Domestic Short Hair", "Domestic Medium Hair", "Domestic Long Hair", "Siamese", "Tabby",
@@ -72,7 +72,10 @@ CLUMPED_FILLS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
 )
 STATUSES = ("Hold", "Pending", "Adopted")
 
-PICTURE_COUNTS = ((0, 3), (1, 30), (2, 18), (3, 16), (4, 14), (5, 8), (7, 10), (14, 1))
+PICTURE_COUNTS = (
+    ((0,), 3), ((1,), 30), ((2,), 18), ((3,), 16), ((4,), 14), ((5,), 8), (range(6, 11), 10),
+    (range(11, 26), 1),
+)  # fmt: skip
 PICTURE_SIZES = (
     ((640, 480), 30), ((480, 640), 12), ((650, 650), 20), ((800, 600), 14), ((960, 720), 10),
     ((720, 960), 6), ((1200, 900), 5), ((1600, 1200), 2), ((4032, 3024), 1),
