@@ -1,0 +1,83 @@
+"""A real Kafka and a real Postgres for people who have none: started when needed, found again.
+
+Rule 1: they outlive the command that started them, and are stopped by `down`.
+Rule 2: they listen on loopback only, and keep everything under the data directory.
+Rule 3: two commands that start at once get the same server (a file lock).
+
+Usage: ``ensure_kafka(Path(".petstream"))`` returns ``127.0.0.1:PORT``, ``ensure_postgres`` a URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from console import embedded_kafka, embedded_postgres
+from console.server_process import locked, recorded, stop
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the embedded servers of a data directory listen; None = not running."""
+
+    kafka: str | None
+    database_url: str | None
+
+
+def _silent(_line: str) -> None:
+    """Say nothing."""
+
+
+def ensure_kafka(data_dir: Path, *, say: Say = _silent, for_tests: bool = False) -> str:
+    """Return the bootstrap address of the embedded Kafka, starting it if need be.
+
+    Args:
+        data_dir: where it keeps its log; made if missing.
+        say: takes a line for the person who waits.
+        for_tests: short time-outs, so that a restart after SIGKILL takes 4 s instead of 14.
+
+    Raises:
+        PetstreamError: there is no Java, no package source, or Kafka didn't start.
+    """
+    with locked(data_dir, "kafka"):
+        return embedded_kafka.start(data_dir, say=say, for_tests=for_tests)
+
+
+def ensure_postgres(data_dir: Path, *, say: Say = _silent, for_tests: bool = False) -> str:
+    """Return the URL of the embedded Postgres, starting it if need be.
+
+    Args:
+        data_dir: where it keeps its data; made if missing.
+        say: takes a line for the person who waits.
+        for_tests: no fsync.
+
+    Raises:
+        PetstreamError: Postgres didn't start; the message names its log.
+    """
+    with locked(data_dir, "postgres"):
+        return embedded_postgres.start(data_dir, say=say, for_tests=for_tests)
+
+
+def running(data_dir: Path) -> Servers:
+    """Return what runs now, without starting anything."""
+    kafka, postgres = recorded(data_dir, "kafka"), recorded(data_dir, "postgres")
+    return Servers(
+        kafka=f"127.0.0.1:{kafka.port}" if kafka else None,
+        database_url=embedded_postgres.url(data_dir, postgres.port) if postgres else None,
+    )
+
+
+def down(data_dir: Path, *, say: Say = _silent) -> list[str]:
+    """Stop what runs; return the names of what was stopped."""
+    stopped = []
+    for name in ("kafka", "postgres"):
+        if recorded(data_dir, name) is None:
+            continue
+        say(f"stopping {name}")
+        with locked(data_dir, name):
+            if stop(data_dir, name):
+                stopped.append(name)
+    return stopped

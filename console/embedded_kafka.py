@@ -1,0 +1,164 @@
+"""Apache Kafka itself as the embedded broker: one node, KRaft, on loopback.
+
+Rule 1: it is the same code as anybody's Kafka; only its settings are small.
+Rule 2: it is ready when it lists topics, not when its port opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from console import jars
+from console.server_process import last_lines, port_for, recorded, spawn, stop
+from contracts.errors import PetstreamError
+from contracts.topics import MAX_MESSAGE_BYTES
+
+READY_S: Final = 90.0
+_HEAP: Final = "-Xmx512m"
+_TRIES: Final = 3
+
+_LOG4J: Final = """\
+status = warn
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+"""
+
+
+def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str:
+    """Return the address of the broker of this data directory, starting it if it isn't up."""
+    there = recorded(data_dir, "kafka")
+    if there is not None:
+        _wait(data_dir, there.port)
+        return f"127.0.0.1:{there.port}"
+    java, classpath = jars.java(), ":".join(jars.classpath(say))
+    say("starting Kafka")
+    for attempt in range(1, _TRIES + 1):
+        port = port_for(data_dir, "kafka")
+        home = _configure(data_dir, port, for_tests=for_tests)
+        _format(java, classpath, home)
+        run = [java, _HEAP, f"-Dlog4j2.configurationFile={home}/log4j2.properties"]
+        command = [*run, "-cp", classpath, "kafka.Kafka", str(home / "server.properties")]
+        spawn(data_dir, "kafka", command, port=port, cwd=home)
+        try:
+            _wait(data_dir, port)
+        except PetstreamError:
+            stop(data_dir, "kafka")
+            if attempt == _TRIES:
+                raise
+        else:
+            break
+    return f"127.0.0.1:{port}"
+
+
+def properties(log_dir: Path, port: int, controller_port: int, *, for_tests: bool) -> str:
+    """Return server.properties of the one node."""
+    found = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": (
+            f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
+        ),
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": str(log_dir),
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": str(MAX_MESSAGE_BYTES),
+        "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
+        "socket.request.max.bytes": str(100 * 1024 * 1024),
+        "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "1",
+        "offsets.retention.minutes": str(60 * 24 * 365),
+        "log.segment.bytes": str(128 * 1024 * 1024),
+    }
+    if for_tests:
+        found |= {
+            "broker.session.timeout.ms": "2000",
+            "broker.heartbeat.interval.ms": "500",
+            "log.cleaner.backoff.ms": "1000",
+            "log.retention.check.interval.ms": "1000",
+        }
+    return "".join(f"{name}={value}\n" for name, value in found.items())
+
+
+def _configure(data_dir: Path, port: int, *, for_tests: bool) -> Path:
+    home = (data_dir / "kafka").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    controller = port_for(data_dir, "kafka-controller")
+    text = properties(home / "log", port, controller, for_tests=for_tests)
+    (home / "server.properties").write_text(text)
+    (home / "log4j2.properties").write_text(_LOG4J)
+    return home
+
+
+def _format(java: str, classpath: str, home: Path) -> None:
+    if (home / "log" / "meta.properties").exists():
+        return
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    config = str(home / "server.properties")
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", config]
+    logging = f"-Dlog4j2.configurationFile={home}/log4j2.properties"
+    done = subprocess.run(  # noqa: S603  our own command line
+        [java, logging, "-cp", classpath, *tool], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        told = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise PetstreamError(f"Kafka's log directory {home}/log can't be formatted: {told}")
+
+
+def _wait(data_dir: Path, port: int) -> None:
+    began = time.monotonic()
+    while not _lists_topics(port):
+        if recorded(data_dir, "kafka") is None or time.monotonic() - began > READY_S:
+            told = last_lines(data_dir, "kafka")
+            raise PetstreamError(
+                f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {told}"
+            )
+        time.sleep(0.1)
+
+
+def _lists_topics(port: int) -> bool:
+    """Ask in a thread of its own, so that it also works from inside an event loop."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return False  # not even a port yet: the client would log an error for each try
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, _ask(port)).result()
+
+
+async def _ask(port: int) -> bool:
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=5_000)
+    try:
+        async with asyncio.timeout(5):
+            await admin.start()
+            await admin.list_topics()
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await admin.close()
+    return True

@@ -1,0 +1,159 @@
+"""A server process of ours: spawned to outlive us, found again, stopped.
+
+Rule 1: a process is known by its pid *and* its start time: a recycled pid is somebody else.
+Rule 2: the port is chosen once and kept, so that clients survive a restart.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+_STOP_S: Final = 30.0
+_KILL_AFTER_S: Final = 20.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A server we started."""
+
+    pid: int
+    started: str
+    port: int
+
+
+@contextmanager
+def locked(data_dir: Path, name: str) -> Iterator[None]:
+    """Let only one command at a time start or stop this server."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def recorded(data_dir: Path, name: str) -> Process | None:
+    """Return the server, if it is alive."""
+    process = _read(data_dir, name)
+    return process if process is not None and alive(process) else None
+
+
+def port_for(data_dir: Path, name: str) -> int:
+    """Return the port this server had last, if it is still free, else a new one."""
+    process = _read(data_dir, name)
+    for port in (process.port if process else 0, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise OSError("there is no free port on 127.0.0.1")
+
+
+def spawn(  # noqa: PLR0913  what a process is made of, each by name
+    data_dir: Path,
+    name: str,
+    command: Sequence[str],
+    *,
+    port: int,
+    environment: Mapping[str, str] | None = None,
+    user: int | None = None,
+    cwd: Path | None = None,
+) -> Process:
+    """Start a server in a session of its own, its output in ``<name>.log``, and record it."""
+    log = data_dir / f"{name}.log"
+    with log.open("ab") as output:
+        child = subprocess.Popen(  # noqa: S603  our own command line
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=dict(environment) if environment is not None else None,
+            user=user,
+            group=user,
+            extra_groups=() if user is not None else None,
+            cwd=cwd,
+        )
+    process = Process(child.pid, _start_time(child.pid) or "", port)
+    child.returncode = 0  # it outlives us on purpose: no warning when this object is dropped
+    path = data_dir / f"{name}.json"
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(asdict(process)))
+    part.replace(path)
+    return process
+
+
+def alive(process: Process) -> bool:
+    """Tell whether it is still there, and still the one we started."""
+    _reap(process.pid)
+    return bool(process.started) and _start_time(process.pid) == process.started
+
+
+def stop(data_dir: Path, name: str, *, how: signal.Signals = signal.SIGTERM) -> bool:
+    """Ask the server to end, and see that it does; tell whether it ran."""
+    process = recorded(data_dir, name)
+    if process is None:
+        return False
+    os.kill(process.pid, signal.SIGINT if name == "postgres" else how)
+    began = time.monotonic()
+    while alive(process):
+        waited_s = time.monotonic() - began
+        if waited_s > _KILL_AFTER_S:
+            os.kill(process.pid, signal.SIGKILL)
+        if waited_s > _STOP_S:
+            raise TimeoutError(f"{name} (pid {process.pid}) doesn't end")
+        time.sleep(0.05)
+    return True
+
+
+def last_lines(data_dir: Path, name: str, *, lines: int = 3) -> str:
+    """Return the end of a server's log, for the message that it didn't start."""
+    log = data_dir / f"{name}.log"
+    if not log.exists():
+        return ""
+    return " / ".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _read(data_dir: Path, name: str) -> Process | None:
+    try:
+        return Process(**json.loads((data_dir / f"{name}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _start_time(pid: int) -> str | None:
+    """Return when a process began, in the system's own terms; None if it's gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return _start_time_by_ps(pid) if not Path("/proc/self").exists() else None
+    except ProcessLookupError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _start_time_by_ps(pid: int) -> str | None:
+    found = subprocess.run(  # noqa: S603  macOS has no /proc
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or None
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # not a child of ours: another command started it
