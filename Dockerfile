@@ -1,0 +1,28 @@
+# petstream in a container: packages pinned by hash, no compiler, no root.
+FROM python:3.12-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+RUN python -m venv /opt/petstream
+COPY requirements/runtime.txt requirements/
+RUN /opt/petstream/bin/pip install --require-hashes -r requirements/runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY contracts contracts
+COPY ingest ingest
+COPY consumers consumers
+COPY console console
+# The build backend is among the pinned packages, so nothing unpinned is fetched here.
+RUN /opt/petstream/bin/pip install --no-deps --no-build-isolation .
+
+FROM python:3.12-slim
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data petstream \
+    && install -d -o petstream -g petstream /data
+COPY --from=build /opt/petstream /opt/petstream
+ENV PATH=/opt/petstream/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PETSTREAM_DATA_DIR=/data
+USER petstream
+WORKDIR /data
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["petstream"]
+CMD ["--help"]
