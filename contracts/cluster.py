@@ -12,11 +12,19 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from contracts import topics
 from contracts.errors import PetstreamError, UnreachableError
 from contracts.settings import KafkaAccess
+
+_COPIES: Final = 3  # of each topic, where there are so many brokers
 
 PATIENCE_S: Final = 60.0
 """How long a one-shot command waits for a server."""
@@ -50,6 +58,11 @@ async def ensure_topics(
         try:
             await _create(access, prefix, wanted)
         except (KafkaError, OSError, TimeoutError) as error:
+            if isinstance(error, KafkaError) and not error.retriable and not _away(error):
+                raise PetstreamError(
+                    f"Kafka at {access.bootstrap} refuses ({type(error).__name__}): check user, "
+                    "rights and version in PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
+                ) from error
             waited_s = asyncio.get_running_loop().time() - started
             if patience_s is not None and waited_s >= patience_s:
                 raise UnreachableError(
@@ -61,16 +74,23 @@ async def ensure_topics(
             return
 
 
+def _away(error: KafkaError) -> bool:
+    return isinstance(error, KafkaConnectionError | NodeNotReadyError)
+
+
 async def _create(access: KafkaAccess, prefix: str, wanted: Sequence[topics.Topic]) -> None:
     admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
     try:
         async with asyncio.timeout(15):
             await admin.start()
             there = set(await admin.list_topics())
-            new = [_new(topic, prefix) for topic in wanted if topic.full_name(prefix) not in there]
-            if not new:
+            lacking = [topic for topic in wanted if topic.full_name(prefix) not in there]
+            if not lacking:
                 return
+            brokers = len((await admin.describe_cluster())["brokers"])
+            new = [_new(topic, prefix, min(brokers, _COPIES)) for topic in lacking]
             response = await admin.create_topics(new)
+            await _until_led(admin, [topic.full_name(prefix) for topic in lacking])
     finally:
         await admin.close()
     for name, code, *_ in response.topic_errors:
@@ -81,5 +101,17 @@ async def _create(access: KafkaAccess, prefix: str, wanted: Sequence[topics.Topi
             )
 
 
-def _new(topic: topics.Topic, prefix: str) -> NewTopic:
-    return NewTopic(topic.full_name(prefix), topic.partitions, -1, topic_configs=topic.configs)
+async def _until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Wait until every new partition has a leader: before that, clients stumble over it."""
+    while True:
+        told = await admin.describe_topics(names)
+        partitions = [one for topic in told for one in topic["partitions"]]
+        led = all(one["leader"] >= 0 and not one["error_code"] for one in partitions)
+        if led and not any(topic["error_code"] for topic in told):
+            return
+        await asyncio.sleep(0.05)
+
+
+def _new(topic: topics.Topic, prefix: str, copies: int) -> NewTopic:
+    name = topic.full_name(prefix)
+    return NewTopic(name, topic.partitions, copies, topic_configs=topic.configs)

@@ -18,11 +18,11 @@ from contracts.codec import UndecodableError, decode
 from contracts.errors import NotReadyError, PetstreamError, UsageError
 from contracts.events import ExportEvent, PlanEvent
 from contracts.settings import FtpUrl, KafkaAccess, Settings
-from ingest import ftp as remote
 from ingest import normalise
 from ingest.archive import Archive
 from ingest.export import ExportRun, Outcome, Progress, State
 from ingest.feed import ExportSet, missing, plan, settled
+from ingest.ftp import listing
 from ingest.kafka import Publisher, read_to_end
 from ingest.ledger import Ledger
 from ingest.memory import Identity, Memory, Wanted
@@ -133,23 +133,18 @@ async def _fold_ledgers(kafka: KafkaAccess, prefix: str) -> tuple[Ledger, Ledger
 
 
 async def _settled_listing(ftp: FtpUrl, settle_s: float, say: Say) -> ExportSet:
-    first = await _look(ftp)
+    first = await listing(ftp)
     lacking = missing(plan(first), "none")
     if lacking:
         raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
     if settle_s > 0:
         say(f"looking again in {settle_s:g} s, to see that nobody is still writing")
         await asyncio.sleep(settle_s)
-        second = await _look(ftp)
+        second = await listing(ftp)
         differences = settled(first, second)
         if differences:
             raise NotReadyError("the export is still being written: " + "; ".join(differences))
     return plan(first)
-
-
-async def _look(ftp: FtpUrl) -> list[remote.RemoteFile]:
-    async with remote.connect(ftp) as connection:
-        return await remote.listing(connection)
 
 
 async def _start_of(ftp: FtpUrl, files: ExportSet) -> datetime:

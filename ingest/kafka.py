@@ -45,7 +45,9 @@ async def read_to_end(
 ) -> AsyncGenerator[list[Record], None]:
     """Read topics from their beginning to where they ended when this began, in each one's order."""
     consumer = AIOKafkaConsumer(
+        *topics,
         **client_options(access),
+        group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_bytes=16 * 1024 * 1024,
@@ -53,12 +55,7 @@ async def read_to_end(
     )
     try:
         await consumer.start()
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in sorted(await _partitions(consumer, topic))
-        ]
-        consumer.assign(partitions)
+        partitions = await _assigned(consumer, topics)
         ends = await consumer.end_offsets(partitions)
         starts = await consumer.beginning_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -80,15 +77,12 @@ async def read_to_end(
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """Ask until the topic's metadata is there: a topic just made takes a moment to be known."""
+async def _assigned(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """Wait until every topic's partitions are assigned: one just made takes a moment to be known."""
     async with asyncio.timeout(_SEND_DEADLINE_S):
-        while True:
-            await consumer._client.fetch_all_metadata()  # noqa: SLF001  there is no public refresh
-            found = consumer.partitions_for_topic(topic)
-            if found:
-                return set(found)
-            await asyncio.sleep(0.1)
+        while {one.topic for one in consumer.assignment()} != set(topics):
+            await asyncio.sleep(0.05)
+    return sorted(consumer.assignment())
 
 
 def _record(record: Any) -> Record:

@@ -1,0 +1,174 @@
+"""The raw files of the last days, unzipped and compressed again, under names without the API key.
+
+Rule 1: a file appears under its name only when it is whole and on the disk (part, fsync, rename).
+Rule 2: the check sum stands beside it, and is verified when it is read again.
+Rule 3: a full disk says so once; the reading goes on without an archive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+import zlib
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import aiofiles
+from aiofiles.threadpool.binary import AsyncBufferedIOBase
+
+from contracts.errors import BrokenFileError, PetstreamError
+
+SPARE_BYTES: Final = 256 * 1024 * 1024
+"""Free space that is left to the others on the disk."""
+
+_LEVEL: Final = 1
+_READ_BYTES: Final = 1024 * 1024
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+class ArchiveFullError(PetstreamError):
+    """There is no room for the archive."""
+
+
+class Archive:
+    """A directory of exports."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep exports in a directory, which is made when the first file comes."""
+        self._directory = directory
+
+    async def open(self, export_id: str, name: str) -> ArchiveWriter:
+        """Begin a file of an export under its logical name.
+
+        Raises:
+            ArchiveFullError: the disk has less than 256 MiB free, or can't be written.
+        """
+        path = self._path(export_id, name)
+        try:
+            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            if (await asyncio.to_thread(shutil.disk_usage, path.parent)).free < SPARE_BYTES:
+                raise _full(self._directory)
+            part = path.with_name(f"{path.name}.part")
+            return ArchiveWriter(path, part, await aiofiles.open(part, "wb"))
+        except OSError as error:
+            raise _full(self._directory) from error
+
+    async def read(self, export_id: str, name: str) -> AsyncGenerator[bytes, None]:
+        """Return the bytes of a file as they were read from the feed.
+
+        Raises:
+            BrokenFileError: the file isn't there, or isn't what was written.
+        """
+        path = self._path(export_id, name)
+        inflate, digest = zlib.decompressobj(31), hashlib.sha256()
+        try:
+            async with aiofiles.open(f"{path}.sha256") as file:
+                wanted = (await file.read()).strip()
+            async with aiofiles.open(path, "rb") as packed:
+                while chunk := await packed.read(_READ_BYTES):
+                    data = inflate.decompress(chunk)
+                    digest.update(data)
+                    yield data
+        except (OSError, zlib.error) as error:
+            raise BrokenFileError(
+                f"{name} of {export_id} can't be read from the archive"
+            ) from error
+        data = inflate.flush()
+        digest.update(data)
+        yield data
+        if digest.hexdigest() != wanted:
+            raise BrokenFileError(f"{name} of {export_id} is damaged in the archive")
+
+    async def exports(self) -> list[str]:
+        """Return the exports that are kept, oldest first."""
+
+        def names() -> list[str]:
+            if not self._directory.is_dir():
+                return []
+            return sorted(one.name for one in self._directory.iterdir() if one.is_dir())
+
+        return [_export_id(name) for name in await asyncio.to_thread(names)]
+
+    async def prune(self, keep_days: int, now: datetime) -> list[str]:
+        """Delete exports that started more than `keep_days` days ago; return their ids."""
+        oldest = (now - timedelta(days=keep_days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        gone = [export_id for export_id in await self.exports() if export_id < oldest]
+        for export_id in gone:
+            await asyncio.to_thread(shutil.rmtree, self._directory / _directory_name(export_id))
+        return gone
+
+    def _path(self, export_id: str, name: str) -> Path:
+        if "/" in name or "/" in export_id or name.startswith("."):
+            raise ValueError("not a logical name")
+        return self._directory / _directory_name(export_id) / f"{name}.gz"
+
+
+class ArchiveWriter:
+    """One file being written; ends with `commit` or `abort`."""
+
+    def __init__(self, path: Path, part: Path, file: AsyncBufferedIOBase) -> None:
+        """Write to `part`; `commit` makes it `path`."""
+        self._path, self._part, self._file = path, part, file
+        self._deflate = zlib.compressobj(_LEVEL, wbits=31)
+        self._digest = hashlib.sha256()
+
+    async def write(self, data: bytes) -> None:
+        """Take some bytes; raises `ArchiveFullError` where the disk is full."""
+        self._digest.update(data)
+        await self._put(self._deflate.compress(data))
+
+    async def commit(self) -> None:
+        """Make the file appear, whole."""
+        await self._put(self._deflate.flush())
+        try:
+            await self._file.flush()
+            await asyncio.to_thread(os.fsync, self._file.fileno())
+            await self._file.close()
+            await asyncio.to_thread(self._rename)
+        except OSError as error:
+            raise _full(self._path.parent.parent) from error
+
+    async def abort(self) -> None:
+        """Forget the file."""
+        try:
+            await self._file.close()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+        await asyncio.to_thread(self._part.unlink, missing_ok=True)
+
+    def _rename(self) -> None:
+        Path(f"{self._path}.sha256").write_text(self._digest.hexdigest() + "\n", encoding="ascii")
+        self._part.replace(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    async def _put(self, data: bytes) -> None:
+        try:
+            await self._file.write(data)
+        except OSError as error:
+            raise _full(self._path.parent.parent) from error
+
+
+def _full(directory: Path) -> ArchiveFullError:
+    return ArchiveFullError(
+        f"the archive in {directory} can't be written: make room there, or set "
+        "PETSTREAM_ARCHIVE_DAYS=0"
+    )
+
+
+def _directory_name(export_id: str) -> str:
+    return export_id.replace(":", "-")
+
+
+def _export_id(name: str) -> str:
+    day, _, time = name.partition("T")
+    return f"{day}T{time.replace('-', ':')}"

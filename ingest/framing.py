@@ -1,0 +1,152 @@
+"""Where rows begin and end: in JSON lines, or in one JSON array. Pure, sans I/O.
+
+Rule 1: a piece is ``(offset, bytes, length)``; of a piece longer than allowed only the first 2,048
+        bytes are kept, whatever its length.
+Rule 2: blank lines, carriage returns and a byte order mark belong to no row.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+Piece = tuple[int, bytes, int]
+
+_KEPT: Final = 2_048
+_BOM: Final = b"\xef\xbb\xbf"
+_NEXT: Final = re.compile(rb'["\[\]{}]')
+_STRING_END: Final = re.compile(rb'["\\]')
+
+
+class LineFramer:
+    """One row a line."""
+
+    def __init__(self, longest_bytes: int) -> None:
+        """Start at the beginning of a file."""
+        self.unterminated = False
+        self._longest = longest_bytes
+        self._offset = 0
+        self._begun: list[bytes] = []
+        self._begun_bytes = 0
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """Return the lines that end in this chunk."""
+        lines = chunk.split(b"\n")
+        found: list[Piece] = []
+        last = lines.pop()
+        for line in lines:
+            if self._begun_bytes:
+                self._begin(line)
+                whole, length = b"".join(self._begun), self._begun_bytes
+                self._begun, self._begun_bytes = [], 0
+            else:
+                whole, length = line, len(line)
+            self._end(found, whole, length)
+            self._offset += length + 1
+        self._begin(last)
+        return found
+
+    def finish(self) -> list[Piece]:
+        """Return the last line, if the file doesn't end with a line end."""
+        found: list[Piece] = []
+        whole, length = b"".join(self._begun), self._begun_bytes
+        self._begun, self._begun_bytes = [], 0
+        self._end(found, whole, length)
+        self.unterminated = bool(found)
+        return found
+
+    def _begin(self, part: bytes) -> None:
+        if not part:
+            return
+        self._begun_bytes += len(part)
+        if self._begun_bytes <= self._longest + 1:
+            self._begun.append(part)
+        elif len(self._begun) != 1 or len(self._begun[0]) > _KEPT:
+            self._begun = [b"".join(self._begun)[:_KEPT] or part[:_KEPT]]
+
+    def _end(self, found: list[Piece], whole: bytes, length: int) -> None:
+        offset = self._offset
+        if offset == 0 and whole.startswith(_BOM):
+            whole, offset, length = whole[len(_BOM) :], len(_BOM), length - len(_BOM)
+        if length > self._longest + 1:
+            found.append((offset, whole[:_KEPT], length))
+            return
+        stripped = whole.strip(b" \t\r\x0b\x0c")
+        if len(stripped) > self._longest:
+            found.append((offset, stripped[:_KEPT], len(stripped)))
+        elif stripped:
+            found.append((offset + whole.index(stripped[:1]), stripped, len(stripped)))
+
+
+class ArrayFramer:
+    """One row an element of the one array that the file is."""
+
+    def __init__(self, longest_bytes: int) -> None:
+        """Start at the beginning of a file."""
+        self.closed = False
+        self.unterminated = False
+        self._longest = longest_bytes
+        self._offset = 0  # of the chunk in the file
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self._begun: list[bytes] = []
+        self._begun_bytes = 0
+        self._begun_at = 0
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """Return the elements that end in this chunk."""
+        found: list[Piece] = []
+        at, start = 0, 0 if self._depth > 1 or self._begun_bytes else -1
+        while at < len(chunk):
+            if self._in_string:
+                at = self._string(chunk, at)
+                continue
+            match = _NEXT.search(chunk, at)
+            if match is None:
+                break
+            at = match.end()
+            sign = match[0]
+            if sign == b'"':
+                self._in_string = True
+            elif sign in b"[{":
+                self._depth += 1
+                if self._depth == 2 and start < 0:  # noqa: PLR2004  1 is the array, 2 an element
+                    start = match.start()
+                    self._begun_at = self._offset + start
+            else:
+                self._depth -= 1
+                if self._depth == 1:
+                    self._keep(chunk[start:at])
+                    found.append((self._begun_at, b"".join(self._begun), self._begun_bytes))
+                    self._begun, self._begun_bytes, start = [], 0, -1
+                elif self._depth == 0:
+                    self.closed = True
+        if start >= 0:
+            self._keep(chunk[start:])
+        self._offset += len(chunk)
+        return found
+
+    def finish(self) -> list[Piece]:
+        """Return nothing: an element that didn't end isn't one (`closed` tells)."""
+        return []
+
+    def _string(self, chunk: bytes, at: int) -> int:
+        if self._escaped:
+            self._escaped = False
+            return at + 1
+        match = _STRING_END.search(chunk, at)
+        if match is None:
+            return len(chunk)
+        if match[0] == b"\\":
+            self._escaped = True
+        else:
+            self._in_string = False
+        return match.end()
+
+    def _keep(self, part: bytes) -> None:
+        self._begun_bytes += len(part)
+        if self._begun_bytes <= self._longest:
+            self._begun.append(part)
+        elif len(self._begun) != 1 or len(self._begun[0]) > _KEPT:
+            self._begun = [b"".join(self._begun)[:_KEPT] or part[:_KEPT]]

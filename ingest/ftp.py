@@ -1,0 +1,271 @@
+"""The ingester's only door to FTP: a listing, and the bytes of a file however the wire behaves.
+
+Rule 1: a connection is never used again after an error, and its end is bounded: no QUIT to a server
+        that has stopped answering.
+Rule 2: size and time (MDTM, UTC) are asked before and after; bytes received = SIZE, or the file is
+        read on from where it was cut. What the wire says (226 or not) proves nothing.
+Rule 3: no message names the user, the password, the directory or a file by its own name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import aioftp
+
+from contracts.errors import NotReadyError, PetstreamError, UnreachableError
+from contracts.settings import FtpUrl
+from ingest.feed import RemoteFile, is_logical
+
+BLOCK_BYTES: Final = 256 * 1024
+SOCKET_TIMEOUT_S: Final = 60.0
+CONNECT_TIMEOUT_S: Final = 20.0
+PATIENCE_S: Final = 60.0
+"""How long a server may be away before a command gives up."""
+
+LEAST_BYTES_PER_S: Final = 1_000
+"""A transfer slower than this over a minute is cut, and taken up again."""
+
+_QUIT_S: Final = 5.0
+_RATE_WINDOW_S: Final = 60.0
+_TRIES_WITHOUT_PROGRESS: Final = 5
+_OVERLAP_BYTES: Final = 4_096
+_WIRE: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
+
+
+class FileChangedError(NotReadyError):
+    """A file isn't the one that was listed any more: it was written anew."""
+
+
+@asynccontextmanager
+async def connect(
+    ftp: FtpUrl, *, encoding: str = "utf-8", patience_s: float = PATIENCE_S
+) -> AsyncIterator[aioftp.Client]:
+    """Log in, waiting for a server that is away, and be out again in bounded time.
+
+    Raises:
+        PetstreamError: the login was refused, or there is no such directory.
+        UnreachableError: the server can't be reached.
+    """
+    client = await _logged_in(ftp, encoding, patience_s)
+    try:
+        yield client
+    except BaseException:
+        client.close()
+        raise
+    try:
+        async with asyncio.timeout(_QUIT_S):
+            await client.quit()
+    except _WIRE:
+        client.close()  # everything was said: the server's goodbye isn't needed
+
+
+async def listing(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> list[RemoteFile]:
+    """Return the export's files in the feed's directory, with sizes and times in UTC."""
+    for encoding in ("utf-8", "latin-1"):
+        try:
+            async with connect(ftp, encoding=encoding, patience_s=patience_s) as client:
+                names = await _names(client)
+                return [await _stat(client, name) for name in names if is_logical(_base(name))]
+        except UnicodeDecodeError:
+            continue  # a name in another encoding; any byte is a character of latin-1
+        except _WIRE as error:
+            raise UnreachableError(
+                f"the FTP server {ftp.host} gives no listing ({_told(error)}): try again later"
+            ) from error
+    raise PetstreamError("the FTP server's listing can't be read in any known encoding")
+
+
+async def stream(ftp: FtpUrl, file: RemoteFile) -> AsyncGenerator[bytes, None]:
+    """Return the bytes of a file, taking it up again where the wire was cut.
+
+    Raises:
+        FileChangedError: size or time differ from `file`, or a resumed transfer doesn't fit.
+        UnreachableError: five tries in a row brought nothing.
+    """
+    received, tail, failures = 0, b"", 0
+    while received < file.size_bytes:
+        before = received
+        try:
+            async with connect(ftp) as client, aclosing(_fresh(client, file, received, tail)) as fs:
+                async for fresh in fs:
+                    received += len(fresh)
+                    tail = (tail + fresh)[-_OVERLAP_BYTES:]
+                    yield fresh
+            error: Exception = EOFError("the file ended early")
+        except _WIRE as caught:
+            error = caught
+        failures = 0 if received > before else failures + 1
+        if received < file.size_bytes:
+            if failures >= _TRIES_WITHOUT_PROGRESS:
+                raise UnreachableError(
+                    f"the FTP server {ftp.host} breaks off transfers ({_told(error)}): "
+                    "try again later"
+                ) from error
+            await asyncio.sleep(0.1 * 2**failures)
+    try:
+        async with connect(ftp) as client:
+            await _same(client, file)
+    except _WIRE as error:
+        raise UnreachableError(
+            f"the FTP server {ftp.host} went away ({_told(error)}): try again later"
+        ) from error
+
+
+async def _fresh(
+    client: aioftp.Client, file: RemoteFile, received: int, tail: bytes
+) -> AsyncGenerator[bytes, None]:
+    """Return what comes after `received` bytes, seeing that a resumed transfer fits the tail."""
+    await _same(client, file)
+    overlap = tail
+    async with asyncio.timeout(SOCKET_TIMEOUT_S):
+        data = await client.download_stream(file.path, offset=received - len(tail))
+    loop = asyncio.get_running_loop()
+    window_began, window_bytes = loop.time(), 0
+    try:
+        async for block in data.iter_by_block(BLOCK_BYTES):
+            window_bytes += len(block)
+            if loop.time() - window_began > _RATE_WINDOW_S:
+                if window_bytes < LEAST_BYTES_PER_S * _RATE_WINDOW_S:
+                    raise TimeoutError("slower than a thousand bytes a second")
+                window_began, window_bytes = loop.time(), 0
+            known, fresh = block[: len(overlap)], block[len(overlap) :]
+            if not overlap.startswith(known):
+                raise FileChangedError("a resumed transfer doesn't fit what came before")
+            overlap = overlap[len(known) :]
+            received += len(fresh)
+            if received > file.size_bytes:
+                raise FileChangedError("a file is longer than it was listed")
+            if fresh:
+                yield fresh
+        if received == file.size_bytes:
+            # a late or missing 226 changes nothing: size and time are asked again anyhow
+            return
+        async with asyncio.timeout(_QUIT_S):
+            await data.finish()
+    finally:
+        data.close()
+        client.close()  # out of step after any transfer that we don't end by the book
+
+
+async def _logged_in(ftp: FtpUrl, encoding: str, patience_s: float) -> aioftp.Client:
+    began = asyncio.get_running_loop().time()
+    while True:
+        client = aioftp.Client(
+            socket_timeout=SOCKET_TIMEOUT_S, connection_timeout=CONNECT_TIMEOUT_S, encoding=encoding
+        )
+        try:
+            await _log_in(client, ftp)
+        except _WIRE as error:
+            client.close()
+            _refuse(error, ftp)
+            waited_s = asyncio.get_running_loop().time() - began
+            if waited_s >= patience_s:
+                raise UnreachableError(
+                    f"the FTP server {ftp.host}:{ftp.port} can't be reached ({_told(error)}): "
+                    "check PETSTREAM_FTP_URL and the network"
+                ) from error
+            await asyncio.sleep(min(5.0, 0.5 + waited_s / 4))
+        except BaseException:
+            client.close()
+            raise
+        else:
+            return client
+
+
+async def _log_in(client: aioftp.Client, ftp: FtpUrl) -> None:
+    async with asyncio.timeout(CONNECT_TIMEOUT_S * 2):
+        await client.connect(ftp.host, ftp.port)
+        if ftp.tls:
+            await client.upgrade_to_tls(ssl.create_default_context())
+        await client.login(ftp.user, ftp.password)
+        if ftp.directory:
+            await client.change_directory(ftp.directory)
+
+
+def _refuse(error: Exception, ftp: FtpUrl) -> None:
+    """Raise at once for what waiting doesn't mend."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise PetstreamError(
+            f"the FTP server {ftp.host} shows a certificate that isn't trusted "
+            f"({error.verify_message}): mend it, or use ftp:// if the network is yours"
+        ) from error
+    code = _code(error)
+    if code == "530":
+        raise PetstreamError(
+            f"the FTP server {ftp.host} refuses the login: check user and password in "
+            "PETSTREAM_FTP_URL (user apikey-KEY; both were e-mailed when the export was enabled)"
+        ) from error
+    if code == "550":
+        raise PetstreamError(
+            f"the FTP server {ftp.host} has no such directory: check the path in PETSTREAM_FTP_URL "
+            "(the feed lies in the home directory: none is needed)"
+        ) from error
+
+
+async def _names(client: aioftp.Client) -> list[str]:
+    """Return the names in the directory as the server spells them (NLST: every server has it)."""
+    try:
+        data = await client.get_stream("NLST", "1xx")
+    except aioftp.StatusCodeError as error:
+        if _code(error) in {"450", "550"}:
+            return []  # some servers answer so where there are no files
+        raise
+    async with data:
+        lines = (await data.read()).decode(client.encoding).splitlines()
+    return [line for line in lines if line and "\0" not in line and ".." not in line]
+
+
+async def _stat(client: aioftp.Client, path: str) -> RemoteFile:
+    size = await _ask(client, f"SIZE {path}")
+    modified = await _ask(client, f"MDTM {path}")
+    if size is None or modified is None:
+        raise PetstreamError(
+            "the FTP server can't tell a file's size and time (SIZE, MDTM): without them nobody "
+            "can know whether a file is whole; ask its operator"
+        )
+    return RemoteFile(path, int(size), _time(modified))
+
+
+async def _same(client: aioftp.Client, file: RemoteFile) -> None:
+    if await _stat(client, file.path) != file:
+        raise FileChangedError("a file was written anew while it was read")
+
+
+async def _ask(client: aioftp.Client, command: str) -> str | None:
+    if command.startswith("SIZE"):
+        await client.command("TYPE I", "2xx")  # servers refuse SIZE in ASCII mode
+    try:
+        answer = await client.command(command, "213")
+    except aioftp.StatusCodeError as error:
+        if (_code(error) or "")[:2] == "55":
+            raise FileChangedError("a file went away while the export was read") from error
+        if (_code(error) or "").startswith("50"):
+            return None
+        raise
+    return str(answer[1][0]).strip()
+
+
+def _time(told: str) -> datetime:
+    return datetime.strptime(told[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _code(error: Exception) -> str | None:
+    if not isinstance(error, aioftp.StatusCodeError):
+        return None
+    return str(error.received_codes[-1])
+
+
+def _told(error: Exception) -> str:
+    """Say what happened without the server's words: they may hold a name with the API key."""
+    code = _code(error)
+    return f"FTP {code}" if code else type(error).__name__

@@ -1,0 +1,66 @@
+"""petlist.csv: the ids of all pets in the feed, and what is wrong with the list. Pure.
+
+Rule 1: ids are split on commas, white space and quotes; whatever else stands there is a reject.
+Rule 2: a list that ends in the middle of a line may have been cut inside an id, which makes a wrong
+        id: it must end with a line end, or with a whole id in a row that isn't longer than others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MOST_REJECTS: Final = 0.001
+"""The share of pieces that may be no ids."""
+
+_SPLIT: Final = re.compile(rb'[,\s"]+')
+_ID: Final = re.compile(rb"[0-9]{1,18}")
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class PetList:
+    """The list: its ids, and how it looked."""
+
+    ids: frozenset[int]
+    rows: int
+    rejects: int
+    duplicates: int
+    ends_cleanly: bool
+
+
+def read_petlist(data: bytes) -> PetList:
+    """Return the ids of a list of any of the forms there may be."""
+    body = data.removeprefix(_BOM)
+    pieces = [piece for piece in _SPLIT.split(body) if piece]
+    ids = [int(piece) for piece in pieces if _ID.fullmatch(piece)]
+    unique = frozenset(ids)
+    return PetList(
+        ids=unique,
+        rows=sum(1 for line in body.splitlines() if line.strip()),
+        rejects=len(pieces) - len(ids),
+        duplicates=len(ids) - len(unique),
+        ends_cleanly=body.endswith((b"\n", b"\r")) or _last_is_whole(body),
+    )
+
+
+def problems(petlist: PetList) -> list[str]:
+    """Say what keeps a list from being believed."""
+    found = []
+    pieces = len(petlist.ids) + petlist.duplicates + petlist.rejects
+    if not petlist.ids:
+        found.append("petlist.csv holds no id")
+    if petlist.rejects and petlist.rejects > MOST_REJECTS * pieces + (1 if petlist.ids else 0):
+        found.append(f"{petlist.rejects:,} of {pieces:,} pieces of petlist.csv are no ids")
+    if petlist.ids and not petlist.ends_cleanly:
+        found.append("petlist.csv is cut: it ends in the middle of a line")
+    return found
+
+
+def _last_is_whole(body: bytes) -> bool:
+    """Tell whether a list without a final line end may yet be whole: its last id isn't a stump."""
+    pieces = [piece for piece in _SPLIT.split(body) if piece]
+    if len(pieces) < 2 or b"\n" in body:  # noqa: PLR2004  one id has no fellow to compare with
+        return False  # the other lines have ends: the writer makes them, so this one was cut
+    return len(pieces[-1]) >= min(len(piece) for piece in pieces[:-1])
