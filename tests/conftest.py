@@ -1,0 +1,59 @@
+"""What holds for every test: a clean environment, no error logged unasked, pure tests first."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Generator
+from importlib.metadata import version
+
+import pytest
+
+SHOWN = ("aiokafka", "aioftp", "asyncpg", "ijson", "msgspec")
+"""Packages whose versions explain most differences between two machines."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the settings of the developer's shell, before any fixture or subprocess sees them."""
+    for name in tuple(os.environ):
+        if name.startswith("PETSTREAM_") and not name.startswith("PETSTREAM_TEST_"):
+            del os.environ[name]
+    config.addinivalue_line("markers", "logs_errors(why): errors are logged here, rightly")
+
+
+def pytest_report_header() -> str:
+    """Say with what the tests ran."""
+    return ", ".join(f"{name} {version(name)}" for name in SHOWN)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests with real servers last: what is quickly known to be broken is said quickly."""
+    items.sort(key=_needs_servers)
+
+
+def _needs_servers(item: pytest.Item) -> bool:
+    return "integration" in item.path.parts or item.get_closest_marker("servers") is not None
+
+
+class _Errors(logging.Handler):
+    """Keeps what was logged as an error or worse."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def _no_error_is_logged(request: pytest.FixtureRequest) -> Generator[None]:
+    """Fail a test during which an error was logged, unless it says why that is right."""
+    errors = _Errors()
+    logging.getLogger().addHandler(errors)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(errors)
+    if errors.lines and request.node.get_closest_marker("logs_errors") is None:
+        pytest.fail("logged as errors during the test:\n" + "\n".join(errors.lines))
