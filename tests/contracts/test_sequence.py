@@ -1,0 +1,49 @@
+"""Sequences: below 2^53, growing with exports, the same in whatever mode a row is read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.sequence import (
+    PER_SECOND,
+    Family,
+    base_of,
+    family_of,
+    removal_sequence,
+    row_sequence,
+)
+
+PET_FAMILIES: tuple[Family, ...] = ("updatedpets", "newpets", "pets")
+YEAR_2030 = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp())
+
+
+@given(
+    base=st.integers(0, YEAR_2030),
+    family=st.sampled_from(PET_FAMILIES),
+    index=st.integers(0, 999_999),
+)
+def test_a_sequence_tells_its_base_and_family(base: int, family: Family, index: int) -> None:
+    sequence = row_sequence(base, family, index)
+    assert base_of(sequence) == base
+    assert family_of(sequence) == family
+
+
+@given(base=st.integers(0, YEAR_2030), index=st.integers(0, 999_999))
+def test_removals_come_after_every_row_and_before_the_next_export(base: int, index: int) -> None:
+    rows = [row_sequence(base, family, index) for family in ("orgs", *PET_FAMILIES)]
+    assert max(rows) < removal_sequence(base) < row_sequence(base + 1, "updatedpets", 0)
+
+
+def test_sequences_fit_a_double_for_a_long_time() -> None:
+    assert removal_sequence(YEAR_2030) < 2**53
+    assert PER_SECOND * YEAR_2030 < 2**53
+
+
+@pytest.mark.parametrize("family", ["orgs", *PET_FAMILIES])
+def test_a_family_without_room_says_so(family: Family) -> None:
+    with pytest.raises(OverflowError, match=family):
+        row_sequence(1, family, 3_900_000)

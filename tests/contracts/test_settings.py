@@ -1,0 +1,123 @@
+"""The settings: all that is wrong at once, and no secret ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import UsageError
+from contracts.settings import NAMES, Settings, load
+
+KEY, PASSWORD = "AbCd1234", "hunter2-Zz"
+NOWHERE = Path("no-such.env")
+URL = f"ftp://apikey-{KEY}:{PASSWORD}@ftp.example.org/home"
+
+
+def read(**values: str) -> Settings:
+    return load({f"PETSTREAM_{name}": value for name, value in values.items()}, NOWHERE)
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert load({}, NOWHERE) == Settings()
+
+
+def test_an_empty_value_is_as_if_it_were_not_set() -> None:
+    assert read(SCRUB="", KAFKA=" ") == Settings()
+
+
+def test_the_ftp_url_is_taken_apart() -> None:
+    ftp = read(FTP_URL=f"ftps://apikey-{KEY}:p%40ss@ftp.example.org:2121/a/b/").ftp
+    assert ftp is not None
+    assert (ftp.user, ftp.password) == (f"apikey-{KEY}", "p@ss")
+    assert (ftp.host, ftp.port, ftp.directory, ftp.tls) == ("ftp.example.org", 2121, "a/b", True)
+
+
+def test_kafka_takes_its_further_settings() -> None:
+    kafka = read(
+        KAFKA="a:1,b:2",
+        KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+        KAFKA_SASL_USERNAME="me",
+        KAFKA_SASL_PASSWORD=PASSWORD,
+    ).kafka
+    assert kafka is not None
+    assert (kafka.bootstrap, kafka.security_protocol) == ("a:1,b:2", "SASL_SSL")
+    assert kafka.sasl_password == PASSWORD
+
+
+def test_all_that_is_wrong_is_said_at_once_a_line_each_with_an_example() -> None:
+    wrong = {
+        "FTP_URL": "http://x",
+        "KAFKA": "nowhere",
+        "DATABASE_URL": "mysql://x",
+        "PICTURES": "somewhere",
+        "TOPIC_PREFIX": "a b",
+        "WINDOW": "12:00-04:00",
+        "SCRUB": "daily",
+        "REMOVAL_MAX_SHARE": "10",
+        "REMOVAL_MAX_COUNT": "-1",
+        "SETTLE_S": "soon",
+        "ARCHIVE_DAYS": "1.5",
+        "CONTACTS": "yes",
+        "CONSOLE": "8642",
+    }
+    with pytest.raises(UsageError) as caught:
+        read(**wrong)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(wrong)
+    for name in wrong:
+        (line,) = (one for one in lines if one.startswith(f"PETSTREAM_{name}:"))
+        assert f"for example PETSTREAM_{name}=" in line
+    assert caught.value.exit_status == 2
+
+
+def test_a_misspelt_setting_is_not_passed_over() -> None:
+    with pytest.raises(UsageError, match="PETSTREAM_KAFAK: there is no such setting"):
+        read(KAFAK="localhost:9092")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"ftp://apikey-{KEY}:{PASSWORD}@",
+        f"http://apikey-{KEY}:{PASSWORD}@ftp.example.org/",
+        f"ftp://apikey-{KEY}:{PASSWORD}@ftp.example.org:port/",
+        f"ftp://apikey-{KEY}:{PASSWORD}@[ftp.example.org/",
+        f"ftp://apikey-{KEY}:{PASSWORD}%0a@ftp.example.org/",
+        f"ftp://apikey-{KEY}@{PASSWORD}",
+    ],
+)
+def test_a_wrong_ftp_url_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(FTP_URL=url)
+    shown = f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert KEY not in shown
+    assert PASSWORD not in shown
+
+
+def test_no_secret_is_in_a_repr() -> None:
+    settings = read(
+        FTP_URL=URL,
+        DATABASE_URL=f"postgresql://me:{PASSWORD}@localhost/pets",
+        KAFKA="a:1",
+        KAFKA_SASL_USERNAME=KEY,
+        KAFKA_SASL_PASSWORD=PASSWORD,
+    )
+    for shown in (repr(settings), str(settings), repr(settings.ftp), repr(settings.kafka)):
+        assert KEY not in shown
+        assert PASSWORD not in shown
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "# mine\nexport PETSTREAM_SCRUB='monthly'\nPETSTREAM_ARCHIVE_DAYS=3\nOTHER=1\n",
+        encoding="utf-8",
+    )
+    found = load({"PETSTREAM_ARCHIVE_DAYS": "5"}, file)
+    assert (found.scrub, found.archive_days) == ("monthly", 5)
+
+
+def test_every_setting_is_known_once() -> None:
+    assert len(NAMES) == len(set(NAMES))
+    assert all(name.startswith("PETSTREAM_") for name in NAMES)
