@@ -1,0 +1,32 @@
+"""What an export came to, in a few lines for a person. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contracts.events import Counts
+from ingest.app import Result
+
+
+def lines(result: Result) -> Iterator[str]:
+    """Return the summary of a run: counts, findings, and what waits for a decision."""
+    outcome = result.outcome
+    if outcome is None:
+        yield f"export {result.export_id} was completed before: nothing new"
+    else:
+        yield from outcome.notes
+        yield f"export {outcome.export_id} ({outcome.mode}) is completed"
+        yield f"  pets: {counted(outcome.counts.pets)}"
+        yield f"  organizations: {counted(outcome.counts.orgs)}"
+    for plan_id in result.held:
+        yield f"removals are held: petstream removals show {plan_id}"
+
+
+def counted(counts: Counts) -> str:
+    """Return counts as one line, without what is zero."""
+    parts = [f"{counts.read:,} rows read"]
+    for name in ("added", "updated", "relisted", "removed", "unchanged", "refused"):
+        number = getattr(counts, name)
+        if number:
+            parts.append(f"{number:,} {name}")
+    return ", ".join(parts)

@@ -1,0 +1,242 @@
+"""What each command does: settings, the servers it needs, then the work.
+
+Rule 1: a command imports what it needs when it runs, so that one never waits for another's parts.
+Rule 2: servers are started before the event loop runs; signals are minded by `console.signals`.
+"""
+
+# ruff: noqa: PLC0415  rule 1
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from console import account, embedded, signals
+from console.places import database_of, kafka_of, known_database
+from console.progress import shown
+from contracts.errors import UsageError
+from contracts.settings import KafkaAccess, Settings, load
+
+Command = Callable[[], int]
+FromOptions = Callable[[Namespace], int]
+
+
+def up(_options: Namespace) -> int:
+    """Run the daemon."""
+    from console import daemon
+
+    settings = load()
+    _need_ftp(settings)
+    kafka, database = kafka_of(settings, note), database_of(settings, note)
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return daemon.up(settings, kafka, database, stopping=stopping, say=say)
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def down(_options: Namespace) -> int:
+    """Stop the embedded servers."""
+    stopped = embedded.down(load().data_dir, say=note)
+    say(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")
+    return 0
+
+
+def ingest(options: Namespace) -> int:
+    """Read one export, or every one as it comes."""
+    settings = load()
+    _need_ftp(settings)
+    kafka = kafka_of(settings, note)
+    if options.watch:
+        return _watch(options, settings, kafka)
+
+    async def work(_stopping: asyncio.Event) -> int:
+        from ingest.app import ingest as read_export
+
+        with shown("rows") as progress:
+            result = await read_export(
+                settings,
+                kafka,
+                wanted=options.mode,
+                allow_older=options.allow_older,
+                progress=progress,
+                say=say,
+            )
+        for line in account.lines(result):
+            say(line)
+        return result.exit_status
+
+    status = signals.run(work, stopped_status=-1)
+    if status < 0:
+        note("interrupted: what was published is whole; run it again for the rest")
+        return 1
+    return status
+
+
+def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
+    from console.watch import watch
+
+    async def work(stopping: asyncio.Event) -> int:
+        with shown("rows") as progress:
+            await watch(
+                settings, kafka, wanted=options.mode, stopping=stopping, say=say, progress=progress
+            )
+        return 0
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def consume(options: Namespace) -> int:
+    """Apply what the topics say, for ever or until all is applied."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), database_of(settings, note)
+    every = ("pets", "deletions", "images")
+
+    async def work(stopping: asyncio.Event) -> int:
+        from consumers.app import consume as apply
+
+        with shown("events") as progress:
+            await apply(
+                every if options.consumer == "all" else (options.consumer,),
+                settings,
+                kafka=kafka,
+                database_url=database,
+                drain=options.drain,
+                stopping=stopping,
+                progress=progress,
+            )
+        return 0
+
+    return signals.run(work, stopped_status=1 if options.drain else 0, patient=True)
+
+
+def migrate(_options: Namespace) -> int:
+    """Bring the database to this version."""
+    settings = load()
+    database = database_of(settings, say)
+
+    async def work(_stopping: asyncio.Event) -> int:
+        from consumers.migrate import migrate as bring_up
+
+        for name in await bring_up(database):
+            say(f"migrated: {name}")
+        say("the database is at this version")
+        return 0
+
+    return signals.run(work, stopped_status=1)
+
+
+def status(options: Namespace) -> int:
+    """Print how everything stands."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.status import status as tell
+
+        return tell(settings, kafka=kafka, database_url=database, as_json=options.json)
+
+    return signals.run(work, stopped_status=1)
+
+
+def explain(options: Namespace) -> int:
+    """Print one pet's whole life."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.explain import explain as tell
+
+        return tell(settings, kafka=kafka, database_url=database, animal_id=options.animal_id)
+
+    return signals.run(work, stopped_status=1)
+
+
+def tail(options: Namespace) -> int:
+    """Print a topic's events as they come."""
+    settings = load()
+    kafka = kafka_of(settings, note)
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.tail import tail as follow
+
+        return follow(
+            settings,
+            kafka=kafka,
+            topic=options.topic,
+            from_beginning=options.from_beginning,
+            as_json=options.json,
+            stopping=stopping,
+        )
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def removals(options: Namespace) -> int:
+    """Print held removals, or decide about them."""
+    from console.removals import decide
+
+    settings = load()
+    kafka = kafka_of(settings, note)
+    return signals.run(
+        lambda _: decide(settings, kafka, options.action, options.ident), stopped_status=1
+    )
+
+
+def dead_letters(options: Namespace) -> int:
+    """Print refused rows and events."""
+    from console.letters import letters
+
+    settings = load()
+    kafka = kafka_of(settings, note)
+    return signals.run(
+        lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
+        stopped_status=1,
+    )
+
+
+def schemas(options: Namespace) -> int:
+    """Write the contract as documents."""
+    from console.schemas import write
+
+    return write(options.out)
+
+
+def simulate(options: Namespace) -> int:
+    """Serve simulated exports."""
+    from console.practice import simulate as serve
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return serve(
+            pets=options.pets,
+            days=options.days,
+            faults=options.fault,
+            zipped=options.zip,
+            port=options.port,
+            every_s=options.every,
+            stopping=stopping,
+        )
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def _need_ftp(settings: Settings) -> None:
+    """Refuse before any server is started."""
+    if settings.ftp is None:
+        raise UsageError(
+            "PETSTREAM_FTP_URL: it isn't set; for example "
+            "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
+        )
+
+
+def say(line: str) -> None:
+    """Print a line of a command's result."""
+    print(line, flush=True)  # noqa: T201  the command's output
+
+
+def note(line: str) -> None:
+    """Print a line that isn't the result, for the person who waits."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  the command's output

@@ -1,0 +1,74 @@
+"""Held removals, shown and decided: list, show, approve, reject.
+
+Rule 1: what is approved is what `show` showed: exactly that plan's removals.
+"""
+
+from __future__ import annotations
+
+import getpass
+from typing import Final
+
+from contracts.errors import UsageError
+from contracts.settings import KafkaAccess, Settings
+from ingest import removals
+
+_SHOWN: Final = 50
+
+
+async def decide(settings: Settings, kafka: KafkaAccess, action: str, plan_id: str | None) -> int:
+    """Print or decide, as `action` says; return the exit status."""
+    if action == "list":
+        return await _list(settings, kafka)
+    if plan_id is None:
+        raise UsageError(f"which plan? For example: petstream removals {action} PLAN_ID")
+    if action == "show":
+        return await _show(settings, kafka, plan_id)
+    by = _person()
+    if action == "approve":
+        gone = await removals.approve(settings, kafka, plan_id, by=by, reason=None)
+        _print(f"{plan_id} is approved: {gone:,} removals are published")
+    else:
+        await removals.reject(settings, kafka, plan_id, by=by, reason=None)
+        _print(f"{plan_id} is rejected: nothing is removed")
+    return 0
+
+
+async def _list(settings: Settings, kafka: KafkaAccess) -> int:
+    plans = await removals.plans(settings, kafka)
+    if not plans:
+        _print("no removals were ever held")
+    for plan, state in plans:
+        _print(
+            f"{plan.plan_id}  {state}  {len(plan.removals):,} {plan.entity}  {plan.event.reason}"
+        )
+    if any(state == "held" for _, state in plans):
+        _print("look at one: petstream removals show PLAN_ID; then approve or reject it")
+    return 0
+
+
+async def _show(settings: Settings, kafka: KafkaAccess, plan_id: str) -> int:
+    plans = await removals.plans(settings, kafka)
+    found = next((one for one in plans if one.plan.plan_id == plan_id), None)
+    described = await removals.describe(settings, kafka, plan_id)
+    if found is not None:
+        plan, state = found
+        _print(f"{plan_id} of export {plan.event.export_id}: {state}")
+        _print(f"why it is held: {plan.event.reason}")
+        _print(f"it would remove {len(plan.removals):,} {plan.entity}:")
+    for one in described[:_SHOWN]:
+        of = "" if one.org_id is None else f"  (organization {one.org_id})"
+        _print(f"  {one.key}  {one.name or 'without a name'}{of}")
+    if len(described) > _SHOWN:
+        _print(f"  and {len(described) - _SHOWN:,} more")
+    return 0
+
+
+def _person() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None  # a user id without a name, as containers have
+
+
+def _print(line: str) -> None:
+    print(line)  # noqa: T201  the command's output

@@ -1,0 +1,124 @@
+"""`ingest --watch`: look for the day's export, read it, wait for the next day's.
+
+Rule 1: New York's clock decides: from the window's start on it looks often, after its end the
+        export is late, which is said once a day.
+Rule 2: once the day's export is completed it looks rarely, but looks: one may be republished.
+Rule 3: what isn't ready and who is away is said once, and waited for; what is wrong ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from console import account
+from console.signals import pause, unless_stopped
+from contracts.errors import BrokenFileError, NotReadyError, UnreachableError
+from contracts.settings import KafkaAccess, Settings
+from ingest.app import Result, ingest
+from ingest.memory import Wanted
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+
+Say = Callable[[str], None]
+Tell = Callable[[str, int], None]
+
+
+class Pace(NamedTuple):
+    """How long it waits between two looks."""
+
+    often_s: float = 60.0
+    rarely_s: float = 300.0
+    broken_s: float = 600.0
+    away_s: float = 15.0
+
+
+async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
+    settings: Settings,
+    kafka: KafkaAccess,
+    *,
+    stopping: asyncio.Event,
+    say: Say,
+    progress: Tell,
+    wanted: Wanted = "auto",
+    pace: Pace = Pace(),  # noqa: B008  frozen
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Read every export as it comes, until `stopping`."""
+    watcher = _Watcher(settings, say, clock)
+    while not stopping.is_set():
+        try:
+            look = ingest(settings, kafka, wanted=wanted, progress=progress, say=watcher.detail)
+            result = await unless_stopped(look, stopping)
+        except (NotReadyError, UnreachableError) as error:
+            watcher.say_once(str(error))
+            wait_s = watcher.after_failure(error, pace)
+        else:
+            if result is None:
+                return
+            wanted = "auto"
+            watcher.tell(result)
+            wait_s = pace.rarely_s if watcher.resting() else pace.often_s
+        watcher.warn_if_late()
+        await pause(stopping, wait_s)
+
+
+class _Watcher:
+    """What was said already, and which day's export was completed last."""
+
+    def __init__(self, settings: Settings, say: Say, clock: Callable[[], datetime]) -> None:
+        self._first, self._last = map(time.fromisoformat, settings.window)
+        self._say, self._clock = say, clock
+        self._said = ""
+        self._completed: date | None = None
+        self._warned: date | None = None
+        self._told: str | None = None
+
+    def detail(self, line: str) -> None:
+        """Keep what a look says to itself: it looks all day long."""
+
+    def say_once(self, line: str) -> None:
+        """Say a line, unless it is what was said last."""
+        if line != self._said:
+            self._say(line)
+            self._said = line
+
+    def tell(self, result: Result) -> None:
+        """Say what a look came to, if it came to something new."""
+        started = datetime.fromisoformat(result.export_id.partition("Z")[0]).replace(tzinfo=UTC)
+        self._completed = started.astimezone(NEW_YORK).date()
+        if result.outcome is not None or self._told is None:
+            for line in account.lines(result):
+                self._say(line)
+        self._told = result.export_id
+        self._said = ""
+
+    def after_failure(self, error: Exception, pace: Pace) -> float:
+        """Return how long to wait after what went wrong."""
+        if isinstance(error, BrokenFileError):
+            return pace.broken_s
+        if isinstance(error, UnreachableError):
+            return pace.away_s
+        return pace.rarely_s if self.resting() else pace.often_s
+
+    def resting(self) -> bool:
+        """Tell whether today's export is done, or isn't due yet."""
+        now = self._clock().astimezone(NEW_YORK)
+        return self._done(now.date()) or now.time() < self._first
+
+    def warn_if_late(self) -> None:
+        """Say once a day that the export should have been there."""
+        now = self._clock().astimezone(NEW_YORK)
+        if self._done(now.date()) or now.time() <= self._last or self._warned == now.date():
+            return
+        self._warned = now.date()
+        self._say(
+            f"today's export is late: it is {now:%H:%M} in New York, and PETSTREAM_WINDOW ends at "
+            f"{self._last:%H:%M}; still looking"
+        )
+
+    def _done(self, today: date) -> bool:
+        return self._completed is not None and self._completed >= today
