@@ -1,0 +1,107 @@
+"""The documents and the code say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from console.cli import parser
+from contracts import topics
+from contracts.events import PetEvent
+from contracts.sequence import row_sequence
+from contracts.settings import NAMES
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("contracts", "ingest", "consumers", "console")
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
+EMBEDDED_ONLY = {"__init__", "__main__"}
+
+
+def test_every_setting_is_in_the_table_of_operating_and_no_other() -> None:
+    rows = re.findall(r"^\| `(PETSTREAM_\w+)`", _read("docs/operating.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(NAMES)
+
+
+def test_every_setting_is_in_the_example_of_an_env_file_and_no_other() -> None:
+    named = re.findall(r"^#?(PETSTREAM_\w+)=", _read(".env.example"), re.MULTILINE)
+    assert set(named) == set(NAMES)
+
+
+def test_every_command_of_the_parser_is_in_operating_or_the_readme() -> None:
+    told = _commands_in("docs/operating.md") | _commands_in("README.md")
+    assert _commands() - told == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_page_names_only_commands_and_scripts_that_exist(page: Path) -> None:
+    name = page.relative_to(ROOT).as_posix()
+    assert _commands_in(name) - _commands() == set()
+    scripts = set(re.findall(r"\bscripts/([a-z]\w*)", page.read_text("utf-8")))
+    assert {script for script in scripts if not (ROOT / "scripts" / script).is_file()} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_code_map_has_every_module_and_no_other(package: str) -> None:
+    section = re.search(
+        rf"^\*\*{package}/\*\*(.+?)(?=\n\n)", _read("ARCHITECTURE.md"), re.MULTILINE | re.DOTALL
+    )
+    assert section
+    told = set(re.findall(r"`([a-z_]+)`", section[1]))
+    there = {path.stem for path in (ROOT / package).glob("*.py")} - EMBEDDED_ONLY
+    there |= {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert told == there
+
+
+@pytest.mark.parametrize("topic", topics.ALL, ids=lambda topic: topic.name)
+def test_operating_tells_how_to_make_a_topic_by_hand(topic: topics.Topic) -> None:
+    rows = [line for line in _read("docs/operating.md").splitlines() if f".{topic.name}`" in line]
+    row = next(line for line in rows if line.startswith("|"))
+    assert f"| {topic.partitions} |" in row
+    assert set(re.findall(r"`([a-z.]+=\S+)`", row)) == {
+        f"{name}={value}" for name, value in topic.configs.items()
+    }
+
+
+def test_the_event_shown_to_subscribers_is_one() -> None:
+    shown = _block("docs/subscribing.md", "json")
+    event = msgspec.json.decode(shown, type=PetEvent)
+    assert event.sequence == row_sequence(1795421524, "updatedpets", event.source.row - 1)
+    assert set(event.changed) == set(json.loads(shown)["old"])
+
+
+def test_the_subscriber_shown_is_python_of_twenty_lines() -> None:
+    code = _block("docs/subscribing.md", "python")
+    compile(code, "docs/subscribing.md", "exec")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def _block(name: str, language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```", _read(name), re.MULTILINE | re.DOTALL)
+    assert found, f"{name} shows no {language}"
+    return found[1]
+
+
+def _commands_in(name: str) -> set[str]:
+    """Return the commands that stand in code: after `petstream `, at the start or after a path."""
+    code = re.findall(r"```.*?```|`[^`\n]+`", _read(name), re.DOTALL)
+    started = r"(?:^|[`/]|&& |then: )petstream ([a-z][a-z-]+)"
+    return {found for part in code for found in re.findall(started, part, re.MULTILINE)}
+
+
+def _commands() -> set[str]:
+    """Return the commands that ``petstream --help`` offers."""
+    return set(re.findall(r"^    ([a-z][a-z-]+)(?:  |$)", parser().format_help(), re.MULTILINE))
