@@ -4,17 +4,26 @@ Rule 1: they outlive the command that started them, and are stopped by `down`.
 Rule 2: they listen on loopback only, and keep everything under the data directory.
 Rule 3: two commands that start at once get the same server (a file lock).
 
-Usage: ``ensure_kafka(Path(".petstream"))`` returns ``127.0.0.1:PORT``, ``ensure_postgres`` a URL.
+Usage, also from inside an event loop (both block until the server answers)::
+
+    kafka = ensure_kafka(settings.data_dir, say=print)            # "127.0.0.1:PORT"
+    database_url = ensure_postgres(settings.data_dir, say=print)  # "postgresql://petstream:…@…"
+    running(settings.data_dir)                                    # asks, starts nothing
+    down(settings.data_dir)                                       # ["kafka", "postgres"]
+
+In tests: once a session, in a directory of its own, with ``for_tests=True``; then ``down``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from console import embedded_kafka, embedded_postgres
 from console.server_process import locked, recorded, stop
+from contracts.errors import UsageError
 
 Say = Callable[[str], None]
 
@@ -42,7 +51,7 @@ def ensure_kafka(data_dir: Path, *, say: Say = _silent, for_tests: bool = False)
     Raises:
         PetstreamError: there is no Java, no package source, or Kafka didn't start.
     """
-    with locked(data_dir, "kafka"):
+    with _alone(data_dir, "kafka"):
         return embedded_kafka.start(data_dir, say=say, for_tests=for_tests)
 
 
@@ -57,7 +66,7 @@ def ensure_postgres(data_dir: Path, *, say: Say = _silent, for_tests: bool = Fal
     Raises:
         PetstreamError: Postgres didn't start; the message names its log.
     """
-    with locked(data_dir, "postgres"):
+    with _alone(data_dir, "postgres"):
         return embedded_postgres.start(data_dir, say=say, for_tests=for_tests)
 
 
@@ -81,3 +90,15 @@ def down(data_dir: Path, *, say: Say = _silent) -> list[str]:
             if stop(data_dir, name):
                 stopped.append(name)
     return stopped
+
+
+def _alone(data_dir: Path, name: str) -> AbstractContextManager[None]:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / f"{name}.lock").touch()
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be kept in {data_dir} ({error.strerror}): "
+            "set PETSTREAM_DATA_DIR to a directory of yours, for example ./.petstream"
+        ) from error
+    return locked(data_dir, name)

