@@ -151,7 +151,7 @@ def _positions(life: Life, newest: Told) -> Iterator[str]:
     # The newest by sequence may stand before a late one: it is applied when *it* was passed.
     for group, position in life.positions.items():
         behind = newest.record.offset - position + 1
-        state = "applied" if behind <= 0 else f"not applied yet: {behind:,} records to go"
+        state = "applied" if behind <= 0 else f"not applied yet, {behind:,} to go"
         yield f"  {group}: {state} (at offset {position})"
     if not life.positions:
         yield "  none has committed a position in this partition yet"

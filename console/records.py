@@ -122,8 +122,8 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicParti
     """Ask until the topic's metadata is there: a topic just made takes a moment to be known."""
     async with asyncio.timeout(_DEADLINE_S):
         while True:
-            await consumer.topics()
-            found = consumer.partitions_for_topic(topic)
+            cluster = await consumer._client.fetch_all_metadata()  # noqa: SLF001  no public refresh
+            found = cluster.partitions_for_topic(topic)
             if found:
                 return [TopicPartition(topic, partition) for partition in sorted(found)]
             await asyncio.sleep(0.1)

@@ -1,0 +1,211 @@
+"""How everything stands: exports, held plans, lag, dead letters, pictures, age of the feed.
+
+Rule 1: it works without Postgres, and starts no server: it only looks.
+Rule 2: ``--json`` is one object whose names stay; fields are only ever added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from console import letters, wording
+from console.past import Export, Past, tell
+from console.records import Record, read_topic
+from console.tables import Away, Rows, look
+from consumers.lag import GroupLag, lag
+from contracts import topics
+from contracts.cluster import ensure_topics
+from contracts.settings import KafkaAccess, Settings
+from ingest.memory import MISSED_AFTER
+
+_LAST: Final = 7
+_PICTURES: Final = "SELECT status, count(*) AS pictures FROM petstream.pet_pictures GROUP BY status"
+_STATES: Final = ("due", "stored", "failed", "gone", "off")
+_DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
+
+
+async def status(
+    settings: Settings, *, kafka: KafkaAccess, database_url: str | None, as_json: bool
+) -> int:
+    """Print how everything stands; return the exit status."""
+    found = await gather(settings, kafka=kafka, database_url=database_url)
+    print(json.dumps(found, indent=2) if as_json else render(found))  # noqa: T201  the command's output
+    return 0
+
+
+async def gather(
+    settings: Settings, *, kafka: KafkaAccess, database_url: str | None
+) -> dict[str, Any]:
+    """Look everywhere, and return how everything stands."""
+    prefix = settings.topic_prefix
+    await ensure_topics(kafka, prefix)
+    return account(
+        past=tell(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
+        dead=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
+        lags=await lag(kafka, prefix),
+        tables=await look(database_url, {"pictures": (_PICTURES, ())}),
+        now=datetime.now(UTC),
+    )
+
+
+def account(
+    *,
+    past: Past,
+    dead: Sequence[Record],
+    lags: Sequence[GroupLag],
+    tables: Rows | Away,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return how everything stands as plain JSON types: what ``--json`` prints."""
+    pictures = None if isinstance(tables, Away) else dict.fromkeys(_STATES, 0) | {
+        row["status"]: row["pictures"] for row in tables["pictures"]
+    }  # fmt: skip
+    return {
+        "at": _stamp(now),
+        "feed": _feed(past, now),
+        "exports": [_export(one) for one in reversed(past.exports[-_LAST:])],
+        "heldPlans": list(_plans(past, now)),
+        "lag": list(_lags(lags)),
+        "deadLetters": {"total": len(dead), "byReason": letters.by_reason(dead)},
+        "pictures": pictures,
+        "postgres": {"reachable": False, "detail": tables.why}
+        if isinstance(tables, Away)
+        else {"reachable": True, "detail": "reachable"},
+        "undecodableExportEvents": past.undecodable,
+    }
+
+
+def render(found: dict[str, Any]) -> str:
+    """Return how everything stands, in words."""
+    return "\n".join([
+        *_said_of_feed(found["feed"]),
+        *_said_of_exports(found["exports"]),
+        *_said_of_plans(found["heldPlans"]),
+        *_said_of_lag(found["lag"]),
+        *_said_of_dead_letters(found["deadLetters"]),
+        *_said_of_pictures(found),
+    ])  # fmt: skip
+
+
+def _feed(past: Past, now: datetime) -> dict[str, Any]:
+    newest = past.newest_completed
+    age = None if newest is None else now - newest.start
+    return {
+        "newestExportId": None if newest is None else newest.export_id,
+        "ageHours": None if age is None else round(age / timedelta(hours=1), 1),
+        "late": age is not None and age > MISSED_AFTER,
+    }
+
+
+def _export(one: Export) -> dict[str, Any]:
+    duration = one.duration
+    return {
+        "exportId": one.export_id,
+        "mode": one.mode,
+        "state": one.state,
+        "startedAt": None if one.started_at is None else _stamp(one.started_at),
+        "endedAt": None if one.ended_at is None else _stamp(one.ended_at),
+        "durationS": None if duration is None else duration.total_seconds(),
+        "counts": msgspec.to_builtins(one.counts),
+        "reason": one.reason,
+    }
+
+
+def _plans(past: Past, now: datetime) -> Iterator[dict[str, Any]]:
+    for plan in past.plans():
+        if past.state_of(plan, now) == "held":
+            yield {
+                "planId": plan.plan_id,
+                "exportId": plan.event.export_id,
+                "entity": plan.entity,
+                "removals": len(plan.removals),
+                "reason": plan.event.reason,
+                "heldAt": _stamp(plan.at),
+                "decide": _DECIDE.format(plan.plan_id),
+            }
+
+
+def _lags(lags: Sequence[GroupLag]) -> Iterator[dict[str, Any]]:
+    """Return the lag of each consumer on each topic, summed over the partitions."""
+    for consumer, topic in dict.fromkeys((one.consumer, one.topic) for one in lags):
+        of_topic = [one for one in lags if (one.consumer, one.topic) == (consumer, topic)]
+        yield {
+            "consumer": consumer,
+            "topic": topic,
+            "lag": sum(one.lag for one in of_topic),
+            "begun": any(one.committed is not None for one in of_topic),
+        }
+
+
+def _said_of_feed(feed: dict[str, Any]) -> Iterator[str]:
+    if feed["newestExportId"] is None:
+        yield "Feed: no export was completed yet"
+        return
+    newest = _plain(feed["newestExportId"])
+    yield f"Feed: newest completed export {newest}, {feed['ageHours']} h old"
+    if feed["late"]:
+        hours = MISSED_AFTER // timedelta(hours=1)
+        yield (
+            f"  WARNING: older than {hours} h: a day was missed, or nobody reads the feed; "
+            "'petstream doctor' looks why"
+        )
+
+
+def _said_of_exports(exports: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Exports, newest first:" if exports else "Exports: none yet"
+    for one in exports:
+        took = "" if one["durationS"] is None else f" in {one['durationS']:,.0f} s"
+        when = one["endedAt"] or one["startedAt"]
+        yield f"  {_plain(one['exportId'])}  {one['mode']:<7} {one['state']:<9} at {when}{took}"
+        yield f"    pets: {wording.counts(one['counts']['pets'])}"
+        yield f"    orgs: {wording.counts(one['counts']['orgs'])}"
+        if one["reason"]:
+            yield f"    why: {wording.cut(one['reason'], 300)}"
+
+
+def _said_of_plans(plans: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Held removals:" if plans else "Held removals: none"
+    for one in plans:
+        why = wording.cut(one["reason"] or "no reason given", 300)
+        what = f"{one['removals']:,} {one['entity']}"
+        yield f"  {_plain(one['planId'])}: {what}, held {one['heldAt']}"
+        yield f"    why: {why}"
+        yield f"    decide: {_plain(one['decide'])}"
+
+
+def _said_of_lag(lags: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Lag of consumers:" if lags else "Lag of consumers: there is none"
+    for one in lags:
+        state = "up to date" if one["lag"] == 0 else f"{one['lag']:,} records behind"
+        never = "" if one["begun"] or not one["lag"] else ", not begun yet"
+        yield f"  {_plain(one['consumer'])} on {_plain(one['topic'])}: {state}{never}"
+
+
+def _said_of_dead_letters(dead: dict[str, Any]) -> Iterator[str]:
+    if not dead["total"]:
+        yield "Dead letters: none"
+        return
+    said = ", ".join(f"{number:,} {_plain(name)}" for name, number in dead["byReason"].items())
+    yield f"Dead letters: {dead['total']:,} ({said}); see 'petstream dead-letters list'"
+
+
+def _said_of_pictures(found: dict[str, Any]) -> Iterator[str]:
+    if found["pictures"] is None:
+        yield f"Postgres: {found['postgres']['detail']}"
+        yield "Pictures: unknown without Postgres"
+        return
+    yield f"Pictures: {wording.counts(found['pictures']).replace('nothing read', 'none')}"
+    yield "Postgres: reachable"
+
+
+def _plain(text: str) -> str:
+    return wording.plain(text)
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

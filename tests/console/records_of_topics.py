@@ -1,0 +1,38 @@
+"""Records as the topics would hold them, for the tests of what people look at."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from console.records import Record
+
+GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
+PUBLISHED = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
+
+
+def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) -> Record:
+    """Return the golden record of a type, with other headers and values where told."""
+    found = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
+    if "sequence" in changes:
+        found["headers"]["ce_sequence"] = f"{changes['sequence']:019}"
+    return Record(
+        topic=f"petstream.{type_.partition('.')[0]}s.v1",
+        partition=3,
+        offset=offset,
+        published_at=PUBLISHED,
+        key=found["key"].encode(),
+        value=json.dumps({**found["value"], **changes}).encode(),
+        headers=tuple(
+            (name, text.encode()) for name, text in {**found["headers"], **dict(headers)}.items()
+        ),
+    )
+
+
+def dead_letter(offset: int, reason: str, value: bytes | None = b'{"a":') -> Record:
+    """Return a dead letter of a row."""
+    details = {"origin": f"X/pets_1.json/{offset}", "reason": reason, "class": "row"}
+    headers = tuple((f"dl_{name}", text.encode()) for name, text in details.items())
+    return Record("petstream.dead-letters.v1", 0, offset, PUBLISHED, b"", value, headers)

@@ -1,0 +1,144 @@
+"""One pet's life as `explain` tells it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from records_of_topics import record
+
+from console.explain import unknown
+from console.life import Life, render
+from console.past import tell
+from console.records import partition_of
+from console.tables import Away
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def life(*records: Any, **changes: Any) -> Life:
+    told = Life(
+        animal_id=22611034,
+        topic="petstream.pets.v1",
+        partition=3,
+        records=list(records),
+        pictures=[],
+        past=tell([record("export.started"), record("export.completed")]),
+        positions={},
+        tables=Away("not reachable (ConnectionRefusedError)"),
+        now=NOW,
+    )
+    return told._replace(**changes)
+
+
+def test_every_event_is_told_with_its_place_and_changes() -> None:
+    said = render(life(record("pet.added", offset=4, sequence=1), record("pet.updated", offset=9)))
+    assert 'Pet 22611034 "Biscuit" (Dog, org 701)' in said
+    assert "First seen 2026-11-02 08:01 UTC" in said
+    assert "Events in petstream.pets.v1, partition 3:" in said
+    assert "offset 4" in said
+    assert "added, export 2026-11-23T08:12:04Z (daily), newpets_1.json row 3" in said
+    assert "updatedpets_1.json row 417" in said
+    assert "adoptionFee 250 → 200" in said
+    assert "pictures 1 → 2 (+102900002)" in said
+    assert "compacted" not in said
+
+
+def test_a_listed_pet_is_said_to_be_listed() -> None:
+    said = render(life(record("pet.updated")))
+    assert "Listed now: updated with export 2026-11-23T08:12:04Z" in said
+    assert "(what came before was compacted away" in said
+
+
+def test_a_removed_pet_left_the_feed_which_does_not_say_adopted() -> None:
+    said = render(life(record("pet.updated", sequence=1), record("pet.removed", offset=9)))
+    assert (
+        "Not listed now: left the feed with export 2026-11-23T08:12:04Z: its id was not in "
+        "petlist.csv; that doesn't say it was adopted." in said
+    )
+
+
+def test_a_held_removal_and_its_approval_are_told() -> None:
+    held = tell([record("export.held")])
+    assert "that removal is held: see 'petstream removals show" in render(
+        life(record("pet.updated"), past=held)
+    )
+    approved = tell([record("export.held"), record("removals.approved")])
+    assert "Its removal was held, and approved by ann on 2026-11-23 14:05 UTC." in render(
+        life(record("pet.removed"), past=approved)
+    )
+
+
+def test_late_and_repeated_events_are_called_so_and_the_newest_decides() -> None:
+    said = render(
+        life(
+            record("pet.removed", offset=1),
+            record("pet.removed", offset=2),
+            record("pet.added", offset=3, sequence=1),
+        )
+    )
+    assert "(the same once more)" in said
+    assert "(late: what was before it is newer)" in said
+    assert "Not listed now" in said
+
+
+def test_consumers_are_said_to_have_applied_it_or_not() -> None:
+    positions = {"petstream.pets": 10, "petstream.images": 7}
+    said = render(life(record("pet.updated", offset=9), positions=positions))
+    assert "petstream.pets: applied (at offset 10)" in said
+    assert "petstream.images: not applied yet, 3 to go (at offset 7)" in said
+
+
+def test_tables_are_compared_with_the_newest_event() -> None:
+    row = {"sequence": 5, "export_id": "E", "status": "Available"}
+    picture = {"picture_id": 102900001, "status": "failed", "stored_as": None, "error": "404"}
+    tables = {
+        "pets": [row],
+        "removed_pets": [],
+        "pictures": [picture],
+        "history": [{"events": 2}],
+    }
+    said = render(life(record("pet.updated"), tables=tables, pictures=[]))
+    assert (
+        "in petstream.pets: sequence 5, export E, status Available; older than the newest" in said
+    )
+    assert "picture 102900001: failed (404)" in said
+    assert "petstream.pet_history: 2 events" in said
+
+
+def test_without_postgres_it_says_so_and_tells_the_rest() -> None:
+    said = render(life(record("pet.added"), pictures=[record("picture.stored")]))
+    assert "  not reachable (ConnectionRefusedError)" in said
+    assert "1. picture 102900001: stored as 22611/22611034/102900001" in said
+
+
+def test_a_status_other_than_available_is_pointed_out() -> None:
+    pet = {"animalId": 22611034, "status": "Adopted"}
+    assert "Its status is Adopted, not Available" in render(life(record("pet.added", pet=pet)))
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    pet = {"animalId": 22611034, "name": "\x1b[2J", "species": "\r", "status": "\x07"}
+    said = render(life(record("pet.added", pet=pet)))
+    assert said.replace("\n", "").isprintable()
+
+
+def test_records_of_another_version_are_counted_and_not_fatal() -> None:
+    broken = record("pet.added", offset=2)._replace(value=b"{}")
+    assert "offset 2  can't be decoded" in render(life(record("pet.added"), broken))
+    assert "can't be read by this version" in render(life(broken))
+
+
+def test_an_unknown_id_is_one_clear_line() -> None:
+    said = unknown(5, "petstream.pets.v1")
+    assert "There is no pet 5" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("key", "murmur2"),
+    [(b"21", -973_932_308), (b"foobar", -790_332_482), (b"abc", 479_470_107)],
+)
+def test_a_key_is_looked_for_where_kafkas_own_clients_put_it(key: bytes, murmur2: int) -> None:
+    assert partition_of(key, 6) == (murmur2 & 0x7FFF_FFFF) % 6  # hashes as the Java client makes

@@ -1,0 +1,89 @@
+"""What `tail` says of each event."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from records_of_topics import record
+
+from console.records import Record
+from console.tail import as_json_line, line
+from contracts import events
+
+
+def test_an_updated_pet_is_one_readable_line() -> None:
+    assert line(record("pet.updated")) == (
+        '2026-11-23 08:12 updated pet 22611034 "Biscuit" (Dog, org 701): '
+        "adoptionFee 250 → 200, pictures"
+    )
+
+
+def test_a_removed_pet_left_the_feed_and_nothing_is_said_of_adoption() -> None:
+    said = line(record("pet.removed"))
+    assert said.endswith('removed pet 22611034 "Biscuit" (Dog, org 701): left the feed')
+
+
+def test_a_long_text_is_named_and_not_shown() -> None:
+    long = record("pet.updated", changed=["descriptionText"], old={"descriptionText": "x" * 50})
+    assert line(long).endswith(": descriptionText")
+
+
+@pytest.mark.parametrize(
+    ("type_", "part"),
+    [
+        ("organization.updated", 'updated org 701 "Paws & Co" (Cambridge, MA): city Boston → Camb'),
+        ("export.started", "started export 2026-11-23T08:12:04Z (daily)"),
+        ("export.completed", "(daily): pets 6,026 read, 1,980 added"),
+        ("export.failed", "failed export 2026-11-23T08:12:04Z (daily): newpets_1.json is broken"),
+        ("export.held", "held removals 2026-11-23T08:12:04Z.pets (2 pets): 7,120 of 64,120"),
+        ("removals.approved", "approved removals 2026-11-23T08:12:04Z.pets by ann: a shelter"),
+        ("picture.stored", "stored picture 102900001 of pet 22611034: 22611/22611034/1029"),
+        ("picture.gone", "gone picture 102900001 of pet 22611034"),
+    ],
+)
+def test_other_events_are_lines_too(type_: str, part: str) -> None:
+    assert part in line(record(type_))
+
+
+@pytest.mark.parametrize("type_", sorted(events.TYPES))
+def test_every_type_is_one_line_both_ways(type_: str) -> None:
+    for said in (line(record(type_)), as_json_line(record(type_))):
+        assert said.isprintable()
+
+
+def test_control_characters_of_the_feed_never_reach_the_terminal() -> None:
+    evil = "Rex\x1b]0;owned\x07\r\n\u202e\x9b2J"
+    hostile = record(
+        "pet.updated",
+        pet={"animalId": 1, "name": evil, "species": evil, evil: evil},
+        changed=["name", evil],
+        old={"name": evil, evil: "\x1b"},
+    )
+    assert line(hostile).isprintable()
+    assert as_json_line(hostile).isascii()
+    assert as_json_line(hostile).isprintable()
+
+
+def test_an_undecodable_record_is_shown_as_such() -> None:
+    broken = record("pet.added", offset=17)._replace(value=b"\x1b[2J")
+    said = line(broken)
+    assert "undecodable record at petstream.pets.v1 partition 3 offset 17" in said
+    assert said.isprintable()
+
+
+def test_json_has_place_headers_and_value() -> None:
+    one = record("pet.added", offset=5)
+    found = json.loads(
+        as_json_line(one._replace(headers=(*one.headers, ("ps_rawdigest", b"\xff\0"))))
+    )
+    assert (found["partition"], found["offset"], found["key"]) == (3, 5, "22611034")
+    assert found["headers"]["ce_type"] == "org.petstream.pet.added"
+    assert found["headers"]["ps_rawdigest"] == "ff00"
+    assert found["value"]["pet"]["name"] == "Biscuit"
+
+
+def test_json_shows_a_value_that_is_no_json_as_text() -> None:
+    one: Record = record("pet.added")._replace(value=b"\xff{")
+    assert json.loads(as_json_line(one))["value"] == "\ufffd{"
+    assert json.loads(as_json_line(one._replace(value=None)))["value"] is None

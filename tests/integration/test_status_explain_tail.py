@@ -1,0 +1,113 @@
+"""What people look at, against a real Kafka and a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from records_of_topics import record
+
+from console.explain import explain
+from console.letters import letters
+from console.status import status
+from console.tail import tail
+from contracts import topics
+from contracts.cluster import ensure_topics
+from contracts.settings import KafkaAccess, Settings
+from ingest.kafka import Publisher
+
+pytestmark = pytest.mark.servers
+
+NO_POSTGRES = "postgresql://nobody:secret-word@127.0.0.1:1/pets"
+PUBLISHED = (
+    ("export.started", topics.EXPORTS),
+    ("pet.added", topics.PETS),
+    ("pet.removed", topics.PETS),
+    ("picture.stored", topics.PICTURES),
+    ("export.completed", topics.EXPORTS),
+)
+
+
+async def publish(kafka: KafkaAccess, prefix: str) -> None:
+    await ensure_topics(kafka, prefix)
+    async with Publisher(kafka) as publisher:
+        for type_, topic in PUBLISHED:
+            one = record(type_)
+            name = topic.full_name(prefix)
+            await publisher.send(name, one.key.decode(), one.value or b"", one.headers)
+
+
+async def test_status_tells_of_topics_that_are_empty_and_of_a_postgres_that_is_away(
+    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(topic_prefix=prefix)
+    assert await status(settings, kafka=kafka, database_url=NO_POSTGRES, as_json=False) == 0
+    said = capsys.readouterr().out
+    assert "no export was completed yet" in said
+    assert "Postgres: not reachable" in said
+    assert "secret-word" not in said
+
+
+async def test_status_as_json_tells_what_is_in_the_topics(
+    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await publish(kafka, prefix)
+    settings = Settings(topic_prefix=prefix)
+    assert await status(settings, kafka=kafka, database_url=None, as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["feed"]["newestExportId"] == "2026-11-23T08:12:04Z"
+    pets = topics.PETS.full_name(prefix)
+    lags = {(one["consumer"], one["topic"]): one["lag"] for one in found["lag"]}
+    assert lags["pets", pets] == 2
+
+
+async def test_explain_tells_the_life_of_a_removed_pet(
+    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await publish(kafka, prefix)
+    settings = Settings(topic_prefix=prefix)
+    assert await explain(settings, kafka=kafka, database_url=None, animal_id=22611034) == 0
+    said = capsys.readouterr().out
+    assert "Not listed now: left the feed with export 2026-11-23T08:12:04Z" in said
+    assert await explain(settings, kafka=kafka, database_url=None, animal_id=5) == 1
+    assert capsys.readouterr().out.startswith("There is no pet 5")
+
+
+async def test_tail_shows_what_is_there_and_what_comes(
+    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await publish(kafka, prefix)
+    stopping = asyncio.Event()
+    settings = Settings(topic_prefix=prefix)
+    task = asyncio.create_task(
+        tail(
+            settings,
+            kafka=kafka,
+            topic="pets",
+            from_beginning=True,
+            as_json=True,
+            stopping=stopping,
+        )
+    )
+    lines: list[str] = []
+    async with asyncio.timeout(60):
+        while len(lines) < 2:
+            await asyncio.sleep(0.05)
+            lines += capsys.readouterr().out.splitlines()
+        await publish(kafka, prefix)
+        while len(lines) < 4:
+            await asyncio.sleep(0.05)
+            lines += capsys.readouterr().out.splitlines()
+        stopping.set()
+        assert await task == 0
+    ops = [json.loads(line)["value"]["op"] for line in lines]
+    assert ops == ["added", "removed", "added", "removed"]
+
+
+async def test_dead_letters_are_listed(
+    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(topic_prefix=prefix)
+    assert await letters(settings, kafka=kafka, action="list", ident=None) == 0
+    assert capsys.readouterr().out == "No dead letters.\n"
