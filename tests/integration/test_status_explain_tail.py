@@ -29,6 +29,11 @@ PUBLISHED = (
 )
 
 
+@pytest.fixture
+def access(kafka: str) -> KafkaAccess:
+    return KafkaAccess(kafka)
+
+
 async def publish(kafka: KafkaAccess, prefix: str) -> None:
     await ensure_topics(kafka, prefix)
     async with Publisher(kafka) as publisher:
@@ -39,10 +44,10 @@ async def publish(kafka: KafkaAccess, prefix: str) -> None:
 
 
 async def test_status_tells_of_topics_that_are_empty_and_of_a_postgres_that_is_away(
-    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+    access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(topic_prefix=prefix)
-    assert await status(settings, kafka=kafka, database_url=NO_POSTGRES, as_json=False) == 0
+    assert await status(settings, kafka=access, database_url=NO_POSTGRES, as_json=False) == 0
     said = capsys.readouterr().out
     assert "no export was completed yet" in said
     assert "Postgres: not reachable" in said
@@ -50,11 +55,11 @@ async def test_status_tells_of_topics_that_are_empty_and_of_a_postgres_that_is_a
 
 
 async def test_status_as_json_tells_what_is_in_the_topics(
-    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+    access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await publish(kafka, prefix)
+    await publish(access, prefix)
     settings = Settings(topic_prefix=prefix)
-    assert await status(settings, kafka=kafka, database_url=None, as_json=True) == 0
+    assert await status(settings, kafka=access, database_url=None, as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["feed"]["newestExportId"] == "2026-11-23T08:12:04Z"
     pets = topics.PETS.full_name(prefix)
@@ -63,27 +68,27 @@ async def test_status_as_json_tells_what_is_in_the_topics(
 
 
 async def test_explain_tells_the_life_of_a_removed_pet(
-    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+    access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await publish(kafka, prefix)
+    await publish(access, prefix)
     settings = Settings(topic_prefix=prefix)
-    assert await explain(settings, kafka=kafka, database_url=None, animal_id=22611034) == 0
+    assert await explain(settings, kafka=access, database_url=None, animal_id=22611034) == 0
     said = capsys.readouterr().out
     assert "Not listed now: left the feed with export 2026-11-23T08:12:04Z" in said
-    assert await explain(settings, kafka=kafka, database_url=None, animal_id=5) == 1
+    assert await explain(settings, kafka=access, database_url=None, animal_id=5) == 1
     assert capsys.readouterr().out.startswith("There is no pet 5")
 
 
 async def test_tail_shows_what_is_there_and_what_comes(
-    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+    access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await publish(kafka, prefix)
+    await publish(access, prefix)
     stopping = asyncio.Event()
     settings = Settings(topic_prefix=prefix)
     task = asyncio.create_task(
         tail(
             settings,
-            kafka=kafka,
+            kafka=access,
             topic="pets",
             from_beginning=True,
             as_json=True,
@@ -95,7 +100,7 @@ async def test_tail_shows_what_is_there_and_what_comes(
         while len(lines) < 2:
             await asyncio.sleep(0.05)
             lines += capsys.readouterr().out.splitlines()
-        await publish(kafka, prefix)
+        await publish(access, prefix)
         while len(lines) < 4:
             await asyncio.sleep(0.05)
             lines += capsys.readouterr().out.splitlines()
@@ -106,8 +111,8 @@ async def test_tail_shows_what_is_there_and_what_comes(
 
 
 async def test_dead_letters_are_listed(
-    kafka: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+    access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(topic_prefix=prefix)
-    assert await letters(settings, kafka=kafka, action="list", ident=None) == 0
+    assert await letters(settings, kafka=access, action="list", ident=None) == 0
     assert capsys.readouterr().out == "No dead letters.\n"
