@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status (argparse exits by itself: 2, or 0 for help)."""
     options = parser().parse_args(arguments)
-    return ended_well(lambda: int(options.command(options)), daemon=_is_daemon(options))
+    return ended_well(lambda: int(options.command(options)), daemon=is_daemon(options))
 
 
 def ended_well(command: commands.Command, *, daemon: bool) -> int:  # noqa: PLR0911  each way to end
@@ -102,8 +102,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="DIR")
 
     one = _command(add, "simulate", commands.simulate, "serve simulated exports to practise on")
-    one.add_argument("--pets", type=_positive, default=2000, metavar="N")
-    one.add_argument("--days", type=_positive, default=3, metavar="N")
+    one.add_argument("--pets", type=positive, default=2000, metavar="N")
+    one.add_argument("--days", type=positive, default=3, metavar="N")
     one.add_argument(
         "--fault", action="extend", nargs="+", default=[], choices=tuple(FAULTS), metavar="NAME",
         help="what is wrong with every export: " + ", ".join(FAULTS),
@@ -138,7 +138,8 @@ def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
             made.add_argument("ident", metavar=needed)
 
 
-def _is_daemon(options: argparse.Namespace) -> bool:
+def is_daemon(options: argparse.Namespace) -> bool:
+    """Tell whether the command goes on until a signal: then being stopped is no failure."""
     return (
         options.name in {"up", "tail", "simulate"}
         or (options.name == "ingest" and options.watch)
@@ -152,7 +153,8 @@ def _animal_id(text: str) -> int:
     return int(text)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read a number from 1 up, for argparse."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**7:
         raise argparse.ArgumentTypeError(f"it must be a number from 1 up, not {text!r}")
     return int(text)

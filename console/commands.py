@@ -12,24 +12,30 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final, Literal
 
 from console import account, embedded, signals
 from console.places import database_of, kafka_of, known_database
-from console.progress import shown
+from console.progress import adding_up, shown
 from contracts.errors import UsageError
 from contracts.settings import KafkaAccess, Settings, load
 
 Command = Callable[[], int]
 FromOptions = Callable[[Namespace], int]
 
+CONSUMERS: Final[tuple[Literal["pets", "deletions", "images"], ...]] = (
+    "pets",
+    "deletions",
+    "images",
+)
+
 
 def up(_options: Namespace) -> int:
     """Run the daemon."""
-    from console import daemon
-
     settings = load()
     _need_ftp(settings)
+    from console import daemon
+
     kafka, database = kafka_of(settings, note), database_of(settings, note)
 
     def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
@@ -93,20 +99,20 @@ def consume(options: Namespace) -> int:
     """Apply what the topics say, for ever or until all is applied."""
     settings = load()
     kafka, database = kafka_of(settings, note), database_of(settings, note)
-    every = ("pets", "deletions", "images")
+    names = CONSUMERS if options.consumer == "all" else (options.consumer,)
 
     async def work(stopping: asyncio.Event) -> int:
         from consumers.app import consume as apply
 
         with shown("events") as progress:
             await apply(
-                every if options.consumer == "all" else (options.consumer,),
+                names,
                 settings,
                 kafka=kafka,
                 database_url=database,
                 drain=options.drain,
                 stopping=stopping,
-                progress=progress,
+                progress=adding_up(progress),
             )
         return 0
 

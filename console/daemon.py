@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from consumers.app import consume
-
+from console.commands import CONSUMERS
 from console.watch import Pace, watch
+from consumers.app import consume
 from consumers.migrate import migrate
 from contracts.cluster import ensure_topics
 from contracts.errors import PetstreamError
@@ -43,7 +43,7 @@ async def up(  # noqa: PLR0913  what a daemon depends on, each by name
     say("petstream is up: watching the feed, and consuming pets, deletions and images")
     watching = watch(settings, kafka, stopping=stopping, say=say, progress=silent, pace=pace)
     consuming = consume(
-        ("pets", "deletions", "images"),
+        CONSUMERS,
         settings,
         kafka=kafka,
         database_url=database_url,

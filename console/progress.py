@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
@@ -29,6 +30,17 @@ def shown(unit: str, stream: TextIO | None = None) -> Iterator[Tell]:
             yield tell
     else:
         yield _Lines(unit, target)
+
+
+def adding_up(tell: Tell) -> Tell:
+    """Return a function that is told what came in addition, and tells the totals."""
+    totals: Counter[str] = Counter()
+
+    def more(name: str, number: int) -> None:
+        totals[name] += number
+        tell(name, totals[name])
+
+    return more
 
 
 @contextmanager

@@ -1,0 +1,107 @@
+"""The demo's account: what each day brought, what the tables hold, one pet's life, how to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from console import verdict
+from console.explain import explain
+from console.simulator import Expected
+from console.tables import Away, look
+from consumers.lag import lag
+from contracts.errors import PetstreamError
+from contracts.settings import KafkaAccess, Settings
+from ingest.export import Outcome
+
+_COUNTS: Final = ("read", "added", "updated", "unchanged", "removed", "relisted", "refused")
+_WIDTH: Final = 110
+
+
+class Day(NamedTuple):
+    """What one day came to, and how long it took."""
+
+    number: int
+    outcome: Outcome
+    ingest_s: float
+    consume_s: float
+
+
+async def tell(
+    settings: Settings,
+    kafka: KafkaAccess,
+    database_url: str,
+    expected: Expected,
+    days: Sequence[Day],
+) -> bool:
+    """Print the account; return whether the tables hold what they should."""
+    screen = Console()
+    if not screen.is_terminal:
+        screen = Console(width=_WIDTH)
+    screen.print(_table(days))
+    for day in days:
+        for remark in day.outcome.notes:
+            screen.print(f"day {day.number}: {remark}", highlight=False)
+    behind: Counter[str] = Counter()
+    for one in await lag(kafka, settings.topic_prefix):
+        behind[one.consumer] += one.lag
+    lags = ", ".join(f"{name} {number:,}" for name, number in behind.items())
+    screen.print(f"events not yet applied, by consumer: {lags}", highlight=False)
+    rows = await look(database_url, verdict.QUERIES)
+    if isinstance(rows, Away):
+        raise PetstreamError(f"Postgres is {rows.why}")
+    compared, differences = verdict.judge(expected, rows)
+    if differences:
+        screen.print("\nthe tables do NOT equal what the simulator expects:", highlight=False)
+        for difference in differences:
+            screen.print(f"  {difference}", highlight=False)
+        return False
+    screen.print(
+        f"\nthe tables equal what the simulator expects: {', '.join(compared)}", highlight=False
+    )
+    animal_id = _interesting(expected)
+    screen.print(f"\nOne pet's life (petstream explain {animal_id}):\n", highlight=False)
+    await explain(settings, kafka=kafka, database_url=database_url, animal_id=animal_id)
+    return True
+
+
+def how_on(data_dir: Path, prefix: str) -> Iterator[str]:
+    """Return what to type next."""
+    yield "\nLook around (the servers are started again if need be; petstream down stops them):"
+    yield f"  export PETSTREAM_DATA_DIR={data_dir} PETSTREAM_TOPIC_PREFIX={prefix}"
+    yield "  .venv/bin/petstream status"
+    yield "  .venv/bin/petstream tail exports --from-beginning"
+    yield "On the real feed: set PETSTREAM_FTP_URL in .env (see .env.example), then scripts/up"
+
+
+def _table(days: Sequence[Day]) -> Table:
+    table = Table(title="What each export brought (pets)", title_justify="left")
+    heads = ("day", "mode", *_COUNTS, "ingest s", "rows/s", "consume s")
+    for head in heads:
+        table.add_column(head, justify="left" if head == "mode" else "right")
+    for day in days:
+        counts = day.outcome.counts
+        rows = counts.pets.read + counts.orgs.read
+        table.add_row(
+            str(day.number),
+            day.outcome.mode,
+            *(f"{getattr(counts.pets, name):,}" for name in _COUNTS),
+            f"{day.ingest_s:.1f}",
+            f"{rows / day.ingest_s:,.0f}",
+            f"{day.consume_s:.1f}",
+        )
+    return table
+
+
+def _interesting(expected: Expected) -> int:
+    """Return a pet that came back, else one that went, else any."""
+    for op in ("relisted", "removed", "updated", "added"):
+        for key, went in expected.pet_history.items():
+            if any(what == op for _, what in went):
+                return key
+    raise PetstreamError("the simulator has no pets")

@@ -1,0 +1,266 @@
+"""The command line: how commands end, and what a person is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from argparse import Namespace
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from console import account, cli, signals, watch
+from contracts.errors import (
+    BrokenFileError,
+    NotReadyError,
+    PetstreamError,
+    UnreachableError,
+    UsageError,
+)
+from contracts.events import Counts, ExportCounts
+from contracts.settings import KafkaAccess, Settings
+from ingest.app import Result
+from ingest.export import Outcome
+
+KAFKA = KafkaAccess("127.0.0.1:1")
+OUTCOME = Outcome(
+    "2026-11-02T08:23:43Z",
+    "daily",
+    ExportCounts(pets=Counts(read=47, added=15, removed=2), orgs=Counts(read=49)),
+    (),
+    ("something was found",),
+)
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in tuple(os.environ):
+        if name.startswith("PETSTREAM_"):
+            monkeypatch.delenv(name)
+
+
+def failing(error: BaseException) -> Callable[[], NoReturn]:
+    def command() -> NoReturn:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (PetstreamError("it failed"), 1),
+        (UsageError("it failed"), 2),
+        (NotReadyError("it failed"), 3),
+        (UnreachableError("it failed"), 1),
+        (ExceptionGroup("parts", [ExceptionGroup("inner", [NotReadyError("it failed")])]), 3),
+    ],
+)
+def test_an_error_is_one_line_and_its_exit_status(
+    error: BaseException, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.ended_well(failing(error), daemon=False) == status
+    assert capsys.readouterr().err == "petstream: it failed\n"
+
+
+def test_an_interrupted_daemon_ends_with_0_and_any_other_command_with_1() -> None:
+    assert cli.ended_well(failing(KeyboardInterrupt()), daemon=True) == 0
+    assert cli.ended_well(failing(KeyboardInterrupt()), daemon=False) == 1
+
+
+def test_a_bug_is_told_without_a_traceback_and_without_its_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.ended_well(failing(ValueError("ftp://apikey-x:secret@host")), daemon=False) == 1
+    told = capsys.readouterr().err
+    assert "ValueError at test_cli.py" in told
+    assert "secret" not in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("command", ["ingest", "up"])
+def test_a_missing_feed_is_told_before_any_server_is_started(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([command]) == 2
+    assert capsys.readouterr().err.startswith("petstream: PETSTREAM_FTP_URL: it isn't set")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_wrong_setting_is_told_in_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PETSTREAM_FTP_URL", "ftp://apikey-x:secret@host:port")
+    monkeypatch.setenv("PETSTREAM_SCRUB", "hourly")
+    assert cli.run(["status"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[1].strip() for line in told] == ["PETSTREAM_FTP_URL", "PETSTREAM_SCRUB"]
+    assert "secret" not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["consume", "dogs"],
+        ["explain", "-1"],
+        ["explain", "Rex"],
+        ["removals"],
+        ["removals", "approve"],
+        ["simulate", "--pets", "0"],
+        ["simulate", "--fault", "none-such"],
+    ],
+)
+def test_wrong_use_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.run(arguments)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "daemon"),
+    [
+        (["up"], True),
+        (["ingest"], False),
+        (["ingest", "--watch"], True),
+        (["consume", "all"], True),
+        (["consume", "pets", "--drain"], False),
+        (["status", "--json"], False),
+        (["tail", "pets"], True),
+        (["simulate", "--fault", "missing-petlist", "bad-row", "--fault", "crlf"], True),
+    ],
+)
+def test_the_commands_know_which_of_them_are_daemons(arguments: list[str], *, daemon: bool) -> None:
+    assert cli.is_daemon(cli.parser().parse_args(arguments)) is daemon
+
+
+def test_faults_may_be_named_together_or_one_by_one() -> None:
+    options: Namespace = cli.parser().parse_args(
+        ["simulate", "--fault", "bad-row", "crlf", "--fault", "no-stamp"]
+    )
+    assert options.fault == ["bad-row", "crlf", "no-stamp"]
+
+
+def test_stopping_what_is_stopped_already_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["down"]) == 0
+    assert capsys.readouterr().out == "nothing was running\n"
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cancels_what_doesnt_look_at_the_event(which: signal.Signals) -> None:
+    async def work(_stopping: asyncio.Event) -> int:
+        os.kill(os.getpid(), which)
+        await asyncio.sleep(60)
+        return 0
+
+    assert signals.run(work, stopped_status=1) == 1
+
+
+def test_a_patient_command_ends_by_itself_and_a_second_signal_cancels_it() -> None:
+    seen = []
+
+    async def gentle(stopping: asyncio.Event) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopping.wait()
+        seen.append("finished the batch")
+        return 5
+
+    async def stubborn(stopping: asyncio.Event) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopping.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+        return 5
+
+    assert signals.run(gentle, stopped_status=0, patient=True) == 0
+    assert seen == ["finished the batch"]
+    assert signals.run(stubborn, stopped_status=0, patient=True) == 0
+
+
+def test_the_summary_names_counts_findings_and_what_is_held() -> None:
+    lines = list(account.lines(Result(OUTCOME.export_id, OUTCOME, ("plan-1",))))
+    assert lines == [
+        "something was found",
+        "export 2026-11-02T08:23:43Z (daily) is completed",
+        "  pets: 47 rows read, 15 added, 2 removed",
+        "  organizations: 49 rows read",
+        "removals are held: petstream removals show plan-1",
+    ]
+    assert list(account.lines(Result("2026-11-02T08:23:43Z", None, ()))) == [
+        "export 2026-11-02T08:23:43Z was completed before: nothing new"
+    ]
+
+
+class Feed:
+    """Plays the ingester: a list of what each look comes to."""
+
+    def __init__(self, looks: list[Result | Exception], stopping: asyncio.Event) -> None:
+        """Play these looks, then stop."""
+        self.looks, self.stopping, self.modes = looks, stopping, list[str]()
+
+    async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
+        """Play the next look."""
+        self.modes.append(wanted)
+        if not self.looks:
+            self.stopping.set()
+            await asyncio.sleep(60)
+        look = self.looks.pop(0)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+
+async def watched(
+    monkeypatch: pytest.MonkeyPatch, looks: list[Result | Exception], now: datetime
+) -> tuple[list[str], list[str]]:
+    stopping = asyncio.Event()
+    feed = Feed(looks, stopping)
+    said: list[str] = []
+    monkeypatch.setattr(watch, "ingest", feed.ingest)
+    await watch.watch(
+        Settings(),
+        KAFKA,
+        stopping=stopping,
+        say=said.append,
+        progress=lambda _name, _total: None,
+        wanted="scrub",
+        pace=watch.Pace(0, 0, 0, 0),
+        clock=lambda: now,
+    )
+    return said, feed.modes
+
+
+async def test_the_watch_says_once_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Result | Exception] = [NotReadyError("nothing there")] * 3
+    looks += [UnreachableError("FTP is away")] * 2 + [BrokenFileError("cut")]
+    said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
+    assert said == ["nothing there", "FTP is away", "cut"]
+
+
+async def test_a_late_export_is_told_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, _ = await watched(
+        monkeypatch, [NotReadyError("nothing there")] * 3, datetime(2026, 11, 2, 17, 1, tzinfo=UTC)
+    )
+    assert [line.partition(":")[0] for line in said] == ["nothing there", "today's export is late"]
+
+
+async def test_a_completed_export_is_told_once_and_isnt_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = Result(OUTCOME.export_id, None, ())
+    looks: list[Result | Exception] = [Result(OUTCOME.export_id, OUTCOME, ()), again, again]
+    said, modes = await watched(monkeypatch, looks, datetime(2026, 11, 2, 20, tzinfo=UTC))
+    assert said == list(account.lines(Result(OUTCOME.export_id, OUTCOME, ())))
+    assert modes == ["scrub", "auto", "auto", "auto"]
+
+
+async def test_wrong_settings_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError):
+        await watched(monkeypatch, [UsageError("wrong")], datetime(2026, 11, 2, 9, tzinfo=UTC))
