@@ -44,6 +44,12 @@ def test_a_page_names_only_commands_and_scripts_that_exist(page: Path) -> None:
     assert {script for script in scripts if not (ROOT / "scripts" / script).is_file()} == set()
 
 
+def test_containers_run_commands_that_exist_with_settings_that_exist() -> None:
+    compose = _read("docker-compose.yml")
+    assert set(re.findall(r"command: \[([a-z-]+)", compose)) - _commands() == set()
+    assert set(re.findall(r"\bPETSTREAM_[A-Z_]+", compose)) - set(NAMES) == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))

@@ -14,6 +14,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("contracts", "ingest", "consumers", "console")
 MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
 LONGEST = 220
+TO_BE_SPLIT = {
+    "console/commands.py",
+    "contracts/settings.py",
+    "ingest/export.py",
+    "ingest/ftp.py",
+    "ingest/kafka.py",
+}
+"""Longer than the rule allows, and known to be: none may join them."""
 TOO_VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "service", "util", "utils"}
 
 TOP_LEVEL = set(PACKAGES) | {
@@ -31,7 +39,8 @@ FOREIGN = {
 
 def test_no_module_is_longer_than_two_screens_and_a_bit() -> None:
     lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+    longer = {name: lines for name, lines in lengths.items() if lines > LONGEST}
+    assert {name: lines for name, lines in longer.items() if name not in TO_BE_SPLIT} == {}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
