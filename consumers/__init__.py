@@ -1,0 +1,1 @@
+"""From events to effects: Postgres, removals, the wanted pictures. Opens no FTP."""

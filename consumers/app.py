@@ -1,0 +1,88 @@
+"""Where the consumers are put together: the package's composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from consumers import deletions, images, pets
+from consumers.migrate import missing_migrations
+from consumers.runner import Consumer, Surroundings, run
+from contracts.cluster import PATIENCE_S, ensure_topics
+from contracts.errors import PetstreamError, UnreachableError
+from contracts.settings import KafkaAccess, Settings
+
+Name = Literal["pets", "images", "deletions"]
+
+
+def _silent(_name: str, _records: int) -> None:
+    """Tell nobody."""
+
+
+async def consume(  # noqa: PLR0913  the composition root takes what all parts need
+    names: Sequence[Name],
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    database_url: str,
+    drain: bool = False,
+    stopping: asyncio.Event,
+    progress: Callable[[str, int], None] = _silent,
+) -> None:
+    """Run consumers until told to stop or, with `drain`, until all that was there is applied.
+
+    Args:
+        names: which consumers.
+        settings: the prefix of topics and groups, and whether pictures are wanted.
+        kafka: how to reach Kafka.
+        database_url: the migrated database; never printed.
+        drain: end by itself, and give up on a server that is away for 60 s.
+        stopping: set it to stop after the batch in hand.
+        progress: takes a consumer's name and how many records it has just applied.
+
+    Raises:
+        PetstreamError: the database isn't migrated, or too many records are refused.
+        UnreachableError: draining, and a server was away for too long.
+    """
+    patience_s = PATIENCE_S if drain else None
+    await ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s)
+    await _check_migrated(database_url, patience_s, stopping)
+    around = Surroundings(kafka, database_url, settings.topic_prefix, drain, stopping, progress)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name in dict.fromkeys(names):
+                group.create_task(run(_consumer(name, settings), around), name=name)
+    except* PetstreamError as errors:
+        raise _first(errors) from None
+
+
+def _consumer(name: Name, settings: Settings) -> Consumer[Any]:
+    if name == "images":
+        return images.consumer("off" if settings.pictures == "off" else "due")
+    return pets.CONSUMER if name == "pets" else deletions.CONSUMER
+
+
+async def _check_migrated(
+    database_url: str, patience_s: float | None, stopping: asyncio.Event
+) -> None:
+    clock = asyncio.get_running_loop()
+    began = clock.time()
+    while not stopping.is_set():
+        try:
+            missing = await missing_migrations(database_url)
+        except UnreachableError:
+            if patience_s is not None and clock.time() - began >= patience_s:
+                raise
+            await asyncio.sleep(1)
+        else:
+            if missing:
+                raise PetstreamError(
+                    f"the database lacks {', '.join(missing)}: run 'petstream migrate'"
+                )
+            return
+
+
+def _first(errors: BaseExceptionGroup[PetstreamError]) -> PetstreamError:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,182 @@
+"""Poll, decode, apply, park, move the position, commit the offset: always in that order.
+
+Rule 1: data, history and positions are one transaction; Kafka's offset is committed last.
+Rule 2: a partition begins at the lower of the group's offset and the position in Postgres; without
+        a row there, or with an offset that the log doesn't hold, at the beginning.
+Rule 3: a position moves only from the value it was read as: somebody else moved it = read it again.
+Rule 4: trouble with a server ends the session and begins another; nothing is parked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Generic, TypeVar
+
+from consumers import dead_letters, positions
+from consumers.batch import apply_isolating
+from consumers.dead_letters import Limit, Parked
+from consumers.kafka import Place, Record, Subscription, send_all, subscribed
+from consumers.patience import Patience
+from consumers.postgres import Connection, connected
+from contracts.codec import UndecodableError
+from contracts.settings import KafkaAccess
+from contracts.topics import DEAD_LETTERS, Topic
+
+_PROBE_S: Final = 30.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Consumer(Generic[T]):
+    """What a consumer is: its topics, how it reads a record, and how it applies many.
+
+    `read` returns None for a record that isn't its business.
+    """
+
+    name: str
+    topics: tuple[Topic, ...]
+    read: Callable[[Record], T | None]
+    apply: Callable[[Connection, Sequence[T]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a consumer runs, and when it ends."""
+
+    kafka: KafkaAccess
+    database_url: str
+    prefix: str
+    drain: bool
+    stopping: asyncio.Event
+    progress: Callable[[str, int], None]
+
+
+async def run(consumer: Consumer[T], around: Surroundings) -> None:
+    """Run a consumer until it's told to stop or, when draining, has applied all there was."""
+    patience = Patience(f"consumer {consumer.name}", around.stopping, limited=around.drain)
+    limit = Limit()
+    targets: dict[Place, int] = {}
+    while not around.stopping.is_set():
+        async with patience:
+            session = _Session(consumer, around, patience, limit, targets)
+            await session.run()
+            return
+
+
+class _Session(Generic[T]):
+    """One connection to each server, and the partitions held through them."""
+
+    def __init__(
+        self,
+        consumer: Consumer[T],
+        around: Surroundings,
+        patience: Patience,
+        limit: Limit,
+        targets: dict[Place, int],
+    ) -> None:
+        self._consumer, self._around = consumer, around
+        self._patience, self._limit, self._targets = patience, limit, targets
+        self._group = f"{around.prefix}{consumer.name}"
+        self._held: dict[Place, int | None] = {}
+
+    async def run(self) -> None:
+        topics = [topic.full_name(self._around.prefix) for topic in self._consumer.topics]
+        async with (
+            connected(self._around.database_url) as connection,
+            subscribed(self._around.kafka, self._group, topics) as subscription,
+        ):
+            if self._around.drain and not self._targets:
+                bounds = await subscription.bounds(await subscription.places(topics))
+                self._targets.update((place, end) for place, (_, end) in bounds.items())
+            await self._loop(connection, subscription)
+
+    async def _loop(self, connection: Connection, subscription: Subscription) -> None:
+        clock = asyncio.get_running_loop()
+        probed = clock.time()
+        while not self._around.stopping.is_set():
+            await self._own(connection, subscription)
+            if self._around.drain and await self._drained(connection, subscription):
+                return
+            records = [one for one in await subscription.poll() if one.place in self._held]
+            if records:
+                await self._take(connection, subscription, records)
+                probed = clock.time()
+                self._patience.rest()
+            elif clock.time() - probed > _PROBE_S:
+                # a poll never fails, however long Kafka is away: ask something that does
+                await subscription.bounds(self._held or self._targets)
+                probed = clock.time()
+
+    async def _own(self, connection: Connection, subscription: Subscription) -> None:
+        """Seek every partition that has become ours to where it begins; forget those lost."""
+        assigned = subscription.assigned()
+        for place in self._held.keys() - assigned:
+            del self._held[place]
+        new = assigned - self._held.keys()
+        if not new:
+            return
+        stored = await positions.stored(connection, self._consumer.name)
+        bounds = await subscription.bounds(new)
+        for place in sorted(new):
+            begin, end = bounds[place]
+            start = min(stored.get(place, 0), await subscription.committed(place) or 0)
+            if subscription.seek(place, start if begin <= start <= end else begin):
+                self._held[place] = stored.get(place)
+
+    async def _drained(self, connection: Connection, subscription: Subscription) -> bool:
+        for place, end in self._targets.items():
+            if place in self._held:
+                at = await subscription.position(place)
+                if at is None or at < end:
+                    return False
+        others = {place: end for place, end in self._targets.items() if place not in self._held}
+        if others:  # another member of the group has them
+            stored = await positions.stored(connection, self._consumer.name)
+            return all(stored.get(place, 0) >= end for place, end in others.items())
+        return True
+
+    async def _take(
+        self, connection: Connection, subscription: Subscription, records: list[Record]
+    ) -> None:
+        decoded, parked = self._decode(records)
+        ends = {record.place: record.offset + 1 for record in records}
+        async with connection.transaction():
+
+            async def apply(connection: Connection, items: Sequence[tuple[Record, T]]) -> None:
+                await self._consumer.apply(connection, [item for _, item in items])
+
+            for (record, _), error in await apply_isolating(connection, decoded, apply):
+                reason = getattr(error, "sqlstate", None) or "refused"
+                parked.append(Parked(record, f"postgres-{reason}", f"{error}"))
+            self._limit.check(records, parked)
+            await self._park(parked)
+            moved = await positions.move(connection, self._consumer.name, self._held, ends)
+            if not moved:
+                raise positions.MovedError
+        self._held.update(ends)
+        self._around.progress(self._consumer.name, len(records))
+        await subscription.commit(ends)
+
+    def _decode(self, records: list[Record]) -> tuple[list[tuple[Record, T]], list[Parked]]:
+        decoded: list[tuple[Record, T]] = []
+        parked: list[Parked] = []
+        for record in records:
+            try:
+                item = self._consumer.read(record)
+            except UndecodableError as error:
+                parked.append(Parked(record, error.reason, str(error)))
+            else:
+                if item is not None:
+                    decoded.append((record, item))
+        return decoded, parked
+
+    async def _park(self, parked: list[Parked]) -> None:
+        if parked:
+            topic = DEAD_LETTERS.full_name(self._around.prefix)
+            now = datetime.now(UTC)
+            letters = [dead_letters.letter(one, self._group, now) for one in parked]
+            await send_all(self._around.kafka, topic, letters)

@@ -1,0 +1,74 @@
+"""Real servers for the tests: started once, stopped at the end; a database and a prefix a test."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from console import embedded
+from consumers.migrate import migrate
+
+_TEMPLATE = "petstream_template"
+
+
+@pytest.fixture(scope="session")
+def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the servers of this session keep their data; they're stopped at the end."""
+    directory = tmp_path_factory.mktemp("servers")
+    try:
+        yield directory
+    finally:
+        embedded.down(directory)
+
+
+@pytest.fixture(scope="session")
+def kafka(servers_dir: Path) -> str:
+    """The bootstrap address of a real Kafka."""
+    return embedded.ensure_kafka(servers_dir, for_tests=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_dir: Path) -> str:
+    """The URL of a real Postgres."""
+    return embedded.ensure_postgres(servers_dir, for_tests=True)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a migrated database to copy."""
+    asyncio.run(_execute(postgres, f"CREATE DATABASE {_TEMPLATE}"))
+    asyncio.run(migrate(_url(postgres, _TEMPLATE)))
+    return _TEMPLATE
+
+
+@pytest.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"test_{secrets.token_hex(4)}"
+    await _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _url(postgres, name)
+    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix of topics and groups that no other test has."""
+    return f"t{secrets.token_hex(4)}."
+
+
+def _url(url: str, database: str) -> str:
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
