@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -147,17 +148,32 @@ def _environment() -> dict[str, str]:
 
 
 def _format(java: str, classpath: str, home: Path) -> None:
+    """Make the log directory, whole or not at all, whenever this command may be killed."""
     if (home / "log" / "meta.properties").exists():
         return
+    for left in home.glob("new-*"):  # of a command that was killed, whose tool may still be writing
+        shutil.rmtree(left, ignore_errors=True)
+    made = home / f"new-{uuid.uuid4().hex}"
+    made.mkdir()
+    text = (home / "server.properties").read_text()
+    config = made / "format.properties"
+    config.write_text(text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
     done = subprocess.run(  # noqa: S603  our own command line
-        [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", "server.properties"],
+        [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", f"{made.name}/{config.name}"],
         capture_output=True, text=True, check=False, cwd=home, env=_environment(),
     )  # fmt: skip
-    if done.returncode != 0:
-        told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
-        raise PetstreamError(f"Kafka's log directory {home}/log can't be formatted: {told}")
+    told = " ".join((done.stderr or done.stdout).strip().splitlines()[:1])
+    if done.returncode == 0:
+        try:
+            (made / "log").rename(home / "log")
+        except OSError as error:
+            told = f"{error.strerror}; move what is there away"
+        else:
+            shutil.rmtree(made)
+            return
+    raise PetstreamError(f"Kafka's log directory {home}/log can't be made: {told}")
 
 
 def _wait(data_dir: Path, port: int) -> None:

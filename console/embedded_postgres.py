@@ -102,8 +102,10 @@ def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) ->
         file.write(kept.read_text())
         if user is not None:
             os.fchown(file.fileno(), user, user)
-    inner = data.parent / "initial"
-    shutil.rmtree(inner, ignore_errors=True)  # of an initdb that was killed
+    for left in data.parent.glob("initial-*"):  # of a command that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    # a name of its own: the killed command's initdb may still be writing into the old one
+    inner = data.parent / f"initial-{secrets.token_hex(4)}"
     done = subprocess.run(  # noqa: S603  our own command line
         [
             str(binaries / "initdb"), "-D", str(inner), "-U", USER, "--encoding=UTF8", "--locale=C",
@@ -211,6 +213,8 @@ async def _ask(data_dir: Path, port: int) -> bool:
         query = "SELECT 1 FROM pg_database WHERE datname = $1"
         if not await connection.fetchval(query, DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+        return False  # a killed command's request is still being carried out: look again
     finally:
         await connection.close()
     return True

