@@ -20,12 +20,13 @@ from contracts.events import ExportEvent, PlanEvent
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest import normalise
 from ingest.archive import Archive
-from ingest.export import ExportRun, Outcome, Progress, State
+from ingest.export import ExportRun
 from ingest.feed import ExportSet, missing, plan, settled
 from ingest.ftp import listing
 from ingest.kafka import Publisher, read_to_end
 from ingest.ledger import Ledger
 from ingest.memory import Identity, Memory, Wanted
+from ingest.outcome import Outcome, Progress, State
 from ingest.publication import PETS
 from ingest.reading import Reader
 from ingest.rows import Row, assert_backend, parse

@@ -8,9 +8,8 @@ Rule 3: a broken or missing file ends the run with `export.failed`: what was pub
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from contracts.errors import BrokenFileError, NotReadyError, PetstreamError
 from contracts.events import Counts, ExportCounts, ExportEvent, ExportState, FileRead, Mode
@@ -19,42 +18,16 @@ from contracts.settings import Settings
 from ingest import departures
 from ingest.comparison import Comparison
 from ingest.feed import ExportSet, Part, missing
-from ingest.gate import Limits
+from ingest.gate import Limits, too_many_bad
 from ingest.herald import Herald
 from ingest.kafka import Publisher
-from ingest.ledger import Ledger
-from ingest.memory import Identity, Memory
+from ingest.memory import Identity
+from ingest.outcome import Outcome, Progress, State
 from ingest.petlist import PetList, problems, read_petlist
 from ingest.publication import ORGS, PETS, Facts
 from ingest.reading import Reader
 
-ALWAYS_FORGIVEN: Final = 20
-FORGIVEN_SHARE: Final = 0.005
-"""A file with more bad rows than these two allow is broken."""
-
-_ROWS_A_FILE: Final = 10_000
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
-
-Progress = Callable[[str, int], None]
-"""Is told a file's logical name and how many of its rows were read so far."""
-
-
-class Outcome(NamedTuple):
-    """What became of an export; `held` names the plans that wait for a person."""
-
-    export_id: str
-    mode: Mode
-    counts: ExportCounts
-    held: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-class State(NamedTuple):
-    """What was folded from the topics before the run."""
-
-    memory: Memory
-    pets: Ledger
-    orgs: Ledger
 
 
 class ExportRun:
@@ -149,11 +122,11 @@ class ExportRun:
             publications, refused = comparison.compare(batch, family, part.name)
             rows, bad = rows + len(batch), bad + len(refused)
             await self._herald.changes(comparison.kind, publications)
-            if bad > max(ALWAYS_FORGIVEN, FORGIVEN_SHARE * max(rows, _ROWS_A_FILE)):
+            if too_many_bad(bad, rows, at_end=False):
                 raise _too_many(part, bad, rows)
             await self._herald.set_aside(refused, self._identity.export_id)
             self._progress(part.name, rows)
-        if bad > max(ALWAYS_FORGIVEN, FORGIVEN_SHARE * rows):
+        if too_many_bad(bad, rows, at_end=True):
             raise _too_many(part, bad, rows)
         self._read.append(
             FileRead(part.name, part.remote.size_bytes, part.remote.modified_at, rows)

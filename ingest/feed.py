@@ -22,7 +22,10 @@ _NAME: Final = re.compile(
     r"(?:(orgs|pets|updatedpets|newpets)_([0-9]{1,6})\.json|(petlist)\.csv)(?:\.zip)?",
     re.ASCII,
 )
-_NO_FILES: Final = "there are no files yet: they are available by 6 AM Eastern the day after the export was enabled"
+_NO_FILES: Final = (
+    "there are no files yet: they are available by 6 AM Eastern the day after the "
+    "export was enabled"
+)
 _NEEDED: Final[dict[str, tuple[Family, ...]]] = {
     "initial": ("orgs", "pets"),
     "scrub": ("orgs", "pets"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -28,14 +28,12 @@ CONNECT_TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 """How long a server may be away before a command gives up."""
 
-LEAST_BYTES_PER_S: Final = 1_000
-"""A transfer slower than this over a minute is cut, and taken up again."""
-
 _QUIT_S: Final = 5.0
-_RATE_WINDOW_S: Final = 60.0
-_TRIES_WITHOUT_PROGRESS: Final = 5
-_OVERLAP_BYTES: Final = 4_096
-_WIRE: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
+WIRE_TROUBLE: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
+
+
+Connection = aioftp.Client
+"""A connection, logged in, in the feed's directory."""
 
 
 class FileChangedError(NotReadyError):
@@ -61,7 +59,7 @@ async def connect(
     try:
         async with asyncio.timeout(_QUIT_S):
             await client.quit()
-    except _WIRE:
+    except WIRE_TROUBLE:
         client.close()  # everything was said: the server's goodbye isn't needed
 
 
@@ -74,83 +72,27 @@ async def listing(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> list[Remote
                 return [await _stat(client, name) for name in names if is_logical(_base(name))]
         except UnicodeDecodeError:
             continue  # a name in another encoding; any byte is a character of latin-1
-        except _WIRE as error:
+        except WIRE_TROUBLE as error:
             raise UnreachableError(
-                f"the FTP server {ftp.host} gives no listing ({_told(error)}): try again later"
+                f"the FTP server {ftp.host} gives no listing ({told(error)}): try again later"
             ) from error
     raise PetstreamError("the FTP server's listing can't be read in any known encoding")
 
 
-async def stream(ftp: FtpUrl, file: RemoteFile) -> AsyncGenerator[bytes, None]:
-    """Return the bytes of a file, taking it up again where the wire was cut.
-
-    Raises:
-        FileChangedError: size or time differ from `file`, or a resumed transfer doesn't fit.
-        UnreachableError: five tries in a row brought nothing.
-    """
-    received, tail, failures = 0, b"", 0
-    while received < file.size_bytes:
-        before = received
-        try:
-            async with connect(ftp) as client, aclosing(_fresh(client, file, received, tail)) as fs:
-                async for fresh in fs:
-                    received += len(fresh)
-                    tail = (tail + fresh)[-_OVERLAP_BYTES:]
-                    yield fresh
-            error: Exception = EOFError("the file ended early")
-        except _WIRE as caught:
-            error = caught
-        failures = 0 if received > before else failures + 1
-        if received < file.size_bytes:
-            if failures >= _TRIES_WITHOUT_PROGRESS:
-                raise UnreachableError(
-                    f"the FTP server {ftp.host} breaks off transfers ({_told(error)}): "
-                    "try again later"
-                ) from error
-            await asyncio.sleep(0.1 * 2**failures)
-    try:
-        async with connect(ftp) as client:
-            await _same(client, file)
-    except _WIRE as error:
-        raise UnreachableError(
-            f"the FTP server {ftp.host} went away ({_told(error)}): try again later"
-        ) from error
-
-
-async def _fresh(
-    client: aioftp.Client, file: RemoteFile, received: int, tail: bytes
+async def blocks(
+    client: aioftp.Client, file: RemoteFile, offset: int
 ) -> AsyncGenerator[bytes, None]:
-    """Return what comes after `received` bytes, seeing that a resumed transfer fits the tail."""
-    await _same(client, file)
-    overlap = tail
+    """Return a file's bytes from an offset on (REST); the connection is spent afterwards."""
     async with asyncio.timeout(SOCKET_TIMEOUT_S):
-        data = await client.download_stream(file.path, offset=received - len(tail))
-    loop = asyncio.get_running_loop()
-    window_began, window_bytes = loop.time(), 0
+        data = await client.download_stream(file.path, offset=offset)
     try:
         async for block in data.iter_by_block(BLOCK_BYTES):
-            window_bytes += len(block)
-            if loop.time() - window_began > _RATE_WINDOW_S:
-                if window_bytes < LEAST_BYTES_PER_S * _RATE_WINDOW_S:
-                    raise TimeoutError("slower than a thousand bytes a second")
-                window_began, window_bytes = loop.time(), 0
-            known, fresh = block[: len(overlap)], block[len(overlap) :]
-            if not overlap.startswith(known):
-                raise FileChangedError("a resumed transfer doesn't fit what came before")
-            overlap = overlap[len(known) :]
-            received += len(fresh)
-            if received > file.size_bytes:
-                raise FileChangedError("a file is longer than it was listed")
-            if fresh:
-                yield fresh
-        if received == file.size_bytes:
-            # a late or missing 226 changes nothing: size and time are asked again anyhow
-            return
+            yield block
         async with asyncio.timeout(_QUIT_S):
             await data.finish()
     finally:
         data.close()
-        client.close()  # out of step after any transfer that we don't end by the book
+        client.close()  # out of step after a transfer that didn't end by the book
 
 
 async def _logged_in(ftp: FtpUrl, encoding: str, patience_s: float) -> aioftp.Client:
@@ -161,13 +103,13 @@ async def _logged_in(ftp: FtpUrl, encoding: str, patience_s: float) -> aioftp.Cl
         )
         try:
             await _log_in(client, ftp)
-        except _WIRE as error:
+        except WIRE_TROUBLE as error:
             client.close()
             _refuse(error, ftp)
             waited_s = asyncio.get_running_loop().time() - began
             if waited_s >= patience_s:
                 raise UnreachableError(
-                    f"the FTP server {ftp.host}:{ftp.port} can't be reached ({_told(error)}): "
+                    f"the FTP server {ftp.host}:{ftp.port} can't be reached ({told(error)}): "
                     "check PETSTREAM_FTP_URL and the network"
                 ) from error
             await asyncio.sleep(min(5.0, 0.5 + waited_s / 4))
@@ -232,7 +174,8 @@ async def _stat(client: aioftp.Client, path: str) -> RemoteFile:
     return RemoteFile(path, int(size), _time(modified))
 
 
-async def _same(client: aioftp.Client, file: RemoteFile) -> None:
+async def same(client: aioftp.Client, file: RemoteFile) -> None:
+    """Raise `FileChangedError` unless a file still has its size and time."""
     if await _stat(client, file.path) != file:
         raise FileChangedError("a file was written anew while it was read")
 
@@ -265,7 +208,7 @@ def _code(error: Exception) -> str | None:
     return str(error.received_codes[-1])
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Say what happened without the server's words: they may hold a name with the API key."""
     code = _code(error)
     return f"FTP {code}" if code else type(error).__name__

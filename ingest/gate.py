@@ -17,6 +17,13 @@ SMALLEST_FOR_SHARE: Final = 20
 _SHARE_IN_LIST: Final = 0.98
 
 
+ALWAYS_FORGIVEN: Final = 20
+FORGIVEN_SHARE: Final = 0.005
+"""A file with more bad rows than these two allow is broken."""
+
+_ROWS_A_FILE: Final = 10_000
+
+
 class Limits(NamedTuple):
     """How many removals pass: a share of the listed keys, and a number."""
 
@@ -30,6 +37,12 @@ class Verdict(NamedTuple):
     removals: tuple[int, ...]
     reason: str | None
     contradictions: int = 0
+
+
+def too_many_bad(bad: int, rows: int, *, at_end: bool) -> bool:
+    """Tell whether a file's bad rows make it a broken file; before its end more may come."""
+    counted = rows if at_end else max(rows, _ROWS_A_FILE)
+    return bad > max(ALWAYS_FORGIVEN, FORGIVEN_SHARE * counted)
 
 
 def judge(  # noqa: PLR0913  the six things the rules speak of, each by name

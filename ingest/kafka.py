@@ -78,11 +78,15 @@ async def read_to_end(
 
 
 async def _assigned(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
-    """Wait until every topic's partitions are assigned: one just made takes a moment to be known."""
+    """Wait until every topic's partitions are assigned: it takes a moment."""
     async with asyncio.timeout(_SEND_DEADLINE_S):
         while {one.topic for one in consumer.assignment()} != set(topics):
             await asyncio.sleep(0.05)
     return sorted(consumer.assignment())
+
+
+def _all_there(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> bool:
+    return {one.topic for one in consumer.assignment()} == set(topics)
 
 
 def _record(record: Any) -> Record:
@@ -96,13 +100,6 @@ def _record(record: Any) -> Record:
     )
 
 
-class _Send(NamedTuple):
-    topic: str
-    key: bytes
-    value: bytes
-    headers: Headers
-
-
 class Publisher:
     """Sends records, keyed, in order per key, and knows which were acknowledged."""
 
@@ -112,7 +109,7 @@ class Publisher:
         self._access = access
         self._patience_s = patience_s
         self._producer: AIOKafkaProducer | None = None
-        self._pending: deque[tuple[_Send, asyncio.Future[object]]] = deque()
+        self._pending: deque[tuple[Record, asyncio.Future[object]]] = deque()
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -131,7 +128,7 @@ class Publisher:
 
     async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
         """Send one record; returns when there is room for more, not when it is acknowledged."""
-        one = _Send(topic, key.encode("ascii"), value, headers)
+        one = Record(topic, 0, 0, key.encode("ascii"), value, headers)
         if len(self._pending) >= _IN_FLIGHT:
             await self._settle(_SETTLED_AT_ONCE)
         await self._start_send(one)
@@ -141,7 +138,7 @@ class Publisher:
         """Return when everything sent so far was acknowledged."""
         await self._settle(len(self._pending))
 
-    async def _start_send(self, one: _Send) -> None:
+    async def _start_send(self, one: Record) -> None:
         try:
             async with asyncio.timeout(_SEND_DEADLINE_S):
                 future = await self._hand_over(one)
@@ -168,7 +165,7 @@ class Publisher:
             for _ in waiting:
                 self._pending.popleft()
 
-    async def _send_again(self, further: list[_Send]) -> None:
+    async def _send_again(self, further: list[Record]) -> None:
         """Send all that wasn't acknowledged by a new producer, until it is, or patience ends."""
         unacknowledged = [one for one, _ in self._pending] + further
         self._pending.clear()
@@ -203,7 +200,7 @@ class Publisher:
         )
         await self._producer.start()
 
-    async def _hand_over(self, one: _Send) -> asyncio.Future[object]:
+    async def _hand_over(self, one: Record) -> asyncio.Future[object]:
         if self._producer is None:
             raise UnreachableError("the publisher isn't connected to Kafka")
         future: asyncio.Future[object] = await self._producer.send(

@@ -15,8 +15,9 @@ from contracts.errors import BrokenFileError, NotReadyError
 from contracts.settings import FtpUrl
 from ingest.archive import Archive, ArchiveFullError, ArchiveWriter
 from ingest.feed import Part
-from ingest.ftp import FileChangedError, stream
+from ingest.ftp import FileChangedError
 from ingest.rows import BadRow, Row, RowFramer
+from ingest.transfer import stream
 from ingest.unzip import unzipped
 
 MOST_OUTPUT_BYTES: Final = 4 * 1024**3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from ingest.rows import Row
 
 from contracts.fields import fields_of
 from contracts.model import Organization, Pet
+from ingest.rows import Row
 
 _FILLED = {
     "animalID": "22611034", "orgID": "701", "status": "Available", "lastUpdated": "1755230411",

@@ -63,7 +63,7 @@ def test_every_field_of_a_pet_is_read_from_its_own_key(field: Any) -> None:
 @pytest.mark.parametrize("field", fields_of(Organization), ids=lambda field: str(field.feed_name))
 def test_every_field_of_an_organisation_is_read_from_its_own_key(field: Any) -> None:
     sent, means = ("Yes", True) if field.type == bool | None else ("81", "81")
-    found = normalise_organization(org_row(**{field.feed_name: sent}))
+    found = normalise_organization(org_row() | {field.feed_name: sent})
     assert isinstance(found, Organization)
     expected = 81 if field.attribute == "org_id" else means
     assert getattr(found, field.attribute) == expected

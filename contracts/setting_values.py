@@ -1,0 +1,128 @@
+"""The text of a setting to its value; `ValueError` says what is wrong, and never shows a secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class FtpUrl:
+    """Where the feed is: ``ftp://apikey-KEY:PASSWORD@host[:port]/[dir]``."""
+
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+    host: str
+    port: int
+    directory: str = field(repr=False)
+    tls: bool
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("it isn't a URL") from None  # the cause would show the URL
+    return parts
+
+
+def ftp_url(text: str) -> FtpUrl:
+    """Read ``ftp://apikey-KEY:PASSWORD@host[:port]/[dir]``."""
+    parts = _split(text)
+    if parts.scheme not in {"ftp", "ftps"}:
+        raise ValueError("it must begin with ftp:// or ftps://")
+    if not parts.hostname or not parts.username or parts.password is None:
+        raise ValueError("it needs a user, a password and a host")
+    directory, user, password = (
+        unquote(parts.path), unquote(parts.username), unquote(parts.password),
+    )  # fmt: skip
+    if re.search(r"[\r\n\0]", directory + user + password):
+        raise ValueError("it holds a line break or NUL")
+    return FtpUrl(
+        user=user,
+        password=password,
+        host=parts.hostname,
+        port=parts.port or 21,
+        directory=directory.strip("/"),
+        tls=parts.scheme == "ftps",
+    )
+
+
+def bootstrap(text: str) -> str:
+    """Read Kafka's bootstrap servers."""
+    if not re.fullmatch(r"\s*[^\s,:]+:\d+\s*(,\s*[^\s,:]+:\d+\s*)*", text):
+        raise ValueError("it must be host:port, more of them separated by commas")
+    return text
+
+
+def database_url(text: str) -> str:
+    """Read the URL of a Postgres database."""
+    if _split(text).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("it must begin with postgresql://")
+    return text
+
+
+def picture_store(text: str) -> str:
+    """Read where pictures are kept."""
+    if text != "off" and not re.match(r"file:///\S|s3://[^/\s]", text):
+        raise ValueError("it must be off, file:///dir or s3://bucket/prefix")
+    return text
+
+
+def topic_prefix(text: str) -> str:
+    """Read what stands before every topic's name."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text):
+        raise ValueError("it may hold letters, digits, '.', '_' and '-' only")
+    return text
+
+
+def window(text: str) -> tuple[str, str]:
+    """Read two times of one day."""
+    clock = r"([01]\d|2[0-3]):[0-5]\d"
+    if not re.fullmatch(f"{clock}-{clock}", text) or text[:5] >= text[6:]:
+        raise ValueError("it must be two times of one day, HH:MM-HH:MM")
+    return text[:5], text[6:]
+
+
+def one_of(*words: str) -> Any:
+    """Return a reader of one of some words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def share(text: str) -> float:
+    """Read a share between 0 and 1."""
+    value = number(text)
+    if value > 1:
+        raise ValueError("it must be a share between 0 and 1")
+    return value
+
+
+def number(text: str) -> float:
+    """Read a number, 0 or more."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise ValueError("it must be a number, 0 or more")
+    return float(text)
+
+
+def count(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ValueError("it must be a whole number, 0 or more")
+    return int(text)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Read an address and a port to listen on."""
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65_535:  # noqa: PLR2004  the last port there is
+        raise ValueError("it must be address:port")
+    return host.strip("[]"), int(port)
