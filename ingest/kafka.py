@@ -80,7 +80,7 @@ async def read_to_end(
 async def _assigned(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
     """Wait until every topic's partitions are assigned: it takes a moment."""
     async with asyncio.timeout(_SEND_DEADLINE_S):
-        while {one.topic for one in consumer.assignment()} != set(topics):
+        while not _all_there(consumer, topics):  # noqa: ASYNC110  aiokafka has no event for it
             await asyncio.sleep(0.05)
     return sorted(consumer.assignment())
 

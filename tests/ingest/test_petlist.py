@@ -1,0 +1,51 @@
+"""The petlist is read in every form there may be, and doubted where it must be."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.petlist import problems, read_petlist
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"1,2,3\n4,5\n", b"1,2,3,\r\n4,5,\r\n", b'"1","2","3"\n"4","5"\n', b"1\n2\n3\n4\n5\n",
+        b"\xef\xbb\xbf1, 2, 3,\n\n4,5\n", b"1 2 3 4 5\n", b"1,2,3,4,5",
+    ],
+)  # fmt: skip
+def test_ids_are_found_in_every_form(data: bytes) -> None:
+    found = read_petlist(data)
+    assert found.ids == {1, 2, 3, 4, 5}
+    assert problems(found) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\n", b"animalID\n", b"<html><body>502 Bad Gateway 17</body></html>", b"\x00\x01\x02",
+        b"22611034,22611035\n22611036,2261", b"22611034,22611035\n22611036",
+        b"22611034,22611035,226", b"22611034,junk,more,rubbish,here\n",
+    ],
+)  # fmt: skip
+def test_a_list_that_is_no_whole_list_is_doubted(data: bytes) -> None:
+    assert problems(read_petlist(data))
+
+
+def test_every_cut_of_a_list_is_noticed() -> None:
+    rows = (b",".join(b"%d" % (22_000_000 + row * 100 + n) for n in range(100)) for row in range(9))
+    data = b"\n".join(rows) + b"\n"
+    unnoticed = [end for end in range(len(data)) if not problems(read_petlist(data[:end]))]
+    line_ends = [at + 1 for at, byte in enumerate(data[:-1]) if byte == ord("\n")]
+    first_row = data.index(b"\n") + 1
+    assert set(unnoticed) - set(line_ends) <= set(range(first_row + 1))
+
+
+def test_a_header_is_one_reject_and_forgiven() -> None:
+    found = read_petlist(b"animalID\n" + b"\n".join(b"%d" % n for n in range(1, 50)) + b"\n")
+    assert (found.rejects, problems(found)) == (1, [])
+
+
+def test_duplicates_are_counted_and_harmless() -> None:
+    found = read_petlist(b"7,7,8\n")
+    assert (found.ids, found.duplicates, problems(found)) == (frozenset({7, 8}), 1, [])
