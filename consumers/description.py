@@ -42,13 +42,20 @@ def rendered(
     trackers = [
         found for found in _IMAGE.finditer(body) if _is_tracker(html.unescape(found[1]), tracker)
     ]
+    kept = _ours(trackers, tracker)
     said = bool(_TAG.sub("", _without(body, trackers)))
     if not said and description_text and description_text.strip():
-        body, trackers = _from_text(description_text), trackers[:1]
-        return body + (trackers[0][0] if trackers else _image(tracker))
-    if trackers:
-        return _without(body, trackers[1:])
-    return (body + _image(tracker)) or None
+        return _from_text(description_text) + (kept[0] if kept else _image(tracker))
+    body = _without(body, [found for found in trackers if found is not kept])
+    return body if kept else (body + _image(tracker)) or None
+
+
+def _ours(trackers: list[re.Match[str]], tracker: str | None) -> re.Match[str] | None:
+    """Return the tracker to keep; one that was copied along from another pet isn't ours."""
+    if tracker is None:
+        return trackers[0] if trackers else None
+    wanted = _pet_of(tracker)
+    return next((one for one in trackers if _pet_of(html.unescape(one[1])) == wanted), None)
 
 
 def _clean(text: str) -> str:
@@ -84,3 +91,8 @@ def _is_web(url: str | None) -> bool:
 
 def _is_tracker(url: str, tracker: str | None) -> bool:
     return url == tracker or _TRACKER.match(url) is not None
+
+
+def _pet_of(tracker: str) -> str:
+    """Return the tracker's URL up to the pet's id; what follows varies."""
+    return tracker.partition("&")[0]

@@ -1,0 +1,34 @@
+"""The named queries."""
+
+from __future__ import annotations
+
+import re
+
+from consumers.queries import parsed, queries
+from consumers.state import STATE_COLUMNS
+from contracts.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
+
+
+def columns_of(name: str) -> list[str]:
+    found = re.search(r"AS held \(([^)]*)\)", queries()[name])
+    assert found is not None
+    return [column.strip() for column in found[1].split(",")]
+
+
+def test_a_file_is_cut_into_its_queries() -> None:
+    text = "-- A heading.\n\n-- name: one\n-- Says one.\nSELECT 1;\n\n-- name: two\nSELECT 2;\n"
+    assert parsed(text) == [("one", "-- Says one.\nSELECT 1"), ("two", "SELECT 2")]
+
+
+def test_every_query_says_what_it_does() -> None:
+    assert all(text.startswith("-- ") for text in queries().values())
+
+
+def test_a_pet_is_written_in_the_order_of_its_columns() -> None:
+    own = [COLUMN_NAMES.get(name, name) for name in PET_COLUMNS]
+    assert columns_of("upsert_pet") == [*own, "description_rendered", *STATE_COLUMNS, "listed"]
+
+
+def test_an_organisation_is_written_in_the_order_of_its_columns() -> None:
+    wanted = [*ORGANIZATION_COLUMNS, *STATE_COLUMNS, "listed"]
+    assert columns_of("upsert_organization") == wanted

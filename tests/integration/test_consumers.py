@@ -1,0 +1,257 @@
+"""The consumers against a real Kafka and a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from consumers import deletions, images, pets
+from consumers.app import Name, consume
+from consumers.kafka import Place, Record, send_all
+from consumers.lag import lag
+from consumers.migrate import migrate, missing_migrations
+from consumers.queries import queries
+from consumers.runner import Consumer
+from contracts import codec, topics
+from contracts.cluster import ensure_topics
+from contracts.events import (
+    Counts,
+    ExportCounts,
+    ExportEvent,
+    OrganizationEvent,
+    PetEvent,
+    Plan,
+    PlanEvent,
+    Source,
+)
+from contracts.model import Organization, Pet, Picture, Rendition
+from contracts.settings import KafkaAccess, Settings
+
+pytestmark = pytest.mark.servers
+
+START = datetime(2026, 11, 20, 8, 12, 4, tzinfo=UTC)
+VIEWS = (
+    "pets", "organizations", "pet_pictures", "removed_pets", "pet_history", "exports",
+    "removal_plans", "dead_letters",
+)  # fmt: skip
+
+
+def record(  # noqa: PLR0913, PLR0917  what an event is made of
+    topic: str, type_: str, subject: str, sequence: int, event: Any, day: int
+) -> Record:
+    value = codec.encode(event)
+    headers = codec.headers(
+        type_=type_, subject=subject, sequence=sequence, export_id=f"export-{day}",
+        digest=codec.digest(value), time=START + timedelta(days=day),
+    )  # fmt: skip
+    return Record(Place(topic, 0), sequence, subject.partition("/")[2].encode(), value, headers)
+
+
+def pet(op: Any, animal_id: int, day: int, name: str | None = "Rex", pictures: Any = ()) -> Record:
+    event = PetEvent(
+        op=op, animal_id=animal_id, sequence=1_000 + day, first_seen_at=START,
+        pet=Pet(animal_id=animal_id, org_id=7, name=name, pictures=pictures, extra={"new": [1]}),
+        changed=("name",) if op == "updated" else (), old={"name": "Old"} if day else {},
+        source=Source(f"export-{day}", "daily", "updatedpets_1.json", 1),
+    )  # fmt: skip
+    return record("pets.v1", f"pet.{op}", f"pet/{animal_id}", event.sequence, event, day)
+
+
+def org(op: Any, org_id: int, day: int, name: str) -> Record:
+    event = OrganizationEvent(
+        op=op, org_id=org_id, sequence=1_000 + day, first_seen_at=START,
+        organization=Organization(org_id=org_id, name=name),
+        source=Source(f"export-{day}", "daily", "orgs_1.json", 1),
+    )  # fmt: skip
+    return record(
+        "orgs.v1", f"organization.{op}", f"organization/{org_id}", 1_000 + day, event, day
+    )
+
+
+def export(state: Any, day: int, hours: int, plan: Plan | None = None) -> Record:
+    event = ExportEvent(
+        export_id=f"export-{day}", mode="daily", state=state, plan=plan,
+        at=START + timedelta(days=day, hours=hours), counts=ExportCounts(Counts(hours), Counts()),
+    )  # fmt: skip
+    return record("exports.v1", f"export.{state}", f"export/export-{day}", day, event, day)
+
+
+def decided(decision: Any, day: int) -> Record:
+    event = PlanEvent(
+        plan_id="plan", export_id=f"export-{day}", decision=decision, at=START + timedelta(days=9)
+    )
+    return record("exports.v1", f"removals.{decision}", f"export/export-{day}", day, event, day)
+
+
+def picture(ident: int, position: int, day: int) -> Picture:
+    url = f"https://cdn.example/{ident}-{position}.jpg"
+    return Picture(ident, position, START + timedelta(days=day), Rendition(url))
+
+
+LIFE = (
+    pet("added", 1, 0, pictures=(picture(11, 1, 0), picture(12, 2, 0))),
+    pet("updated", 1, 1, "Max", pictures=(picture(12, 1, 1),)),
+    pet("removed", 1, 2),
+    pet("added", 2, 0, pictures=(picture(21, 1, 0),)),
+    pet("removed", 2, 1),
+    pet("relisted", 2, 2, "Back", pictures=(picture(21, 1, 0), picture(22, 2, 2))),
+    pet("updated", 3, 1, "One"),
+    pet("updated", 3, 1, "Two of the same sequence"),
+    org("added", 7, 0, "Shelter"),
+    org("updated", 7, 1, "Better shelter"),
+    org("added", 8, 0, "Closing"),
+    org("removed", 8, 1, "Closing"),
+    export("started", 0, 0),
+    export("failed", 0, 1),
+    export("started", 0, 2),
+    export("completed", 0, 3),
+    export("completed", 0, 5),
+    export("started", 1, 0),
+    export("failed", 1, 1),
+    export("held", 1, 1, Plan("plan", 1, 2, (1, 2, 3))),
+    export("held", 1, 1, Plan("plan", 2, 2, (4,))),
+    decided("approved", 1),
+)
+
+
+async def apply(connection: Any, records: Sequence[Record], rng: random.Random) -> None:
+    """Apply records in some order, some of them twice, cut into batches, by all consumers."""
+    consumers: list[Consumer[Any]] = [pets.CONSUMER, deletions.CONSUMER, images.consumer("due")]
+    for consumer in rng.sample(consumers, 3):
+        sent = [*records, *rng.sample(records, len(records) // 3)]
+        rng.shuffle(sent)
+        names = {topic.name for topic in consumer.topics}
+        mine = [one for one in sent if one.place.topic in names]
+        while mine:
+            size = rng.randrange(1, 9)
+            batch, mine = mine[:size], mine[size:]
+            items = [item for one in batch if (item := consumer.read(one)) is not None]
+            await consumer.apply(connection, items)
+
+
+async def content(connection: Any) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        view: [tuple(row) for row in await connection.fetch(f"SELECT * FROM petstream.{view} ORDER BY 1, 2")]  # noqa: S608, E501  the names are literals above
+        for view in VIEWS
+    }  # fmt: skip
+
+
+async def test_any_order_and_any_duplicates_end_in_the_same_tables(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        first: dict[str, list[tuple[Any, ...]]] = {}
+        for seed in range(40):
+            transaction = connection.transaction()
+            await transaction.start()
+            await apply(connection, LIFE, random.Random(seed))  # noqa: S311  a schedule, no secret
+            found = await content(connection)
+            await transaction.rollback()
+            first = first or found
+            assert found == first, f"seed {seed}"
+    finally:
+        await connection.close()
+    assert [row[0] for row in first["pets"]] == [2, 3]
+    assert [row[:2] for row in first["pet_pictures"]] == [(2, 21), (2, 22)]
+    assert [row[0] for row in first["removed_pets"]] == [1]
+    assert len(first["pet_history"]) == 7
+    assert [row[1] for row in first["organizations"]] == ["Better shelter"]
+    assert [row[2] for row in first["exports"]] == ["completed", "failed"]
+    assert [(row[2], row[4]) for row in first["removal_plans"]] == [("approved", 4)]
+
+
+async def test_every_query_fits_the_migrated_tables(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        for name, text in queries().items():
+            prepared = await connection.prepare(text)
+            assert prepared.get_query() == text, name
+    finally:
+        await connection.close()
+
+
+async def test_a_second_migration_has_nothing_to_do(database_url: str) -> None:
+    assert await missing_migrations(database_url) == []
+    assert await migrate(database_url) == []
+
+
+class Stage:
+    """The topics of one test, and its consumers."""
+
+    def __init__(self, kafka: str, database_url: str, prefix: str) -> None:
+        """Name the servers."""
+        self.kafka, self.database_url, self.prefix = KafkaAccess(kafka), database_url, prefix
+
+    async def publish(self, topic: topics.Topic, records: Sequence[Record]) -> None:
+        """Publish records as they are."""
+        await ensure_topics(self.kafka, self.prefix)
+        letters = [(one.key or b"", one.value, one.headers) for one in records]
+        await send_all(self.kafka, topic.full_name(self.prefix), letters)
+
+    async def consume(self, *names: Name) -> None:
+        """Run consumers until they have applied all there is."""
+        await consume(
+            names, Settings(topic_prefix=self.prefix), kafka=self.kafka,
+            database_url=self.database_url, drain=True, stopping=asyncio.Event(),
+        )  # fmt: skip
+
+    async def fetch(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return [tuple(row) for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+
+
+@pytest.fixture
+def stage(kafka: str, database_url: str, prefix: str) -> Stage:
+    return Stage(kafka, database_url, prefix)
+
+
+async def test_refused_records_are_parked_alone_and_the_others_are_applied(stage: Stage) -> None:
+    records = [pet("added", number, 0) for number in range(1, 61)]
+    records[20] = pet("added", 21, 0, name="a NUL \0 that Postgres refuses")
+    records[40] = records[40]._replace(value=b"{not json")
+    await stage.publish(topics.PETS, records)
+    await stage.consume("pets")
+    await stage.consume("pets")
+    listed = {row[0] for row in await stage.fetch("SELECT animal_id FROM petstream.pets")}
+    assert listed == set(range(1, 61)) - {21, 41}
+    letters = await stage.fetch("SELECT id, origin, reason FROM petstream.dead_letters ORDER BY 3")
+    assert sorted(row[0] for row in letters) == ["0", "1"]
+    assert [row[2] for row in letters] == ["postgres-22021", "value"]
+    assert all(row[1].startswith(f"{stage.prefix}pets.v1/") for row in letters)
+    assert {one.lag for one in await lag(stage.kafka, stage.prefix) if one.consumer == "pets"} == {
+        0
+    }
+
+
+async def test_a_database_that_was_emptied_is_filled_again_though_its_group_is_ahead(
+    stage: Stage,
+) -> None:
+    await stage.publish(topics.PETS, [pet("added", number, 0) for number in range(1, 31)])
+    await stage.consume("pets")
+    await stage.fetch("DELETE FROM petstream.pet")
+    await stage.fetch("DELETE FROM petstream.consumer_position")
+    await stage.consume("pets")
+    assert await stage.fetch("SELECT count(*) FROM petstream.pets") == [(30,)]
+
+
+async def test_pictures_that_are_known_keep_what_is_known_of_them(stage: Stage) -> None:
+    before = (picture(11, 1, 0), picture(12, 2, 0))
+    await stage.publish(topics.PETS, [pet("added", 1, 0, pictures=before)])
+    await stage.consume("pets", "images")
+    await stage.fetch("UPDATE petstream.pet_picture SET status = 'stored'")
+    after = (picture(11, 2, 0), picture(12, 1, 3), picture(13, 3, 0))
+    await stage.publish(topics.PETS, [pet("updated", 1, 1, pictures=after)])
+    await stage.consume("pets", "images")
+    found = await stage.fetch(
+        "SELECT picture_id, position, status FROM petstream.pet_pictures ORDER BY 1"
+    )
+    assert found == [(11, 2, "stored"), (12, 1, "due"), (13, 3, "due")]
