@@ -17,7 +17,7 @@ from console.tables import Away, look
 from consumers.lag import lag
 from contracts.errors import PetstreamError
 from contracts.settings import KafkaAccess, Settings
-from ingest.export import Outcome
+from ingest.outcome import Outcome
 
 _COUNTS: Final = ("read", "added", "updated", "unchanged", "removed", "relisted", "refused")
 _WIDTH: Final = 110

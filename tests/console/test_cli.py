@@ -24,7 +24,7 @@ from contracts.errors import (
 from contracts.events import Counts, ExportCounts
 from contracts.settings import KafkaAccess, Settings
 from ingest.app import Result
-from ingest.export import Outcome
+from ingest.outcome import Outcome
 
 KAFKA = KafkaAccess("127.0.0.1:1")
 OUTCOME = Outcome(

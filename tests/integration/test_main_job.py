@@ -276,4 +276,8 @@ def a_date(text: str) -> date | None:
     """Return a date of either of the feed's forms."""
     if not text:
         return None
-    return datetime.strptime(text, "%m/%d/%Y").date() if "/" in text else date.fromisoformat(text)
+    month, slash, rest = text.partition("/")
+    if not slash:
+        return date.fromisoformat(text)
+    day, _, year = rest.partition("/")
+    return date(int(year), int(month), int(day))
