@@ -24,7 +24,7 @@ _ATTRIBUTES: Final = {
 }
 _SCHEMES: Final = {"http", "https", "mailto", "tel"}
 _IMAGE: Final = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
-_TAG: Final = re.compile(r"<(?!img\b)[^>]*>|&nbsp;|\s")
+_NOTHING: Final = re.compile(r"(?:<(?!img\b)[^>]*>|&nbsp;|\s)*+")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _TRACKER: Final = re.compile(r"https?://tracker\.rescuegroups\.org/", re.IGNORECASE)
 
@@ -43,7 +43,7 @@ def rendered(
         found for found in _IMAGE.finditer(body) if _is_tracker(html.unescape(found[1]), tracker)
     ]
     kept = _ours(trackers, tracker)
-    said = bool(_TAG.sub("", _without(body, trackers)))
+    said = _NOTHING.fullmatch(_without(body, trackers)) is None
     if not said and description_text and description_text.strip():
         return _from_text(description_text) + (kept[0] if kept else _image(tracker))
     body = _without(body, [found for found in trackers if found is not kept])

@@ -49,9 +49,10 @@ async def apply(connection: Connection, changes: Iterable[Change]) -> None:
         (OrganizationEvent, "upsert_organization", organization_row),
     ):
         of_kind = [one for one in held if isinstance(one.envelope.event, kind)]
-        rows = [row(one) for one in newest(of_kind, key=key_of, rank=rank_of)]
-        if rows:
-            await connection.executemany(query(name), rows)
+        latest = newest(of_kind, key=key_of, rank=rank_of)
+        if latest:
+            # not a list: rows are made while Postgres works on those before them
+            await connection.executemany(query(name), (row(one) for one in latest))
 
 
 def pet_row(change: Change) -> tuple[Any, ...]:
