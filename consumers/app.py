@@ -53,8 +53,11 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
                 group.create_task(run(_consumer(name, settings), around), name=name)
-    except* PetstreamError as errors:
-        raise _first(errors) from None
+    except ExceptionGroup as errors:
+        told, others = errors.split(PetstreamError)
+        if told is None or others is not None:
+            raise
+        raise _first(told) from None
 
 
 def _consumer(name: Name, settings: Settings) -> Consumer[Any]:
@@ -83,6 +86,6 @@ async def _check_migrated(
             return
 
 
-def _first(errors: BaseExceptionGroup[PetstreamError]) -> PetstreamError:
+def _first(errors: ExceptionGroup[PetstreamError]) -> PetstreamError:
     error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return _first(error) if isinstance(error, ExceptionGroup) else error

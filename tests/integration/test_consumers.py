@@ -20,6 +20,7 @@ from consumers.queries import queries
 from consumers.runner import Consumer
 from contracts import codec, topics
 from contracts.cluster import ensure_topics
+from contracts.errors import PetstreamError
 from contracts.events import (
     Counts,
     ExportCounts,
@@ -255,3 +256,22 @@ async def test_pictures_that_are_known_keep_what_is_known_of_them(stage: Stage) 
         "SELECT picture_id, position, status FROM petstream.pet_pictures ORDER BY 1"
     )
     assert found == [(11, 2, "stored"), (12, 1, "due"), (13, 3, "due")]
+
+
+async def test_too_many_refused_records_stop_the_consumer_and_move_nothing(stage: Stage) -> None:
+    broken = [pet("added", number, 0)._replace(value=b"{") for number in range(1, 200)]
+    await stage.publish(topics.PETS, broken)
+    with pytest.raises(PetstreamError, match="records were refused"):
+        await stage.consume("pets", "deletions")
+    found = await stage.fetch(
+        "SELECT sum(next_offset) FROM petstream.consumer_position WHERE consumer = 'pets'"
+    )
+    assert (found[0][0] or 0) <= 20
+
+
+async def test_a_database_that_was_not_migrated_is_named_in_one_line(
+    kafka: str, postgres: str, prefix: str
+) -> None:
+    stage = Stage(kafka, postgres, prefix)
+    with pytest.raises(PetstreamError, match="run 'petstream migrate'"):
+        await stage.consume("pets")
