@@ -27,7 +27,7 @@ class _Ranked(NamedTuple):
 def pictures(value: Any) -> tuple[Picture, ...]:
     """Return the pictures of a row: list, empty, or an object keyed by index; else `ValueError`."""
     found: dict[object, _Ranked] = {}
-    for place, element in enumerate(values.sequence(value)):
+    for place, element in enumerate(values.elements(value)):
         if not isinstance(element, dict):
             raise values.MisfitError("a picture isn't an object")
         picture = _picture(element)
@@ -64,7 +64,7 @@ def _rendition(element: dict[str, Any], name: str, urls: tuple[str, ...]) -> Ren
     if url is None:
         return None
     return Rendition(
-        url=url,
+        url=values.clean(url),
         width=_pixels(inner.get("resolutionX")),
         height=_pixels(inner.get("resolutionY")),
         bytes=_lenient(values.identifier, inner.get("fileSize")),

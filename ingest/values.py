@@ -110,11 +110,16 @@ def day(value: Any) -> date | None:
 
 
 def sequence(value: Any) -> tuple[Any, ...]:
-    """Return a list as sent, also where PHP made an object with indexes of it."""
+    """Return a list as sent, with what every store takes in it."""
+    return tuple(plain(element) for element in elements(value))
+
+
+def elements(value: Any) -> list[Any]:
+    """Return the elements of a list, also where PHP made an object with indexes of it."""
     if isinstance(value, dict):
-        return tuple(plain(value[key]) for key in sorted(value, key=_index))
+        return [value[key] for key in sorted(value, key=_index)]
     if isinstance(value, list):
-        return tuple(plain(element) for element in value)
+        return value
     raise MisfitError("not a list")
 
 

@@ -127,6 +127,14 @@ def test_odd_text_survives_in_a_form_that_every_store_takes(raw: bytes, text: st
     assert parse(framed(raw)) == [{"a": text}]
 
 
+@pytest.mark.parametrize("before", [0, 1, 249, 250, 251, 999, 7_777])
+def test_a_long_number_is_found_wherever_it_begins(before: int) -> None:
+    raw = b'{"a":"' + b"x" * before + b'","b":' + b"1" * 1_000 + b"}"
+    (bad,) = parse(framed(raw))
+    assert isinstance(bad, BadRow)
+    assert bad.reason == "digits"
+
+
 def test_the_fast_parser_is_the_one_that_runs() -> None:
     assert_backend()
 

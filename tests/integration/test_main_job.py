@@ -22,7 +22,9 @@ from console.simulator import (
     write_export,
 )
 from consumers.app import consume
+from contracts.errors import NotReadyError, UsageError
 from contracts.settings import FtpUrl, KafkaAccess, Settings
+from ingest import removals
 from ingest.app import Result, fold_exports, ingest
 
 pytestmark = pytest.mark.servers
@@ -173,6 +175,78 @@ async def test_a_bad_petlist_removes_nothing_and_the_updates_flow(
     await compare(practice, feed, 2, expected(feed, 2), history_too=False)
     plans = await practice.rows("SELECT state FROM petstream.removal_plans")
     assert [plan["state"] for plan in plans] == ["superseded"]
+
+
+async def test_an_approved_plan_removes_just_its_pets_once(practice: Practice) -> None:
+    feed = history(seed=5, pets=120, days=2)
+    write_export(practice.home, feed, 0)
+    await practice.ingest()
+    write_export(practice.home, feed, 1, faults=["truncated-petlist"])
+    (plan_id, *others) = (await practice.ingest()).held
+    assert others == []
+    (found,) = await removals.plans(practice.settings, practice.kafka)
+    assert (found.plan.plan_id, found.state) == (plan_id, "held")
+    described = await removals.describe(practice.settings, practice.kafka, plan_id)
+    assert {one.key for one in described} == set(found.plan.removals)
+    assert all(one.name for one in described)
+    count = await removals.approve(
+        practice.settings, practice.kafka, plan_id, by="me", reason="seen"
+    )
+    assert count == len(found.plan.removals) > 0
+    with pytest.raises(UsageError, match="approved already"):
+        await removals.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
+    assert (await practice.ingest()).exit_status == 0, "nothing is held any more"
+    await practice.consume()
+    gone = await practice.rows("SELECT animal_id FROM petstream.removed_pets")
+    assert {row["animal_id"] for row in gone} == set(found.plan.removals)
+    plans = await practice.rows("SELECT state, removals FROM petstream.removal_plans")
+    assert plans == [{"state": "approved", "removals": count}]
+
+
+async def test_a_rejected_plan_removes_nothing(practice: Practice) -> None:
+    feed = history(seed=5, pets=120, days=2)
+    write_export(practice.home, feed, 0)
+    await practice.ingest()
+    write_export(practice.home, feed, 1, faults=["truncated-petlist"])
+    (plan_id,) = (await practice.ingest()).held
+    await removals.reject(practice.settings, practice.kafka, plan_id, by="me", reason="no")
+    await practice.consume()
+    assert await practice.rows("SELECT * FROM petstream.removed_pets") == []
+    assert (await practice.ingest()).exit_status == 0
+
+
+@pytest.mark.parametrize("fault", ["bad-row", "crlf", "number-ids", "repeated-rows", "no-stamp"])
+async def test_odd_files_lose_no_pet(practice: Practice, fault: str) -> None:
+    feed = history(seed=6, pets=80, days=1)
+    write_export(practice.home, feed, 0, faults=[fault])
+    result = await practice.ingest()
+    assert result.exit_status == 0
+    await practice.consume()
+    listed = await practice.rows("SELECT animal_id FROM petstream.pets")
+    assert {row["animal_id"] for row in listed} == set(feed.truth(0).pets)
+    letters = await practice.rows("SELECT origin, reason FROM petstream.dead_letters")
+    assert bool(letters) == (fault == "bad-row")
+    assert not [one for one in letters if "Ab3dEf9h" in one["origin"]]
+
+
+@pytest.mark.parametrize("fault", ["cut-last-row", "missing-part", "cut-file"])
+async def test_a_set_that_is_not_whole_completes_and_removes_nothing(
+    practice: Practice, fault: str
+) -> None:
+    feed = history(seed=5, pets=120, days=2)
+    write_export(practice.home, feed, 0)
+    await practice.ingest()
+    write_export(practice.home, feed, 1, faults=[fault])
+    with pytest.raises(NotReadyError):
+        await practice.ingest()
+    await practice.consume()
+    assert await practice.rows("SELECT * FROM petstream.removed_pets") == []
+    states = await practice.rows("SELECT state FROM petstream.exports ORDER BY export_id")
+    assert [row["state"] for row in states].count("completed") == 1
+    write_export(practice.home, feed, 1)
+    assert (await practice.ingest()).exit_status == 0
+    await practice.consume()
+    await compare(practice, feed, 1, expected(feed, 1), history_too=False)
 
 
 @pytest.mark.parametrize("order", [("pets", "deletions"), ("deletions", "pets")])
