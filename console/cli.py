@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import commands
+from console import commands, looking
 from console.simulator.faults import FAULTS
 from contracts.errors import PetstreamError
 
@@ -82,23 +82,23 @@ def parser() -> argparse.ArgumentParser:
 
     _command(add, "migrate", commands.migrate, "bring the database to this version")
 
-    one = _command(add, "status", commands.status, "exports, counts, held plans, lag, dead letters")
+    one = _command(add, "status", looking.status, "exports, counts, held plans, lag, dead letters")
     one.add_argument("--json", action="store_true")
 
-    one = _command(add, "removals", commands.removals, "held removal plans")
+    one = _command(add, "removals", looking.removals, "held removal plans")
     _actions(one, "list", "show ID", "approve ID", "reject ID")
-    one = _command(add, "dead-letters", commands.dead_letters, "refused rows and events")
+    one = _command(add, "dead-letters", looking.dead_letters, "refused rows and events")
     _actions(one, "list", "show ID")
 
-    one = _command(add, "explain", commands.explain, "one pet's whole life")
+    one = _command(add, "explain", looking.explain, "one pet's whole life")
     one.add_argument("animal_id", type=_animal_id, metavar="ANIMAL_ID")
 
-    one = _command(add, "tail", commands.tail, "watch a topic")
+    one = _command(add, "tail", looking.tail, "watch a topic")
     one.add_argument("topic", choices=_TOPICS)
     one.add_argument("--from-beginning", action="store_true")
     one.add_argument("--json", action="store_true")
 
-    one = _command(add, "schemas", commands.schemas, "JSON Schemas and AsyncAPI of the topics")
+    one = _command(add, "schemas", looking.schemas, "JSON Schemas and AsyncAPI of the topics")
     one.add_argument("--out", type=Path, metavar="DIR")
 
     one = _command(add, "simulate", commands.simulate, "serve simulated exports to practise on")

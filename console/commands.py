@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
 
 from console import account, embedded, signals
-from console.places import database_of, kafka_of, known_database
+from console.places import database_of, kafka_of
 from console.progress import adding_up, shown
 from contracts.errors import UsageError
 from contracts.settings import KafkaAccess, Settings, load
@@ -133,82 +133,6 @@ def migrate(_options: Namespace) -> int:
         return 0
 
     return signals.run(work, stopped_status=1)
-
-
-def status(options: Namespace) -> int:
-    """Print how everything stands."""
-    settings = load()
-    kafka, database = kafka_of(settings, note), known_database(settings, note)
-
-    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
-        from console.status import status as tell
-
-        return tell(settings, kafka=kafka, database_url=database, as_json=options.json)
-
-    return signals.run(work, stopped_status=1)
-
-
-def explain(options: Namespace) -> int:
-    """Print one pet's whole life."""
-    settings = load()
-    kafka, database = kafka_of(settings, note), known_database(settings, note)
-
-    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
-        from console.explain import explain as tell
-
-        return tell(settings, kafka=kafka, database_url=database, animal_id=options.animal_id)
-
-    return signals.run(work, stopped_status=1)
-
-
-def tail(options: Namespace) -> int:
-    """Print a topic's events as they come."""
-    settings = load()
-    kafka = kafka_of(settings, note)
-
-    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
-        from console.tail import tail as follow
-
-        return follow(
-            settings,
-            kafka=kafka,
-            topic=options.topic,
-            from_beginning=options.from_beginning,
-            as_json=options.json,
-            stopping=stopping,
-        )
-
-    return signals.run(work, stopped_status=0, patient=True)
-
-
-def removals(options: Namespace) -> int:
-    """Print held removals, or decide about them."""
-    from console.removals import decide
-
-    settings = load()
-    kafka = kafka_of(settings, note)
-    return signals.run(
-        lambda _: decide(settings, kafka, options.action, options.ident), stopped_status=1
-    )
-
-
-def dead_letters(options: Namespace) -> int:
-    """Print refused rows and events."""
-    from console.letters import letters
-
-    settings = load()
-    kafka = kafka_of(settings, note)
-    return signals.run(
-        lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
-        stopped_status=1,
-    )
-
-
-def schemas(options: Namespace) -> int:
-    """Write the contract as documents."""
-    from console.schemas import write
-
-    return write(options.out)
 
 
 def simulate(options: Namespace) -> int:

@@ -124,7 +124,7 @@ async def _day(stage: Stage, made: History, day: int, stopping: asyncio.Event) -
             progress=adding_up(progress),
         )
     say(f"day {day + 1}: applied in {clock() - read:.1f} s")
-    return demo_account.Day(day + 1, result.outcome, read - began, clock() - read)
+    return demo_account.Day(day + 1, result.outcome, read - began)
 
 
 async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Event) -> int:

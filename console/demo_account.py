@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from console import verdict
+from console.commands import say
 from console.explain import explain
 from console.simulator import Expected
 from console.tables import Away, look
@@ -20,16 +22,15 @@ from contracts.settings import KafkaAccess, Settings
 from ingest.outcome import Outcome
 
 _COUNTS: Final = ("read", "added", "updated", "unchanged", "removed", "relisted", "refused")
-_WIDTH: Final = 110
+_WIDTH: Final = 90
 
 
 class Day(NamedTuple):
-    """What one day came to, and how long it took."""
+    """What one day came to, and how long the ingester took."""
 
     number: int
     outcome: Outcome
     ingest_s: float
-    consume_s: float
 
 
 async def tell(
@@ -43,36 +44,36 @@ async def tell(
     screen = Console()
     if not screen.is_terminal:
         screen = Console(width=_WIDTH)
+    screen.print()
     screen.print(_table(days))
     for day in days:
         for remark in day.outcome.notes:
-            screen.print(f"day {day.number}: {remark}", highlight=False)
+            say(f"day {day.number}: {remark}")
     behind: Counter[str] = Counter()
     for one in await lag(kafka, settings.topic_prefix):
         behind[one.consumer] += one.lag
     lags = ", ".join(f"{name} {number:,}" for name, number in behind.items())
-    screen.print(f"events not yet applied, by consumer: {lags}", highlight=False)
+    say(f"events not yet applied, by consumer: {lags}")
     rows = await look(database_url, verdict.QUERIES)
     if isinstance(rows, Away):
         raise PetstreamError(f"Postgres is {rows.why}")
     compared, differences = verdict.judge(expected, rows)
     if differences:
-        screen.print("\nthe tables do NOT equal what the simulator expects:", highlight=False)
+        say("\nthe tables do NOT equal what the simulator expects:")
         for difference in differences:
-            screen.print(f"  {difference}", highlight=False)
+            say(f"  {difference}")
         return False
-    screen.print(
-        f"\nthe tables equal what the simulator expects: {', '.join(compared)}", highlight=False
-    )
+    say("\nthe tables equal what the simulator expects:")
+    say(f"  {', '.join(compared)}")
     animal_id = _interesting(expected)
-    screen.print(f"\nOne pet's life (petstream explain {animal_id}):\n", highlight=False)
+    say(f"\nOne pet's life (petstream explain {animal_id}):\n")
     await explain(settings, kafka=kafka, database_url=database_url, animal_id=animal_id)
     return True
 
 
 def how_on(data_dir: Path, prefix: str) -> Iterator[str]:
     """Return what to type next."""
-    yield "\nLook around (the servers are started again if need be; petstream down stops them):"
+    yield "\nLook around, here or in another terminal (petstream down ends the servers again):"
     yield f"  export PETSTREAM_DATA_DIR={data_dir} PETSTREAM_TOPIC_PREFIX={prefix}"
     yield "  .venv/bin/petstream status"
     yield "  .venv/bin/petstream tail exports --from-beginning"
@@ -80,10 +81,15 @@ def how_on(data_dir: Path, prefix: str) -> Iterator[str]:
 
 
 def _table(days: Sequence[Day]) -> Table:
-    table = Table(title="What each export brought (pets)", title_justify="left")
-    heads = ("day", "mode", *_COUNTS, "ingest s", "rows/s", "consume s")
-    for head in heads:
-        table.add_column(head, justify="left" if head == "mode" else "right")
+    table = Table(
+        title="What each export brought (pets)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for head in ("day", "mode", *_COUNTS, "s", "rows/s"):
+        table.add_column(head, justify="left" if head == "mode" else "right", no_wrap=True)
     for day in days:
         counts = day.outcome.counts
         rows = counts.pets.read + counts.orgs.read
@@ -93,7 +99,6 @@ def _table(days: Sequence[Day]) -> Table:
             *(f"{getattr(counts.pets, name):,}" for name in _COUNTS),
             f"{day.ingest_s:.1f}",
             f"{rows / day.ingest_s:,.0f}",
-            f"{day.consume_s:.1f}",
         )
     return table
 

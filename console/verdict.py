@@ -67,7 +67,7 @@ def judge(expected: Expected, rows: Rows) -> Verdict:
     compared = (
         f"{len(names):,} pets",
         f"{len(organizations):,} organizations",
-        f"{sum(pictures.values()):,} pictures ({stored:,} stored)",
+        f"{sum(pictures.values()):,} pictures wanted ({stored:,} stored)",
         f"{len(expected.removed):,} removed pets",
         f"{sum(map(len, ops.values())):,} events in the history",
     )

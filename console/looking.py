@@ -1,0 +1,94 @@
+"""The commands that look at what is there, and the decisions made on it.
+
+Rule 1: a command imports what it needs when it runs, so that one never waits for another's parts.
+"""
+
+# ruff: noqa: PLC0415  rule 1
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Coroutine
+from typing import Any
+
+from console import signals
+from console.commands import note
+from console.places import kafka_of, known_database
+from contracts.settings import load
+
+
+def status(options: Namespace) -> int:
+    """Print how everything stands."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.status import status as tell
+
+        return tell(settings, kafka=kafka, database_url=database, as_json=options.json)
+
+    return signals.run(work, stopped_status=1)
+
+
+def explain(options: Namespace) -> int:
+    """Print one pet's whole life."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.explain import explain as tell
+
+        return tell(settings, kafka=kafka, database_url=database, animal_id=options.animal_id)
+
+    return signals.run(work, stopped_status=1)
+
+
+def tail(options: Namespace) -> int:
+    """Print a topic's events as they come."""
+    settings = load()
+    kafka = kafka_of(settings, note)
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.tail import tail as follow
+
+        return follow(
+            settings,
+            kafka=kafka,
+            topic=options.topic,
+            from_beginning=options.from_beginning,
+            as_json=options.json,
+            stopping=stopping,
+        )
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def removals(options: Namespace) -> int:
+    """Print held removals, or decide about them."""
+    from console.removals import decide
+
+    settings = load()
+    kafka = kafka_of(settings, note)
+    return signals.run(
+        lambda _: decide(settings, kafka, options.action, options.ident), stopped_status=1
+    )
+
+
+def dead_letters(options: Namespace) -> int:
+    """Print refused rows and events."""
+    from console.letters import letters
+
+    settings = load()
+    kafka = kafka_of(settings, note)
+    return signals.run(
+        lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
+        stopped_status=1,
+    )
+
+
+def schemas(options: Namespace) -> int:
+    """Write the contract as documents."""
+    from console.schemas import write
+
+    return write(options.out)
