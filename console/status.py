@@ -151,8 +151,8 @@ def _said_of_feed(feed: dict[str, Any]) -> Iterator[str]:
     if feed["late"]:
         hours = MISSED_AFTER // timedelta(hours=1)
         yield (
-            f"  WARNING: older than {hours} h: a day was missed, or nobody reads the feed; "
-            "'petstream doctor' looks why"
+            f"  WARNING: older than {hours} h: a day was missed, or nobody reads the feed: "
+            "see whether 'petstream up' or 'ingest' runs, and what it says"
         )
 
 

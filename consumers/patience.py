@@ -58,7 +58,7 @@ class Patience:
         if self._limited and now - self._since >= PATIENCE_S:
             raise UnreachableError(
                 f"{self._who}: a server was away for {PATIENCE_S:.0f} s ({name}): "
-                "see 'petstream doctor', then run this again"
+                "start it and run this again; nothing is lost"
             ) from None  # the cause may name the database's user
         longest_s = min(_LONGEST_S, _FIRST_S * 2**self._tries)
         self._tries = min(self._tries + 1, 20)

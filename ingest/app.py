@@ -1,7 +1,8 @@
 """The ingester put together: look at the feed, fold the topics, read one export.
 
 Rule 1: the topics are folded at the start of every run, never remembered from the last.
-Rule 2: an export that was completed with just these files costs a listing and nothing else.
+Rule 2: a file that changes under us sends the run back to the listing, three times at the most.
+Rule 3: an export that was completed with just these files costs a listing and nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts import topics
 from contracts.cluster import ensure_topics
@@ -22,7 +23,7 @@ from ingest import normalise
 from ingest.archive import Archive
 from ingest.export import ExportRun
 from ingest.feed import ExportSet, missing, plan, settled
-from ingest.ftp import listing
+from ingest.ftp import FileChangedError, listing
 from ingest.kafka import Publisher, read_to_end
 from ingest.ledger import Ledger
 from ingest.memory import Identity, Memory, Wanted
@@ -32,6 +33,7 @@ from ingest.reading import Reader
 from ingest.rows import Row, assert_backend, parse
 
 Say = Callable[[str], None]
+_TRIES: Final = 3
 
 
 class Result(NamedTuple):
@@ -77,13 +79,37 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
             "PETSTREAM_FTP_URL: it isn't set; for example "
             "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
         )
-    files = await _settled_listing(settings.ftp, settings.settle_s, say)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return await _read_export(
+                settings, settings.ftp, kafka, wanted, allow_older, progress, say
+            )
+        except FileChangedError as error:
+            if attempt == _TRIES:
+                raise NotReadyError(
+                    f"files changed {_TRIES} times while the export was read: it is still being "
+                    "written; run this again in some minutes"
+                ) from error
+            say("a file changed while it was read: looking again")
+    raise AssertionError("the last try has returned or raised")
+
+
+async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
+    settings: Settings,
+    ftp: FtpUrl,
+    kafka: KafkaAccess,
+    wanted: Wanted,
+    allow_older: bool,  # noqa: FBT001  handed on
+    progress: Progress,
+    say: Say,
+) -> Result:
+    files = await _settled_listing(ftp, settings.settle_s, say)
     await ensure_topics(kafka, settings.topic_prefix)
     memory = await fold_exports(kafka, settings.topic_prefix)
     done = _already_completed(memory, files)
     if done is not None and wanted == "auto":
         return Result(done.export_id, None, _still_held(memory, done.export_id))
-    start = await _start_of(settings.ftp, files)
+    start = await _start_of(ftp, files)
     identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
     _refuse_older(memory, identity, allow_older=allow_older)
     state = State(memory, *(await _fold_ledgers(kafka, settings.topic_prefix)))
@@ -95,7 +121,7 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
             mode=memory.mode(wanted, identity.base, settings.scrub),
             files=files,
             state=state,
-            reader=Reader(settings.ftp, archive, identity.export_id, say),
+            reader=Reader(ftp, archive, identity.export_id, say),
             publisher=publisher,
             settings=settings,
             progress=progress,
@@ -155,7 +181,7 @@ async def _start_of(ftp: FtpUrl, files: ExportSet) -> datetime:
     if not first:
         return newest
     reader = Reader(ftp, None, "", lambda _line: None)
-    async with aclosing(reader.rows(first[0], restart=lambda: None)) as batches:
+    async with aclosing(reader.rows(first[0])) as batches:
         async for batch in batches:
             for found in parse([row for row in batch[:50] if isinstance(row, Row)]):
                 if isinstance(found, dict) and normalise.organization_id(found) is None:

@@ -111,14 +111,8 @@ class ExportRun:
                 await self._part(comparison, family, part)
 
     async def _part(self, comparison: Comparison, family: Family, part: Part) -> None:
-        begun_at = comparison.position.get(family, 0)
         rows, bad = 0, 0
-
-        def restart() -> None:
-            nonlocal rows, bad
-            comparison.position[family], rows, bad = begun_at, 0, 0
-
-        async for batch in self._reader.rows(part, restart=restart):
+        async for batch in self._reader.rows(part):
             publications, refused = comparison.compare(batch, family, part.name)
             rows, bad = rows + len(batch), bad + len(refused)
             await self._herald.changes(comparison.kind, publications)

@@ -2,7 +2,7 @@
 
 Rule 1: no file is ever whole in memory: bytes, unzipped bytes and rows stream through.
 Rule 2: the archive is a comfort, not a duty: a full disk ends it, and reading goes on.
-Rule 3: a file that changed under us is read again from its start, three times at the most.
+Rule 3: a file that changed under us isn't mended here: the run begins again with a new listing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from contracts.errors import BrokenFileError, NotReadyError
+from contracts.errors import BrokenFileError
 from contracts.settings import FtpUrl
 from ingest.archive import Archive, ArchiveFullError, ArchiveWriter
 from ingest.feed import Part
-from ingest.ftp import FileChangedError
 from ingest.rows import BadRow, Row, RowFramer
 from ingest.transfer import stream
 from ingest.unzip import unzipped
@@ -26,7 +25,6 @@ MOST_OUTPUT_BYTES: Final = 4 * 1024**3
 MOST_RATIO: Final = 200
 """Real ones shrink 6 to 10 times."""
 
-_TRIES: Final = 3
 
 Rows = Sequence[Row | BadRow]
 
@@ -43,48 +41,13 @@ class Reader:
         self._export_id = export_id
         self._warn = warn
 
-    async def rows(self, part: Part, *, restart: Callable[[], None]) -> AsyncGenerator[Rows, None]:
-        """Return the rows of a part as they arrive; `restart` is called before a second reading.
+    async def rows(self, part: Part) -> AsyncGenerator[Rows, None]:
+        """Return the rows of a part as they arrive.
 
         Raises:
-            BrokenFileError: the file is cut, or too many of its rows are bad.
-            NotReadyError: the file changed under us again and again.
+            BrokenFileError: the file is cut, or its zip is broken.
+            FileChangedError: it was written anew under us: the listing is out of date.
         """
-        for attempt in range(1, _TRIES + 1):
-            try:
-                async with aclosing(self._once(part)) as batches:
-                    async for rows in batches:
-                        yield rows
-            except FileChangedError:
-                if attempt == _TRIES:
-                    raise NotReadyError(
-                        f"{part.name} changed {_TRIES} times while it was read: the export is "
-                        "still being written; run this again in some minutes"
-                    ) from None
-                restart()
-            else:
-                return
-
-    async def whole(self, part: Part, *, most_bytes: int) -> bytes:
-        """Return a small file (the petlist) whole."""
-        for _ in range(_TRIES):
-            kept = bytearray()
-            try:
-                async with aclosing(self._bytes(part)) as chunks:
-                    async for chunk in chunks:
-                        kept += chunk
-                        if len(kept) > most_bytes:
-                            raise BrokenFileError(
-                                f"{part.name} is larger than {most_bytes:,} bytes"
-                            )
-            except FileChangedError:
-                continue
-            return bytes(kept)
-        raise NotReadyError(
-            f"{part.name} changed {_TRIES} times while it was read: try again later"
-        )
-
-    async def _once(self, part: Part) -> AsyncGenerator[Rows, None]:
         framer = RowFramer()
         async with aclosing(self._bytes(part)) as chunks:
             async for chunk in chunks:
@@ -98,6 +61,16 @@ class Reader:
             )
         if rows:
             yield rows
+
+    async def whole(self, part: Part, *, most_bytes: int) -> bytes:
+        """Return a small file (the petlist) whole."""
+        kept = bytearray()
+        async with aclosing(self._bytes(part)) as chunks:
+            async for chunk in chunks:
+                kept += chunk
+                if len(kept) > most_bytes:
+                    raise BrokenFileError(f"{part.name} is larger than {most_bytes:,} bytes")
+        return bytes(kept)
 
     async def _bytes(self, part: Part) -> AsyncGenerator[bytes, None]:
         writer = await self._writer(part)

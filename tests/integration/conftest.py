@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,9 @@ def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield directory
     finally:
         embedded.down(directory)
+        elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
+        if elsewhere.exists():
+            shutil.rmtree(elsewhere.read_text(encoding="utf-8").strip(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
