@@ -71,6 +71,11 @@ async def approve(
     """
     memory, plan = await _find(settings, kafka, plan_id)
     _refuse_decided(memory, plan)
+    if not plan.removals:
+        raise UsageError(
+            f"{plan_id} names nobody to remove ({plan.event.reason}): the next whole export "
+            "settles it, or reject it"
+        )
     newest = memory.newest
     if newest is not None and newest.base > plan.event.base:
         raise UsageError(f"{plan_id} is of an older export than {newest.export_id}: let it be")

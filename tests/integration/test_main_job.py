@@ -221,6 +221,16 @@ async def test_t2_an_export_swapped_while_it_is_read_is_read_anew(practice: Prac
     await compare(practice, feed, 1, expected(feed, 1), history_too=False, gone_too=False)
 
 
+async def test_a_plan_without_removals_cannot_be_approved(practice: Practice) -> None:
+    feed = history(seed=5, pets=60, days=2)
+    write_export(practice.home, feed, 0)
+    await practice.ingest()
+    write_export(practice.home, feed, 1, faults=["missing-petlist"])
+    (plan_id,) = (await practice.ingest()).held
+    with pytest.raises(UsageError, match=r"nobody to remove.*petlist\.csv is missing"):
+        await removals.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
+
+
 async def test_a_rejected_plan_removes_nothing(practice: Practice) -> None:
     feed = history(seed=5, pets=120, days=2)
     write_export(practice.home, feed, 0)

@@ -1,0 +1,345 @@
+"""The feed's bytes arrive whole or not at all, from a real server and from one that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from console.simulator import FtpAddress, serve_ftp
+from contracts.errors import PetstreamError, UnreachableError
+from contracts.settings import FtpUrl
+from ingest import ftp as door
+from ingest import transfer
+from ingest.feed import RemoteFile, plan
+from ingest.ftp import FileChangedError, listing
+from ingest.transfer import stream
+
+pytestmark = pytest.mark.servers
+
+USER, PASSWORD, KEY = "apikey-Ab3dEf9h", "canary-password", "Ab3dEf9h"
+DATA = b"".join(b'{"animalID":"%d"}\n' % n for n in range(20_000, 40_000))
+AT = datetime(2026, 11, 2, 8, 0, 1, tzinfo=UTC)
+NAME = f"{KEY}_pets_1.json"
+
+
+@dataclass
+class Script:
+    """What the server does wrong; `cuts` are spent one a transfer, the rest is as it should be."""
+
+    data: bytes = DATA
+    cuts: list[tuple[int, str]] = field(default_factory=list)  # bytes sent, and how it ends
+    ignores_rest: bool = False
+    greetings: list[bytes] = field(default_factory=lambda: [b"220 ready"])
+    names: bytes = NAME.encode() + b"\r\n"
+    endless_names: bool = False
+    size: bytes | None = None
+    login: bytes = b"230 in"
+    goodbye: bytes = b"226 done"  # after a list or a whole file
+    swapped_after: int = 0  # transfers after which the file has another time
+    transfers: int = 0
+    offsets: list[int] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def scripted(script: Script) -> AsyncIterator[FtpUrl]:
+    """Serve FTP by a script, from this very loop."""
+    sessions: set[asyncio.Task[None]] = set()
+    wires: list[asyncio.StreamWriter] = []
+
+    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        sessions.add(me)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await _Session(script, reader, writer, wires).run()
+        writer.close()
+
+    server = await asyncio.start_server(session, "127.0.0.1", 0)
+    try:
+        yield FtpUrl(USER, PASSWORD, "127.0.0.1", server.sockets[0].getsockname()[1], "", tls=False)
+    finally:
+        server.close()
+        for task in sessions:
+            task.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+        for wire in wires:
+            wire.close()
+            with contextlib.suppress(OSError):
+                await wire.wait_closed()
+
+
+class _Session:
+    def __init__(
+        self,
+        script: Script,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        wires: list[asyncio.StreamWriter],
+    ) -> None:
+        self.script, self.reader, self.writer, self.wires = script, reader, writer, wires
+        wires.append(writer)
+        self.offset = 0
+        self.data: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def run(self) -> None:
+        script = self.script
+        greeting = script.greetings.pop(0) if len(script.greetings) > 1 else script.greetings[0]
+        await self.say(greeting)
+        while line := await self.reader.readline():
+            command, _, value = line.decode().strip().partition(" ")
+            if command == "EPSV":
+                await self.listen()
+            elif command == "NLST":
+                await self.send_names()
+            elif command == "RETR":
+                if not await self.send_file():
+                    return
+            elif command == "REST":
+                self.offset = 0 if script.ignores_rest else int(value)
+                script.offsets.append(int(value))
+                await self.say(b"350 go on")
+            else:
+                await self.say(self.answer(command))
+
+    def answer(self, command: str) -> bytes:
+        script = self.script
+        swapped = script.swapped_after and script.transfers >= script.swapped_after
+        return {
+            "USER": b"331 password", "PASS": script.login, "TYPE": b"200 ok", "QUIT": b"221 bye",
+            "SIZE": b"213 " + (script.size or b"%d" % len(script.data)),
+            "MDTM": b"213 20261102090000" if swapped else b"213 20261102080001",
+        }.get(command, b"502 no")  # fmt: skip
+
+    async def say(self, line: bytes) -> None:
+        self.writer.write(line + b"\r\n")
+        await self.writer.drain()
+
+    async def listen(self) -> None:
+        async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.wires.append(writer)
+            self.data.put_nowait(writer)
+            server.close()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        await self.say(b"229 passive (|||%d|)" % server.sockets[0].getsockname()[1])
+
+    async def send_names(self) -> None:
+        await self.say(b"150 names")
+        wire = await self.data.get()
+        wire.write(self.script.names)
+        while self.script.endless_names:
+            wire.write(b"x" * 65_536 + b"\r\n")
+            await wire.drain()
+        wire.close()
+        await self.say(self.script.goodbye)
+
+    async def send_file(self) -> bool:
+        script = self.script
+        script.transfers += 1
+        stop, end = script.cuts.pop(0) if script.cuts else (len(script.data), "")
+        await self.say(b"150 bytes")
+        wire = await self.data.get()
+        wire.write(script.data[self.offset : self.offset + stop])
+        await wire.drain()
+        self.offset = 0
+        if end == "stall":
+            await asyncio.sleep(3_600)
+        if end == "reset":
+            wire.transport.abort()
+            return False
+        wire.close()
+        if end == "no reply":
+            await asyncio.sleep(3_600)
+        if end == "close":
+            return False
+        await self.say(end.encode() or script.goodbye)
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lose patience in tenths of a second: the same code, with its settings scaled down."""
+    monkeypatch.setattr(door, "SOCKET_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(door, "_QUIT_S", 0.3)
+
+
+def remote(data: bytes = DATA) -> RemoteFile:
+    """Return the file as it was listed."""
+    return RemoteFile(NAME, len(data), AT)
+
+
+async def received(ftp: FtpUrl, file: RemoteFile) -> bytes:
+    """Read a file to its end."""
+    async with asyncio.timeout(30), aclosing(stream(ftp, file)) as blocks:
+        return b"".join([block async for block in blocks])
+
+
+def assert_no_secret(error: BaseException) -> None:
+    """See that a message names neither user, nor password, nor the key."""
+    assert not [secret for secret in (USER, PASSWORD, KEY) if secret in f"{error}"]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FtpAddress]:
+    with serve_ftp(tmp_path, user=USER, password=PASSWORD) as address:
+        yield address
+
+
+def url(server: FtpAddress) -> FtpUrl:
+    """Return where a real server is."""
+    return FtpUrl(USER, PASSWORD, server.host, server.port, "", tls=False)
+
+
+async def test_a_real_server_is_listed_with_sizes_and_times_in_utc_and_read(
+    tmp_path: Path, server: FtpAddress
+) -> None:
+    (tmp_path / "readme.txt").write_bytes(b"hi")
+    (tmp_path / f"{KEY}_petlist.csv").write_bytes(b"")
+    (tmp_path / NAME).write_bytes(DATA)
+    os.utime(tmp_path / NAME, (AT.timestamp(), AT.timestamp()))
+    found = plan(await listing(url(server)))
+    assert [part.name for part in found.parts] == ["petlist.csv", "pets_1.json"]
+    assert found.of("pets")[0].remote == remote()
+    assert await received(url(server), found.of("pets")[0].remote) == DATA
+    assert found.petlist is not None
+    assert await received(url(server), found.petlist.remote) == b""
+
+
+async def test_an_empty_directory_is_an_empty_listing(server: FtpAddress) -> None:
+    assert await listing(url(server)) == []
+
+
+async def test_t2_a_file_that_was_written_anew_since_is_not_read(
+    tmp_path: Path, server: FtpAddress
+) -> None:
+    (tmp_path / NAME).write_bytes(DATA)
+    with pytest.raises(FileChangedError) as caught:
+        await received(url(server), remote())
+    assert_no_secret(caught.value)
+
+
+ENDS = ["226 done", "426 cut", "close", "reset", "stall", "no reply"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_t1_a_cut_transfer_is_read_on_from_where_it_was_cut(end: str) -> None:
+    script = Script(cuts=[(len(DATA) // 3, end), (len(DATA) // 4, end)])
+    async with scripted(script) as ftp:
+        assert await received(ftp, remote()) == DATA
+    assert script.offsets == sorted(script.offsets)
+    assert script.offsets[-1] > len(DATA) // 2, "it was resumed, not begun again"
+
+
+@pytest.mark.parametrize("sixteenth", range(16))
+async def test_t1_a_cut_at_any_sixteenth_loses_and_doubles_nothing(sixteenth: int) -> None:
+    async with scripted(Script(cuts=[(len(DATA) * sixteenth // 16, "226 done")])) as ftp:
+        assert await received(ftp, remote()) == DATA
+
+
+@pytest.mark.parametrize("end", ["426 odd", "close", "no reply"])
+async def test_t15_a_late_or_missing_226_after_all_bytes_costs_nothing(end: str) -> None:
+    script = Script(cuts=[(len(DATA), end)])
+    async with scripted(script) as ftp:
+        assert await received(ftp, remote()) == DATA
+    assert script.transfers == 1
+
+
+async def test_a_server_that_ignores_rest_is_caught_not_believed() -> None:
+    script = Script(cuts=[(len(DATA) // 2, "426 cut")], ignores_rest=True)
+    async with scripted(script) as ftp:
+        with pytest.raises(FileChangedError, match="doesn't fit"):
+            await received(ftp, remote())
+
+
+async def test_t2_a_file_swapped_while_it_is_read_is_noticed() -> None:
+    async with scripted(Script(swapped_after=1)) as ftp:
+        with pytest.raises(FileChangedError):
+            await received(ftp, remote())
+
+
+async def test_a_file_longer_than_it_was_listed_is_noticed() -> None:
+    async with scripted(Script(data=DATA * 2, size=b"%d" % len(DATA))) as ftp:
+        with pytest.raises(FileChangedError, match="longer"):
+            await received(ftp, remote())
+
+
+async def test_t15_a_server_that_only_ever_stalls_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transfer, "_TRIES_WITHOUT_PROGRESS", 2)
+    async with scripted(Script(cuts=[(0, "stall")] * 9)) as ftp:
+        with pytest.raises(UnreachableError, match="breaks off") as caught:
+            await received(ftp, remote())
+    assert_no_secret(caught.value)
+
+
+async def test_t15_a_reader_that_stops_early_is_out_at_once() -> None:
+    async with scripted(Script(cuts=[(100_000, "stall")])) as ftp, asyncio.timeout(3):
+        async with aclosing(stream(ftp, remote())) as blocks:
+            assert await anext(blocks)
+
+
+async def test_421_is_waited_out() -> None:
+    async with scripted(Script(greetings=[b"421 too many", b"220 ready"])) as ftp:
+        assert [file.size_bytes for file in await listing(ftp)] == [len(DATA)]
+
+
+async def test_a_refused_login_is_said_at_once_in_one_line() -> None:
+    async with scripted(Script(login=f"530 no, {USER}".encode())) as ftp:
+        with pytest.raises(PetstreamError, match="refuses the login") as caught:
+            await listing(ftp)
+    assert_no_secret(caught.value)
+    assert caught.value.exit_status == 1
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_name_in_latin_1_costs_no_other_name() -> None:
+    async with scripted(Script(names=b"caf\xe9.txt\r\n" + NAME.encode() + b"\r\n")) as ftp:
+        assert [file.path for file in await listing(ftp)] == [NAME]
+
+
+async def test_a_server_that_speaks_latin_1_is_understood_in_every_reply() -> None:
+    french = Script(greetings=[b"220 pr\xeat"], login=b"230 entr\xe9", goodbye=b"226 termin\xe9")
+    async with scripted(french) as ftp:
+        assert [file.path for file in await listing(ftp)] == [NAME]
+        assert await received(ftp, remote()) == DATA
+
+
+async def test_t14_names_that_climb_are_passed_over() -> None:
+    names = b"../pets_2.json\r\npets_3.json\0\r\n./" + NAME.encode() + b"\r\n"
+    async with scripted(Script(names=names)) as ftp:
+        assert [file.path for file in await listing(ftp)] == [f"./{NAME}"]
+
+
+async def test_t14_an_endless_listing_is_cut() -> None:
+    async with scripted(Script(endless_names=True)) as ftp, asyncio.timeout(10):
+        with pytest.raises(PetstreamError, match="longer than") as caught:
+            await listing(ftp, patience_s=0.1)
+    assert_no_secret(caught.value)
+
+
+@pytest.mark.parametrize("size", [b"many", b"-1", b"", b"9" * 5_000])
+async def test_t14_a_size_that_is_none_is_one_clear_line(size: bytes) -> None:
+    async with scripted(Script(size=size or b" ")) as ftp:
+        with pytest.raises(PetstreamError) as caught:
+            await listing(ftp, patience_s=0.1)
+    assert_no_secret(caught.value)
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [b"220-on\r\n" * 5_000 + b"220 in", b"220 " + b"x" * 200_000, b"\xff\xfe what?", b"<html>"],
+)
+async def test_t14_a_greeting_that_is_no_ftp_is_one_clear_line(greeting: bytes) -> None:
+    async with scripted(Script(greetings=[greeting])) as ftp, asyncio.timeout(10):
+        with pytest.raises(PetstreamError) as caught:
+            await listing(ftp, patience_s=0.1)
+    assert_no_secret(caught.value)
