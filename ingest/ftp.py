@@ -4,7 +4,8 @@ Rule 1: a connection is never used again after an error, and its end is bounded:
         that has stopped answering.
 Rule 2: size and time (MDTM, UTC) are asked before and after; bytes received = SIZE, or the file is
         read on from where it was cut. What the wire says (226 or not) proves nothing.
-Rule 3: no message names the user, the password, the directory or a file by its own name.
+Rule 3: the wire is read as latin-1, in which any byte is a character; what we send is UTF-8.
+Rule 4: no message names the user, the password, the directory or a file by its own name.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 import aioftp
 
 from contracts.errors import NotReadyError, PetstreamError, UnreachableError
 from contracts.settings import FtpUrl
+from ingest import ftp_words
 from ingest.feed import RemoteFile, is_logical
 
 BLOCK_BYTES: Final = 256 * 1024
@@ -29,11 +30,31 @@ PATIENCE_S: Final = 60.0
 """How long a server may be away before a command gives up."""
 
 _QUIT_S: Final = 5.0
+_MOST_REPLY_LINES: Final = 1_000
+_MOST_LISTING_BYTES: Final = 4 * 1024 * 1024
 WIRE_TROUBLE: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
 
 
-Connection = aioftp.Client
-"""A connection, logged in, in the feed's directory."""
+class Connection(aioftp.Client):
+    """A connection, logged in, in the feed's directory; no reply is endless."""
+
+    _lines = 0
+
+    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
+        """Read a reply in bounded time and space."""
+        self._lines = 0
+        async with asyncio.timeout(SOCKET_TIMEOUT_S):
+            return await super().parse_response()
+
+    async def parse_line(self) -> tuple[aioftp.Code, str]:
+        """Read a line of a reply; one that doesn't end is trouble of the wire."""
+        self._lines += 1
+        if self._lines > _MOST_REPLY_LINES:
+            raise ConnectionResetError("a reply of too many lines")
+        try:
+            return await super().parse_line()
+        except ValueError as error:
+            raise ConnectionResetError("a line that doesn't end") from error
 
 
 class FileChangedError(NotReadyError):
@@ -41,16 +62,14 @@ class FileChangedError(NotReadyError):
 
 
 @asynccontextmanager
-async def connect(
-    ftp: FtpUrl, *, encoding: str = "utf-8", patience_s: float = PATIENCE_S
-) -> AsyncIterator[aioftp.Client]:
+async def connect(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Connection]:
     """Log in, waiting for a server that is away, and be out again in bounded time.
 
     Raises:
         PetstreamError: the login was refused, or there is no such directory.
         UnreachableError: the server can't be reached.
     """
-    client = await _logged_in(ftp, encoding, patience_s)
+    client = await _logged_in(ftp, patience_s)
     try:
         yield client
     except BaseException:
@@ -65,23 +84,19 @@ async def connect(
 
 async def listing(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> list[RemoteFile]:
     """Return the export's files in the feed's directory, with sizes and times in UTC."""
-    for encoding in ("utf-8", "latin-1"):
-        try:
-            async with connect(ftp, encoding=encoding, patience_s=patience_s) as client:
-                names = await _names(client)
-                return [await _stat(client, name) for name in names if is_logical(_base(name))]
-        except UnicodeDecodeError:
-            continue  # a name in another encoding; any byte is a character of latin-1
-        except WIRE_TROUBLE as error:
-            raise UnreachableError(
-                f"the FTP server {ftp.host} gives no listing ({told(error)}): try again later"
-            ) from error
-    raise PetstreamError("the FTP server's listing can't be read in any known encoding")
+    try:
+        async with connect(ftp, patience_s=patience_s) as client:
+            names = await _names(client)
+            return [
+                await _stat(client, name) for name in names if is_logical(ftp_words.base_name(name))
+            ]
+    except WIRE_TROUBLE as error:
+        raise UnreachableError(
+            f"the FTP server {ftp.host} gives no listing ({told(error)}): try again later"
+        ) from error
 
 
-async def blocks(
-    client: aioftp.Client, file: RemoteFile, offset: int
-) -> AsyncGenerator[bytes, None]:
+async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGenerator[bytes, None]:
     """Return a file's bytes from an offset on (REST); the connection is spent afterwards."""
     async with asyncio.timeout(SOCKET_TIMEOUT_S):
         data = await client.download_stream(file.path, offset=offset)
@@ -95,17 +110,21 @@ async def blocks(
         client.close()  # out of step after a transfer that didn't end by the book
 
 
-async def _logged_in(ftp: FtpUrl, encoding: str, patience_s: float) -> aioftp.Client:
+async def _logged_in(ftp: FtpUrl, patience_s: float) -> Connection:
     began = asyncio.get_running_loop().time()
     while True:
-        client = aioftp.Client(
-            socket_timeout=SOCKET_TIMEOUT_S, connection_timeout=CONNECT_TIMEOUT_S, encoding=encoding
+        client = Connection(
+            socket_timeout=SOCKET_TIMEOUT_S,
+            connection_timeout=CONNECT_TIMEOUT_S,
+            encoding="latin-1",
         )
         try:
             await _log_in(client, ftp)
         except WIRE_TROUBLE as error:
             client.close()
-            _refuse(error, ftp)
+            wrong = ftp_words.refusal(_code(error), error, ftp.host)
+            if wrong is not None:
+                raise wrong from error
             waited_s = asyncio.get_running_loop().time() - began
             if waited_s >= patience_s:
                 raise UnreachableError(
@@ -120,37 +139,17 @@ async def _logged_in(ftp: FtpUrl, encoding: str, patience_s: float) -> aioftp.Cl
             return client
 
 
-async def _log_in(client: aioftp.Client, ftp: FtpUrl) -> None:
+async def _log_in(client: Connection, ftp: FtpUrl) -> None:
     async with asyncio.timeout(CONNECT_TIMEOUT_S * 2):
         await client.connect(ftp.host, ftp.port)
         if ftp.tls:
             await client.upgrade_to_tls(ssl.create_default_context())
-        await client.login(ftp.user, ftp.password)
+        await client.login(ftp_words.sent(ftp.user), ftp_words.sent(ftp.password))
         if ftp.directory:
-            await client.change_directory(ftp.directory)
+            await client.change_directory(ftp_words.sent(ftp.directory))
 
 
-def _refuse(error: Exception, ftp: FtpUrl) -> None:
-    """Raise at once for what waiting doesn't mend."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        raise PetstreamError(
-            f"the FTP server {ftp.host} shows a certificate that isn't trusted "
-            f"({error.verify_message}): mend it, or use ftp:// if the network is yours"
-        ) from error
-    code = _code(error)
-    if code == "530":
-        raise PetstreamError(
-            f"the FTP server {ftp.host} refuses the login: check user and password in "
-            "PETSTREAM_FTP_URL (user apikey-KEY; both were e-mailed when the export was enabled)"
-        ) from error
-    if code == "550":
-        raise PetstreamError(
-            f"the FTP server {ftp.host} has no such directory: check the path in PETSTREAM_FTP_URL "
-            "(the feed lies in the home directory: none is needed)"
-        ) from error
-
-
-async def _names(client: aioftp.Client) -> list[str]:
+async def _names(client: Connection) -> list[str]:
     """Return the names in the directory as the server spells them (NLST: every server has it)."""
     try:
         data = await client.get_stream("NLST", "1xx")
@@ -158,12 +157,20 @@ async def _names(client: aioftp.Client) -> list[str]:
         if _code(error) in {"450", "550"}:
             return []  # some servers answer so where there are no files
         raise
-    async with data:
-        lines = (await data.read()).decode(client.encoding).splitlines()
+    listed = bytearray()
+    async with data, asyncio.timeout(SOCKET_TIMEOUT_S):
+        async for block in data.iter_by_block(BLOCK_BYTES):
+            listed += block
+            if len(listed) > _MOST_LISTING_BYTES:
+                raise PetstreamError(
+                    f"the FTP server's listing is longer than {_MOST_LISTING_BYTES:,} bytes: "
+                    "check the path in PETSTREAM_FTP_URL"
+                )
+    lines = listed.decode(client.encoding).splitlines()
     return [line for line in lines if line and "\0" not in line and ".." not in line]
 
 
-async def _stat(client: aioftp.Client, path: str) -> RemoteFile:
+async def _stat(client: Connection, path: str) -> RemoteFile:
     size = await _ask(client, f"SIZE {path}")
     modified = await _ask(client, f"MDTM {path}")
     if size is None or modified is None:
@@ -171,16 +178,22 @@ async def _stat(client: aioftp.Client, path: str) -> RemoteFile:
             "the FTP server can't tell a file's size and time (SIZE, MDTM): without them nobody "
             "can know whether a file is whole; ask its operator"
         )
-    return RemoteFile(path, int(size), _time(modified))
+    try:
+        return RemoteFile(path, ftp_words.size_of(size), ftp_words.time_of(modified))
+    except ValueError:
+        raise PetstreamError(
+            "the FTP server tells a file's size or time (SIZE, MDTM) in a form that can't be read: "
+            "ask its operator"
+        ) from None
 
 
-async def same(client: aioftp.Client, file: RemoteFile) -> None:
+async def same(client: Connection, file: RemoteFile) -> None:
     """Raise `FileChangedError` unless a file still has its size and time."""
     if await _stat(client, file.path) != file:
         raise FileChangedError("a file was written anew while it was read")
 
 
-async def _ask(client: aioftp.Client, command: str) -> str | None:
+async def _ask(client: Connection, command: str) -> str | None:
     if command.startswith("SIZE"):
         await client.command("TYPE I", "2xx")  # servers refuse SIZE in ASCII mode
     try:
@@ -192,14 +205,6 @@ async def _ask(client: aioftp.Client, command: str) -> str | None:
             return None
         raise
     return str(answer[1][0]).strip()
-
-
-def _time(told: str) -> datetime:
-    return datetime.strptime(told[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-
-
-def _base(name: str) -> str:
-    return name.rpartition("/")[2]
 
 
 def _code(error: Exception) -> str | None:

@@ -29,15 +29,14 @@ _SHALLOW_BRACKETS: Final = 64
 _SAFE_FOR_DIGITS: Final = 1_000
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _SAMPLE: Final = 250
-_DIGITS_AT_SAMPLES: Final = re.compile(rb"[0-9]{3}")  # every 250th byte of such a number is one
+_DIGITS_AT_SAMPLES: Final = re.compile(rb"[0-9]{3}")
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _UNSAFE_ESCAPE: Final = re.compile(
     rb"\\\\|\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u(?![0-9a-fA-F]{4})"
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BOM: Final = b"\xef\xbb\xbf"
-_PAIR_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +135,17 @@ def assert_backend() -> None:
 
 def parse(rows: Sequence[Row]) -> list[dict[str, Any] | BadRow]:
     """Return what each row holds, in order: an object, or why it can't be read."""
-    found: list[dict[str, Any] | BadRow | None] = [refuse(row) for row in rows]
+    mended = [mend(row.raw) for row in rows]
+    found: list[dict[str, Any] | BadRow | None] = [*map(refuse, rows, mended)]
     safe = [index for index, bad in enumerate(found) if bad is None]
-    ready = [mend(rows[index].raw) for index in safe]
-    together = _all(ready)
+    together = _all([mended[index] for index in safe])
     for place, index in enumerate(safe):
         found[index] = together[place] if together is not None else _one(rows[index])
     return [one for one in found if one is not None]
 
 
-def refuse(row: Row) -> BadRow | None:
-    """Return why the parser must not see a row, or None: it may."""
-    raw = row.raw
+def refuse(row: Row, raw: bytes) -> BadRow | None:
+    """Return why the parser must not see a row, mended to `raw`, or None: it may."""
     if not raw.lstrip().startswith(b"{"):
         return _bad(row, "not-an-object", "the row isn't a JSON object")
     if len(raw) > _SAFE_FOR_DIGITS and _holds_long_number(raw):
@@ -167,9 +165,11 @@ def mend(raw: bytes) -> bytes:
             raw.decode()
         except UnicodeDecodeError:
             raw = raw.decode("utf-8", "replace").encode()
+    if _CONTROL.search(raw):
+        raw = _CONTROL.sub(b"", raw)  # first: what it joins may be an escape
     if b"\\u" in raw and (b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw):
         raw = _UNSAFE_ESCAPE.sub(_safe_escape, raw)
-    return _CONTROL.sub(b"", raw) if _CONTROL.search(raw) else raw
+    return raw
 
 
 def _holds_long_number(raw: bytes) -> bool:
@@ -182,7 +182,9 @@ def _safe_escape(found: re.Match[bytes]) -> bytes:
     whole = found[0]
     if whole == b"\\u0000":
         return b""
-    return whole if whole == b"\\\\" or len(whole) == _PAIR_BYTES else b"\\ufffd"
+    if whole == b"\\u":  # no escape, and none may come of it where the next one goes
+        return b"\\x"
+    return whole if whole == b"\\\\" or len(whole) == len(b"\\ud83d\\ude00") else b"\\ufffd"
 
 
 def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
@@ -195,10 +197,11 @@ def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
 
 
 def _one(row: Row) -> dict[str, Any] | BadRow:
-    bad = refuse(row)
+    raw = mend(row.raw)
+    bad = refuse(row, raw)
     if bad is not None:
         return bad
-    found = _all([mend(row.raw)])
+    found = _all([raw])
     return found[0] if found else _bad(row, "not-json", "the row isn't whole, valid JSON")
 
 

@@ -126,10 +126,10 @@ class _Session:
         async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.wires.append(writer)
             self.data.put_nowait(writer)
-            server.close()
+            waiting.close()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        await self.say(b"229 passive (|||%d|)" % server.sockets[0].getsockname()[1])
+        waiting = await asyncio.start_server(connected, "127.0.0.1", 0)
+        await self.say(b"229 passive (|||%d|)" % waiting.sockets[0].getsockname()[1])
 
     async def send_names(self) -> None:
         await self.say(b"150 names")
@@ -282,9 +282,12 @@ async def test_t15_a_server_that_only_ever_stalls_is_given_up(
 
 
 async def test_t15_a_reader_that_stops_early_is_out_at_once() -> None:
-    async with scripted(Script(cuts=[(100_000, "stall")])) as ftp, asyncio.timeout(3):
-        async with aclosing(stream(ftp, remote())) as blocks:
-            assert await anext(blocks)
+    async with (
+        scripted(Script(cuts=[(100_000, "stall")])) as ftp,
+        asyncio.timeout(3),
+        aclosing(stream(ftp, remote())) as blocks,
+    ):
+        assert await anext(blocks)
 
 
 async def test_421_is_waited_out() -> None:
