@@ -11,6 +11,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import re
 import shutil
 import zlib
 from collections.abc import AsyncGenerator
@@ -28,6 +29,7 @@ SPARE_BYTES: Final = 256 * 1024 * 1024
 
 _LEVEL: Final = 1
 _READ_BYTES: Final = 1024 * 1024
+_EXPORT_DIRECTORY: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9-]+Z(\.\d+)?", re.ASCII)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
@@ -90,7 +92,8 @@ class Archive:
         def names() -> list[str]:
             if not self._directory.is_dir():
                 return []
-            return sorted(one.name for one in self._directory.iterdir() if one.is_dir())
+            kept = (one.name for one in self._directory.iterdir() if one.is_dir())
+            return sorted(name for name in kept if _EXPORT_DIRECTORY.fullmatch(name))
 
         return [_export_id(name) for name in await asyncio.to_thread(names)]
 

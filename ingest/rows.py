@@ -18,6 +18,7 @@ import ijson
 
 from contracts.errors import PetstreamError
 from ingest.framing import ArrayFramer, LineFramer
+from ingest.mending import mend
 
 LONGEST_ROW_BYTES: Final = 4 * 1024 * 1024
 DEEPEST: Final = 32
@@ -26,16 +27,12 @@ KEPT_OF_BAD_BYTES: Final = 2_048
 
 _MOST_BRACKETS: Final = 4_096
 _SHALLOW_BRACKETS: Final = 64
+_MOST_BLANKS: Final = 4_096
 _SAFE_FOR_DIGITS: Final = 1_000
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _SAMPLE: Final = 250
 _DIGITS_AT_SAMPLES: Final = re.compile(rb"[0-9]{3}")
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
-_UNSAFE_ESCAPE: Final = re.compile(
-    rb"\\\\|\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u(?![0-9a-fA-F]{4})"
-)
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -97,12 +94,15 @@ class RowFramer:
         return rows
 
     def _choose(self) -> bool:
-        head = self._head.removeprefix(_BOM).lstrip()
-        if not head or head == b"[" or (len(self._head) < len(_BOM) and _BOM[:1] == self._head[:1]):
+        if len(self._head) < len(_BOM) and self._head[:1] in {b"", _BOM[:1]}:
             return False
-        if head.startswith(b"[") and head[1:].lstrip()[:1] in {b"{", b"]", b""}:
-            if not head[1:].lstrip():
-                return False
+        sign = self._head.removeprefix(_BOM).lstrip()
+        first = sign[1:].lstrip() if sign.startswith(b"[") else sign
+        if len(self._head) - len(first) > _MOST_BLANKS:
+            self._framer = LineFramer(LONGEST_ROW_BYTES)  # nothing is kept to look further
+        elif not first:
+            return False
+        elif first is not sign and first[:1] in {b"{", b"]"}:
             self._framer = ArrayFramer(LONGEST_ROW_BYTES)
         else:
             self._framer = LineFramer(LONGEST_ROW_BYTES)
@@ -158,33 +158,10 @@ def refuse(row: Row, raw: bytes) -> BadRow | None:
     return None
 
 
-def mend(raw: bytes) -> bytes:
-    """Return a row whose text every store takes: bad UTF-8, NUL and lone surrogates replaced."""
-    if not raw.isascii():
-        try:
-            raw.decode()
-        except UnicodeDecodeError:
-            raw = raw.decode("utf-8", "replace").encode()
-    if _CONTROL.search(raw):
-        raw = _CONTROL.sub(b"", raw)  # first: what it joins may be an escape
-    if b"\\u" in raw and (b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw):
-        raw = _UNSAFE_ESCAPE.sub(_safe_escape, raw)
-    return raw
-
-
 def _holds_long_number(raw: bytes) -> bool:
     """Look at every 250th byte first: searching all of every row costs as much as parsing it."""
     suspicious = _DIGITS_AT_SAMPLES.search(raw[::_SAMPLE]) is not None
     return suspicious and _LONG_NUMBER.search(raw) is not None
-
-
-def _safe_escape(found: re.Match[bytes]) -> bytes:
-    whole = found[0]
-    if whole == b"\\u0000":
-        return b""
-    if whole == b"\\u":  # no escape, and none may come of it where the next one goes
-        return b"\\x"
-    return whole if whole == b"\\\\" or len(whole) == len(b"\\ud83d\\ude00") else b"\\ufffd"
 
 
 def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
