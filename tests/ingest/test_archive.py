@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import BrokenFileError
-from ingest.archive import Archive
+from ingest.archive import Archive, ArchiveFullError
 
 EXPORT = "2026-11-02T08:00:01Z"
 
@@ -64,6 +64,24 @@ async def test_old_exports_are_pruned_by_their_start(tmp_path: Path) -> None:
     gone = await archive.prune(14, datetime(2026, 11, 3, tzinfo=UTC))
     assert gone == ["2026-10-01T08:00:00Z"]
     assert await archive.exports() == [EXPORT]
+
+
+async def test_a_directory_that_is_no_export_is_neither_listed_nor_pruned(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    await keep(archive, b"new", f"{EXPORT}.2")
+    for name in ("0-notes", "lost+found"):
+        (tmp_path / name).mkdir()
+    assert await archive.exports() == [f"{EXPORT}.2"]
+    assert await archive.prune(14, datetime(2026, 11, 3, tzinfo=UTC)) == []
+    assert (tmp_path / "0-notes").is_dir()
+
+
+async def test_t16_a_full_disk_is_said_when_a_file_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.archive.SPARE_BYTES", 1 << 62)
+    with pytest.raises(ArchiveFullError, match="make room"):
+        await Archive(tmp_path).open(EXPORT, "pets_1.json")
 
 
 async def test_a_name_never_leaves_the_archive(tmp_path: Path) -> None:

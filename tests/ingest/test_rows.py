@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -135,6 +136,40 @@ def test_a_long_number_is_found_wherever_it_begins(before: int) -> None:
     assert bad.reason == "digits"
 
 
+@pytest.mark.parametrize("hidden", [b"\x00", b"\x1f", b"\\u0000"])
+def test_t24_what_mending_joins_is_judged_as_the_parser_sees_it(hidden: bytes) -> None:
+    long_number = b'{"a":' + hidden.join([b"9" * 900] * 6) + b"}"
+    deep = b'{"a":"\\\x00"","b":' + b"[" * 4_000
+    found = parse(framed(long_number, deep))
+    assert [bad.reason for bad in found if isinstance(bad, BadRow)] == ["digits", "depth"]
+
+
+@pytest.mark.parametrize(
+    "text", [b"\\u00\\u000000", b"\\ud8\\u000000", b"\\\x00u0000", b"\\\x00ud800", b"\\u\x000000"]
+)
+def test_t22_removing_one_nul_never_makes_another(text: bytes) -> None:
+    (found,) = parse(framed(b'{"a":"' + text + b'"}'))
+    assert isinstance(found, BadRow) or found["a"] in {"", "\ufffd"}
+
+
+@pytest.mark.parametrize("step", [1, 1_000, 65_536])
+@pytest.mark.parametrize("data", [b"\n" * 20_000 + b'{"a":1}\n', b" " * 9_000 + b'[{"a":1}]'])
+def test_a_file_that_begins_with_endless_blanks_is_framed_alike_however_it_comes(
+    data: bytes, step: int
+) -> None:
+    assert all_rows(data, *range(0, len(data), step))[0] == all_rows(data)[0]
+
+
+def test_blanks_at_the_beginning_are_not_kept() -> None:
+    tracemalloc.start()
+    framer = RowFramer()
+    for _ in range(200):
+        assert framer.feed(b"\n" * 1_000) == []
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 100_000
+
+
 def test_the_fast_parser_is_the_one_that_runs() -> None:
     assert_backend()
 
@@ -146,7 +181,8 @@ from ingest.rows import Row, RowFramer, parse
 for raw in (b'{"a":' + b'7' * 4301 + b'}', b'{"a":-' + b'7' * 100_000 + b'}',
             b'{"a":' + b'[' * 200_000, b'{"a":' * 50_000,
             b'{' + b','.join(b'"k%d":1' % n for n in range(1_000_000)) + b'}',
-            b'{"a":1e999999999}', b'{"a":"' + b'\\\\ud800' * 100_000 + b'"}'):
+            b'{"a":1e999999999}', b'{"a":' + bytes(1).join([b'9' * 999] * 5) + b'}',
+            b'{"a":"' + b'\\\\ud800' * 100_000 + b'"}'):
     parse([Row(1, 0, raw)])
 framer = RowFramer()
 for _ in range(1_600):
