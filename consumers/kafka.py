@@ -2,7 +2,7 @@
 
 Rule 1: the group's offset is committed by hand, and last; it's a lower bound, never the truth.
 Rule 2: aiokafka hands out records before a rebalance callback has finished, and swallows what it
-        raises: nothing depends on callbacks. Whose a partition is, is asked between two polls.
+        raises: callbacks only count. Whose a partition is, is asked between two polls.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    TopicPartition,
+)
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
@@ -46,12 +51,33 @@ class Record(NamedTuple):
     headers: Headers
 
 
+class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Counts rebalances: each puts all partitions back to the group's offsets, kept ones too."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.count = 0
+
+    def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002  aiokafka's interface
+        """Count."""
+        self.count += 1
+
+    def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002  aiokafka's interface
+        """Count; called before the first record of the new assignment is fetched."""
+        self.count += 1
+
+
 class Subscription:
     """A member of a consumer group."""
 
-    def __init__(self, consumer: Any) -> None:
+    def __init__(self, consumer: Any, rebalances: Rebalances) -> None:
         """Wrap a started consumer; use `subscribed`."""
-        self._consumer = consumer
+        self._consumer, self._rebalances = consumer, rebalances
+
+    @property
+    def rebalances(self) -> int:
+        """How often partitions were taken or given: if it changed, seek all of them again."""
+        return self._rebalances.count
 
     def assigned(self) -> frozenset[Place]:
         """Return the partitions that are ours now."""
@@ -121,8 +147,8 @@ async def subscribed(
     access: KafkaAccess, group: str, topics: Sequence[str]
 ) -> AsyncGenerator[Subscription, None]:
     """Be a member of a group."""
+    rebalances = Rebalances()
     consumer = AIOKafkaConsumer(
-        *topics,
         **client_options(access),
         group_id=group,
         enable_auto_commit=False,
@@ -130,10 +156,11 @@ async def subscribed(
         fetch_max_bytes=MAX_MESSAGE_BYTES,
         max_partition_fetch_bytes=2 * 1024 * 1024,
     )
+    consumer.subscribe(topics, listener=rebalances)
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await consumer.start()
-        yield Subscription(consumer)
+        yield Subscription(consumer, rebalances)
     finally:
         await _stopped(consumer)
 
@@ -172,7 +199,7 @@ async def ends(access: KafkaAccess, topics: Sequence[str]) -> dict[Place, tuple[
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await consumer.start()
-        subscription = Subscription(consumer)
+        subscription = Subscription(consumer, Rebalances())
         return await subscription.bounds(await subscription.places(topics))
     finally:
         await _stopped(consumer)

@@ -5,6 +5,8 @@ Rule 2: a partition begins at the lower of the group's offset and the position i
         a row there, or with an offset that the log doesn't hold, at the beginning.
 Rule 3: a position moves only from the value it was read as: somebody else moved it = read it again.
 Rule 4: trouble with a server ends the session and begins another; nothing is parked for it.
+Rule 5: a rebalance puts even kept partitions back to the group's offsets, which may be ahead of the
+        database: all of them are sought again, and what was polled across it is dropped.
 """
 
 from __future__ import annotations
@@ -82,6 +84,7 @@ class _Session(Generic[T]):
         self._patience, self._limit, self._targets = patience, limit, targets
         self._group = f"{around.prefix}{consumer.name}"
         self._held: dict[Place, int | None] = {}
+        self._rebalances = 0
 
     async def run(self) -> None:
         topics = [topic.full_name(self._around.prefix) for topic in self._consumer.topics]
@@ -99,9 +102,13 @@ class _Session(Generic[T]):
         probed = clock.time()
         while not self._around.stopping.is_set():
             await self._own(connection, subscription)
-            if self._around.drain and await self._drained(connection, subscription):
+            drained = self._around.drain and await self._drained(connection, subscription)
+            records = [] if drained else await subscription.poll()
+            if subscription.rebalances != self._rebalances:
+                continue
+            if drained:
                 return
-            records = [one for one in await subscription.poll() if one.place in self._held]
+            records = [one for one in records if one.place in self._held]
             if records:
                 await self._take(connection, subscription, records)
                 probed = clock.time()
@@ -113,10 +120,10 @@ class _Session(Generic[T]):
 
     async def _own(self, connection: Connection, subscription: Subscription) -> None:
         """Seek every partition that has become ours to where it begins; forget those lost."""
-        assigned = subscription.assigned()
-        for place in self._held.keys() - assigned:
-            del self._held[place]
-        new = assigned - self._held.keys()
+        if subscription.rebalances != self._rebalances:
+            self._rebalances = subscription.rebalances
+            self._held.clear()
+        new = subscription.assigned() - self._held.keys()
         if not new:
             return
         stored = await positions.stored(connection, self._consumer.name)

@@ -13,11 +13,11 @@ import pytest
 
 from consumers import deletions, images, pets
 from consumers.app import Name, consume
-from consumers.kafka import Place, Record, send_all
+from consumers.kafka import Place, Rebalances, Record, send_all, subscribed
 from consumers.lag import lag
 from consumers.migrate import migrate, missing_migrations
 from consumers.queries import queries
-from consumers.runner import Consumer
+from consumers.runner import Consumer, Surroundings, run
 from contracts import codec, topics
 from contracts.cluster import ensure_topics
 from contracts.errors import PetstreamError
@@ -242,6 +242,46 @@ async def test_a_database_that_was_emptied_is_filled_again_though_its_group_is_a
     await stage.fetch("DELETE FROM petstream.consumer_position")
     await stage.consume("pets")
     assert await stage.fetch("SELECT count(*) FROM petstream.pets") == [(30,)]
+
+
+async def test_a_rebalance_before_the_first_commit_skips_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebalance puts a member back to the group's offsets, which are ahead of this database."""
+    await stage.publish(topics.PETS, [pet("added", number, 0) for number in range(1, 1_501)])
+    await stage.consume("pets")
+    await stage.fetch("DELETE FROM petstream.pet")
+    await stage.fetch("DELETE FROM petstream.consumer_position")
+    in_hand, shared, whole_again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    count = Rebalances.on_partitions_assigned
+
+    def assigned(self: Rebalances, places: set[Any]) -> None:
+        count(self, places)
+        if not in_hand.is_set():
+            return
+        if len(places) < 9:
+            shared.set()
+        elif shared.is_set():
+            whole_again.set()
+
+    async def apply_late(connection: Any, items: Sequence[Any]) -> None:
+        in_hand.set()
+        await whole_again.wait()
+        await pets.CONSUMER.apply(connection, items)
+
+    monkeypatch.setattr(Rebalances, "on_partitions_assigned", assigned)
+    slow = Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply_late)
+    around = Surroundings(
+        stage.kafka, stage.database_url, stage.prefix, drain=True, stopping=asyncio.Event(),
+        progress=lambda _name, _records: None,
+    )  # fmt: skip
+    names = [topic.full_name(stage.prefix) for topic in pets.CONSUMER.topics]
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(run(slow, around))
+        await in_hand.wait()
+        async with subscribed(stage.kafka, f"{stage.prefix}pets", names):
+            await shared.wait()
+    assert await stage.fetch("SELECT count(*) FROM petstream.pets") == [(1_500,)]
 
 
 async def test_pictures_that_are_known_keep_what_is_known_of_them(stage: Stage) -> None:
