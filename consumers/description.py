@@ -26,7 +26,9 @@ _SCHEMES: Final = {"http", "https", "mailto", "tel"}
 _IMAGE: Final = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
 _NOTHING: Final = re.compile(r"(?:<(?!img\b)[^>]*>|&nbsp;|\s)*+")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
-_TRACKER: Final = re.compile(r"https?://tracker\.rescuegroups\.org/", re.IGNORECASE)
+_TRACKER: Final = re.compile(r"(?:https?:)?//tracker\.rescuegroups\.org/", re.IGNORECASE)
+_UNSEEN: Final = {"script", "style", "noscript", "iframe", "noembed", "noframes"}
+"""Tags whose content no browser shows as text: it goes with them."""
 
 
 def rendered(
@@ -39,9 +41,7 @@ def rendered(
     """
     tracker = tracker_image_url if _is_web(tracker_image_url) else None
     body = _clean(description_html) if description_html else ""
-    trackers = [
-        found for found in _IMAGE.finditer(body) if _is_tracker(html.unescape(found[1]), tracker)
-    ]
+    trackers = [found for found in _IMAGE.finditer(body) if _is_tracker(_url(found), tracker)]
     kept = _ours(trackers, tracker)
     said = _NOTHING.fullmatch(_without(body, trackers)) is None
     if not said and description_text and description_text.strip():
@@ -55,13 +55,14 @@ def _ours(trackers: list[re.Match[str]], tracker: str | None) -> re.Match[str] |
     if tracker is None:
         return trackers[0] if trackers else None
     wanted = _pet_of(tracker)
-    return next((one for one in trackers if _pet_of(html.unescape(one[1])) == wanted), None)
+    return next((one for one in trackers if _pet_of(_url(one)) == wanted), None)
 
 
 def _clean(text: str) -> str:
     return nh3.clean(
         text,
         tags=_TAGS,
+        clean_content_tags=_UNSEEN,
         attributes=_ATTRIBUTES,
         url_schemes=_SCHEMES,
         link_rel="noopener noreferrer nofollow",
@@ -89,10 +90,15 @@ def _is_web(url: str | None) -> bool:
     return url is not None and url.startswith(("https://", "http://"))
 
 
+def _url(image: re.Match[str]) -> str:
+    """Return the URL of an image; browsers don't mind blanks around it."""
+    return html.unescape(image[1]).strip()
+
+
 def _is_tracker(url: str, tracker: str | None) -> bool:
     return url == tracker or _TRACKER.match(url) is not None
 
 
 def _pet_of(tracker: str) -> str:
-    """Return the tracker's URL up to the pet's id; what follows varies."""
-    return tracker.partition("&")[0]
+    """Return the tracker's URL up to the pet's id; what is around it varies."""
+    return tracker.partition("&")[0].rpartition("//")[2].lower()

@@ -31,6 +31,20 @@ def test_a_tracker_that_is_there_twice_is_shown_once() -> None:
     assert found.count("<img") == 1
 
 
+@pytest.mark.parametrize(
+    "url", [f" {TRACKER}\n", TRACKER.removeprefix("https:"), f"http{TRACKER[5:]}"]
+)
+def test_a_tracker_written_otherwise_is_the_tracker_all_the_same(url: str) -> None:
+    found = rendered(f'<p>Good cat</p><img src="{url}">', None, TRACKER)
+    assert found is not None
+    assert found.count("<img") == 1
+
+
+def test_what_is_only_for_browsers_without_scripts_is_not_shown_as_text() -> None:
+    sent = f'<p>Good cat</p><noscript><img src="{TRACKER}"></noscript>'
+    assert rendered(sent, None, TRACKER) == f"<p>Good cat</p>{IMAGE}"
+
+
 def test_html_without_the_tracker_gets_it() -> None:
     assert rendered("<p>Good cat</p>", None, TRACKER) == f"<p>Good cat</p>{IMAGE}"
 
