@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 from consumers import deletions, images, pets
@@ -46,7 +46,9 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         UnreachableError: draining, and a server was away for too long.
     """
     patience_s = PATIENCE_S if drain else None
-    await ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s)
+    await _unless_stopped(
+        ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s), stopping
+    )
     await _check_migrated(database_url, patience_s, stopping)
     around = Surroundings(kafka, database_url, settings.topic_prefix, drain, stopping, progress)
     try:
@@ -64,6 +66,21 @@ def _consumer(name: Name, settings: Settings) -> Consumer[Any]:
     if name == "images":
         return images.consumer("off" if settings.pictures == "off" else "due")
     return pets.CONSUMER if name == "pets" else deletions.CONSUMER
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    """Do the work, or give it up once told to stop: a daemon's wait for Kafka has no end."""
+    task = asyncio.create_task(work)
+    asked = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
 
 
 async def _check_migrated(

@@ -12,12 +12,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
-from aiokafka import (
-    AIOKafkaConsumer,
-    AIOKafkaProducer,
-    ConsumerRebalanceListener,
-    TopicPartition,
-)
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
@@ -158,8 +153,7 @@ async def subscribed(
     )
     consumer.subscribe(topics, listener=rebalances)
     try:
-        async with asyncio.timeout(_DEADLINE_S):
-            await consumer.start()
+        await _started(consumer)
         yield Subscription(consumer, rebalances)
     finally:
         await _stopped(consumer)
@@ -173,8 +167,8 @@ async def send_all(
         **client_options(access), acks="all", max_request_size=MAX_MESSAGE_BYTES
     )
     try:
+        await _started(producer)
         async with asyncio.timeout(_DEADLINE_S):
-            await producer.start()
             for key, value, headers in letters:
                 await producer.send_and_wait(topic, value, key=key, headers=list(headers))
     finally:
@@ -197,12 +191,24 @@ async def ends(access: KafkaAccess, topics: Sequence[str]) -> dict[Place, tuple[
     """Return where each partition of the topics begins and ends."""
     consumer = AIOKafkaConsumer(*topics, **client_options(access), group_id=None)
     try:
-        async with asyncio.timeout(_DEADLINE_S):
-            await consumer.start()
+        await _started(consumer)
         subscription = Subscription(consumer, Rebalances())
         return await subscription.bounds(await subscription.places(topics))
     finally:
         await _stopped(consumer)
+
+
+async def _started(client: Any) -> None:
+    """Start a client; if cancelled, see the start to its end: cut off, it leaks a connection."""
+    starting = asyncio.create_task(client.start())
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            await asyncio.shield(starting)
+    finally:
+        if not starting.done():
+            await asyncio.wait({starting}, timeout=_STOP_S)
+        if not starting.cancel() and not starting.cancelled():
+            starting.exception()  # whoever cancelled us doesn't want it
 
 
 async def _stopped(client: Any) -> None:

@@ -12,7 +12,7 @@ Rule 5: a rebalance puts even kept partitions back to the group's offsets, which
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
@@ -24,6 +24,8 @@ from consumers.kafka import Place, Record, Subscription, send_all, subscribed
 from consumers.patience import Patience
 from consumers.postgres import Connection, connected
 from contracts.codec import UndecodableError
+from contracts.errors import PetstreamError
+from contracts.events import SOURCE
 from contracts.settings import KafkaAccess
 from contracts.topics import DEAD_LETTERS, Topic
 
@@ -69,6 +71,19 @@ async def run(consumer: Consumer[T], around: Surroundings) -> None:
             return
 
 
+def stalled(ends: Mapping[Place, int], positions: Mapping[Place, int | None]) -> list[Place]:
+    """Return the partitions that are still before the ends they had at the last probe.
+
+    >>> stalled({Place("pets.v1", 0): 9}, {Place("pets.v1", 0): 8})
+    [Place(topic='pets.v1', partition=0)]
+    """
+    return [place for place, at in positions.items() if at is not None and at < ends.get(place, 0)]
+
+
+def _is_ours(record: Record) -> bool:
+    return dict(record.headers).get("ce_source") == SOURCE.encode()
+
+
 class _Session(Generic[T]):
     """One connection to each server, and the partitions held through them."""
 
@@ -84,6 +99,7 @@ class _Session(Generic[T]):
         self._patience, self._limit, self._targets = patience, limit, targets
         self._group = f"{around.prefix}{consumer.name}"
         self._held: dict[Place, int | None] = {}
+        self._ends: dict[Place, int] = {}  # as the last probe found them
         self._rebalances = 0
 
     async def run(self) -> None:
@@ -114,9 +130,16 @@ class _Session(Generic[T]):
                 probed = clock.time()
                 self._patience.rest()
             elif clock.time() - probed > _PROBE_S:
-                # a poll never fails, however long Kafka is away: ask something that does
-                await subscription.bounds(self._held or self._targets)
+                await self._probe(subscription)
                 probed = clock.time()
+
+    async def _probe(self, subscription: Subscription) -> None:
+        """Ask something that fails when Kafka is away, or stays silent: a poll never does."""
+        positions_now = {place: await subscription.position(place) for place in self._held}
+        if stuck := stalled(self._ends, positions_now):
+            raise TimeoutError(f"{stuck} gives no records though it has more")
+        bounds = await subscription.bounds(self._held or self._targets)
+        self._ends = {place: end for place, (_, end) in bounds.items()}
 
     async def _own(self, connection: Connection, subscription: Subscription) -> None:
         """Seek every partition that has become ours to where it begins; forget those lost."""
@@ -175,6 +198,11 @@ class _Session(Generic[T]):
             try:
                 item = self._consumer.read(record)
             except UndecodableError as error:
+                if error.reason == "version" and _is_ours(record):
+                    raise PetstreamError(
+                        f"{record.place.topic}/{record.place.partition}/{record.offset} isn't for "
+                        f"this version ({error}): update petstream, then start the consumer again"
+                    ) from error
                 parked.append(Parked(record, error.reason, str(error)))
             else:
                 if item is not None:

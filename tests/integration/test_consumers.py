@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -201,6 +202,13 @@ class Stage:
             database_url=self.database_url, drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
 
+    def surroundings(self) -> Surroundings:
+        """Where a consumer of this stage runs, by itself, until it has applied all there is."""
+        return Surroundings(
+            self.kafka, self.database_url, self.prefix, drain=True, stopping=asyncio.Event(),
+            progress=lambda _name, _records: None,
+        )  # fmt: skip
+
     async def fetch(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database."""
         connection = await asyncpg.connect(self.database_url)
@@ -271,13 +279,9 @@ async def test_a_rebalance_before_the_first_commit_skips_nothing(
 
     monkeypatch.setattr(Rebalances, "on_partitions_assigned", assigned)
     slow = Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply_late)
-    around = Surroundings(
-        stage.kafka, stage.database_url, stage.prefix, drain=True, stopping=asyncio.Event(),
-        progress=lambda _name, _records: None,
-    )  # fmt: skip
     names = [topic.full_name(stage.prefix) for topic in pets.CONSUMER.topics]
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        group.create_task(run(slow, around))
+        group.create_task(run(slow, stage.surroundings()))
         await in_hand.wait()
         async with subscribed(stage.kafka, f"{stage.prefix}pets", names):
             await shared.wait()
@@ -296,6 +300,98 @@ async def test_pictures_that_are_known_keep_what_is_known_of_them(stage: Stage) 
         "SELECT picture_id, position, status FROM petstream.pet_pictures ORDER BY 1"
     )
     assert found == [(11, 2, "stored"), (12, 1, "due"), (13, 3, "due")]
+
+
+async def test_an_event_of_an_unknown_version_stops_the_consumer(stage: Stage) -> None:
+    newer = pet("added", 1, 0)
+    headers = tuple(
+        (name, b"2.0" if name == "ce_specversion" else value) for name, value in newer.headers
+    )
+    await stage.publish(topics.PETS, [newer._replace(headers=headers)])
+    with pytest.raises(PetstreamError, match="update petstream"):
+        await stage.consume("pets")
+    assert (
+        await stage.fetch("SELECT * FROM petstream.consumer_position WHERE next_offset > 0") == []
+    )
+
+
+async def test_a_record_of_somebody_else_is_parked(stage: Stage) -> None:
+    ours = pet("added", 1, 0)
+    headers = tuple(
+        (name, b"/elsewhere" if name == "ce_source" else value) for name, value in ours.headers
+    )
+    await stage.publish(topics.PETS, [ours._replace(headers=headers), pet("added", 2, 0)])
+    await stage.consume("pets")
+    assert await stage.fetch("SELECT animal_id FROM petstream.pets") == [(2,)]
+
+
+async def test_a_database_that_is_behind_its_group_catches_up(stage: Stage) -> None:
+    """As after its restoration from a backup."""
+    await stage.publish(topics.PETS, [pet("added", number, 0) for number in range(1, 11)])
+    await stage.consume("pets")
+    saved = await stage.fetch(
+        "SELECT topic, partition, next_offset FROM petstream.consumer_position"
+    )
+    await stage.publish(topics.PETS, [pet("updated", number, 1, "New") for number in range(1, 11)])
+    await stage.consume("pets")
+    await stage.fetch("DELETE FROM petstream.pet WHERE sequence > 0")
+    for topic, partition, offset in saved:
+        await stage.fetch(
+            f"UPDATE petstream.consumer_position SET next_offset = {offset} "  # noqa: S608  our own
+            f"WHERE topic = '{topic}' AND partition = {partition}"
+        )
+    await stage.consume("pets")
+    assert await stage.fetch("SELECT DISTINCT name FROM petstream.pets") == [("New",)]
+
+
+async def test_a_killed_connection_to_postgres_costs_nothing(stage: Stage) -> None:
+    await stage.publish(topics.PETS, [pet("added", number, 0) for number in range(1, 1_501)])
+    killed = False
+
+    async def apply(connection: Any, items: Sequence[Any]) -> None:
+        nonlocal killed
+        await pets.CONSUMER.apply(connection, items)
+        if not killed:
+            killed = True
+            await stage.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    consumer = Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply)
+    await run(consumer, stage.surroundings())
+    assert await stage.fetch("SELECT count(*) FROM petstream.pets") == [(1_500,)]
+    assert await stage.fetch("SELECT * FROM petstream.dead_letters") == []
+
+
+async def test_a_consumer_told_to_stop_finishes_its_batch(stage: Stage) -> None:
+    await stage.publish(topics.PETS, [pet("added", number, 0) for number in range(1, 1_501)])
+    around = stage.surroundings()
+
+    async def apply(connection: Any, items: Sequence[Any]) -> None:
+        around.stopping.set()
+        await pets.CONSUMER.apply(connection, items)
+
+    await run(Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply), around)
+    (applied,) = await stage.fetch("SELECT count(*) FROM petstream.pets")
+    (moved,) = await stage.fetch("SELECT sum(next_offset) FROM petstream.consumer_position")
+    assert 0 < applied[0] < 1_500
+    assert moved == applied
+
+
+async def test_a_consumer_told_to_stop_does_not_wait_for_a_kafka_that_is_away(
+    database_url: str, prefix: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        away = KafkaAccess(f"127.0.0.1:{taken.getsockname()[1]}")
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, stopping.set)
+        async with asyncio.timeout(10):
+            await consume(
+                ["pets"], Settings(topic_prefix=prefix), kafka=away, database_url=database_url,
+                stopping=stopping,
+            )  # fmt: skip
 
 
 async def test_too_many_refused_records_stop_the_consumer_and_move_nothing(stage: Stage) -> None:
