@@ -23,12 +23,20 @@ _ATTRIBUTES: Final = {
     "ol": {"start"},
 }
 _SCHEMES: Final = {"http", "https", "mailto", "tel"}
+_UNSEEN: Final = {"script", "style", "noscript", "iframe", "noembed", "noframes"}
+"""Tags whose content no browser shows as text: it goes with them."""
+# made once: to make it costs as much as to clean a description
+_CLEANER: Final = nh3.Cleaner(
+    tags=_TAGS,
+    clean_content_tags=_UNSEEN,
+    attributes=_ATTRIBUTES,
+    url_schemes=_SCHEMES,
+    link_rel="noopener noreferrer nofollow",
+)
 _IMAGE: Final = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
 _NOTHING: Final = re.compile(r"(?:<(?!img\b)[^>]*>|&nbsp;|\s)*+")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _TRACKER: Final = re.compile(r"(?:https?:)?//tracker\.rescuegroups\.org/", re.IGNORECASE)
-_UNSEEN: Final = {"script", "style", "noscript", "iframe", "noembed", "noframes"}
-"""Tags whose content no browser shows as text: it goes with them."""
 
 
 def rendered(
@@ -40,7 +48,7 @@ def rendered(
     'Sit &amp; stay<img src="ht'
     """
     tracker = tracker_image_url if _is_web(tracker_image_url) else None
-    body = _clean(description_html) if description_html else ""
+    body = _CLEANER.clean(description_html) if description_html else ""
     trackers = [found for found in _IMAGE.finditer(body) if _is_tracker(_url(found), tracker)]
     kept = _ours(trackers, tracker)
     said = _NOTHING.fullmatch(_without(body, trackers)) is None
@@ -56,17 +64,6 @@ def _ours(trackers: list[re.Match[str]], tracker: str | None) -> re.Match[str] |
         return trackers[0] if trackers else None
     wanted = _pet_of(tracker)
     return next((one for one in trackers if _pet_of(_url(one)) == wanted), None)
-
-
-def _clean(text: str) -> str:
-    return nh3.clean(
-        text,
-        tags=_TAGS,
-        clean_content_tags=_UNSEEN,
-        attributes=_ATTRIBUTES,
-        url_schemes=_SCHEMES,
-        link_rel="noopener noreferrer nofollow",
-    )
 
 
 def _from_text(text: str) -> str:
