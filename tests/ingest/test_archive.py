@@ -49,7 +49,7 @@ async def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
 async def test_t17_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     await keep(archive, b"some rows\n" * 1_000)
-    (path,) = tmp_path.rglob("*.gz")
+    (path,) = tmp_path.rglob("*.zst")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
