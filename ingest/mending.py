@@ -13,6 +13,7 @@ _UNSAFE_ESCAPE: Final = re.compile(
     rb"\\\\|\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u(?![0-9a-fA-F]{4})"
 )
+_ODD_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -25,9 +26,15 @@ def mend(raw: bytes) -> bytes:
             raw = raw.decode("utf-8", "replace").encode()
     if _CONTROL.search(raw):
         raw = _CONTROL.sub(b"", raw)  # first: what it joins may be an escape
-    if b"\\u" in raw and (b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw):
-        raw = _UNSAFE_ESCAPE.sub(_safe_escape, raw)
-    return raw
+    return without_odd_escapes(raw)
+
+
+def without_odd_escapes(raw: bytes) -> bytes:
+    """Return a row with the escapes replaced that the parser would take and stores would not.
+
+    What else `mend` does is about bytes that the parser refuses.
+    """
+    return _UNSAFE_ESCAPE.sub(_safe_escape, raw) if _ODD_ESCAPE.search(raw) else raw
 
 
 def _safe_escape(found: re.Match[bytes]) -> bytes:

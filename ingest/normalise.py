@@ -58,8 +58,8 @@ def _known(record: type[Pet | Organization], ids: tuple[str, ...]) -> dict[str, 
 
 _PET: Final = _known(Pet, ("animal_id", "org_id"))
 _ORGANIZATION: Final = _known(Organization, ("org_id",))
-_PET_LOWER: Final = {name.lower(): known for name, known in _PET.items()}
-_ORGANIZATION_LOWER: Final = {name.lower(): known for name, known in _ORGANIZATION.items()}
+_PET_LOWER: Final = {name.lower(): name for name in _PET}
+_ORGANIZATION_LOWER: Final = {name.lower(): name for name in _ORGANIZATION}
 
 
 def pet_id(row: Mapping[str, Any]) -> int | None:
@@ -120,41 +120,45 @@ def _id_of(row: Mapping[str, Any], name: str) -> int | None:
 
 
 def _convert(
-    row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, _Known], held: Held
+    row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, str], held: Held
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    cleared: set[str] = set()
     extra: dict[str, Any] = {}
+    if row.keys() != known.keys():  # rare: everything else is on every row's way
+        row, extra, found = _reconciled(row, known, lower, held)
     for name, value in row.items():
-        field = known.get(name) or _by_other_name(name, row, known, lower)
-        if field is None:
-            extra[values.clean(name)] = values.plain(value)
-            continue
-        attribute, convert = field
         if value == "" or value is None:
-            cleared.add(attribute)
             continue
+        attribute, convert = known[name]
         try:
             found[attribute] = convert(value)
         except ValueError:
-            cleared.add(attribute)
             extra[name] = values.plain(value)
-    if len(found) + len(cleared) < len(known):
-        before = held() or {}
-        for attribute, _ in known.values():
-            if attribute not in found and attribute not in cleared and attribute in before:
-                found[attribute] = before[attribute]
     if extra:
         found["extra"] = dict(sorted(extra.items()))
     return found
 
 
-def _by_other_name(
-    name: str, row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, _Known]
-) -> _Known | None:
+def _reconciled(
+    row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, str], held: Held
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the row under known names, what it says beside them, and what is held of the rest."""
+    named: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in row.items():
+        ours = name if name in known else _other_name(name, row, lower)
+        if ours is None:
+            extra[values.clean(name)] = values.plain(value)
+        elif ours not in named or (value != "" and value is not None):
+            named[ours] = value
+    missing = known.keys() - named.keys()
+    before = (held() or {}) if missing else {}
+    kept = {known[name][0] for name in missing} & before.keys()
+    return named, extra, {attribute: before[attribute] for attribute in kept}
+
+
+def _other_name(name: str, row: Mapping[str, Any], lower: Mapping[str, str]) -> str | None:
     """Find a field by another case or its API name (``animalName``), unless the row has both."""
     folded = name.lower()
-    field = lower.get(folded) or lower.get(folded.removeprefix("animal"))
-    if field is None or any(known.get(other, ("",))[0] == field[0] for other in row):
-        return None
-    return field
+    ours = lower.get(folded) or lower.get(folded.removeprefix("animal"))
+    return None if ours is None or ours in row else ours

@@ -6,9 +6,8 @@ Rule 2: the inner objects (original, large, small) win over the older flat URLs.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
-
-from msgspec import structs
 
 from contracts.model import Picture, Rendition
 from ingest import values
@@ -21,7 +20,7 @@ class _Ranked(NamedTuple):
     order: int
     media: int
     place: int
-    picture: Picture
+    element: dict[str, Any]
 
 
 def pictures(value: Any) -> tuple[Picture, ...]:
@@ -30,28 +29,31 @@ def pictures(value: Any) -> tuple[Picture, ...]:
     for place, element in enumerate(values.elements(value)):
         if not isinstance(element, dict):
             raise values.MisfitError("a picture isn't an object")
-        picture = _picture(element)
-        order = _lenient(values.identifier, element.get("mediaOrder"))
-        key = ("without id", place) if picture.id is None else picture.id
-        media = _LAST if picture.id is None else picture.id
-        found.setdefault(key, _Ranked(_LAST if order is None else order, media, place, picture))
+        media = _number(element.get("mediaID"))
+        order = _number(element.get("mediaOrder"))
+        key = ("without id", place) if media is None else media
+        if key not in found:
+            rank = _Ranked(
+                _LAST if order is None else order, _LAST if media is None else media, place, element
+            )
+            found[key] = rank
     ranked = sorted(found.values(), key=lambda one: one[:3])
     orders = {one.order for one in ranked}
     told = len(orders) == len(ranked) and all(order <= _LARGEST_ORDER for order in orders)
     return tuple(
-        structs.replace(one.picture, position=one.order if told else rank)
+        _picture(one.element, one.order if told else rank)
         for rank, one in enumerate(ranked, start=1)
     )
 
 
-def _picture(element: dict[str, Any]) -> Picture:
+def _picture(element: dict[str, Any], position: int) -> Picture:
     return Picture(
-        id=_lenient(values.identifier, element.get("mediaID")),
-        position=0,
-        updated_at=_lenient(values.instant, element.get("lastUpdated")),
-        original=_rendition(element, "original", ("originalUrl",)),
-        large=_rendition(element, "large", ("largeUrl", "fullsizeUrl")),
-        small=_rendition(element, "small", ("smallUrl", "thumbnailUrl")),
+        _number(element.get("mediaID")),
+        position,
+        _time(element.get("lastUpdated")),
+        _rendition(element, "original", ("originalUrl",)),
+        _rendition(element, "large", ("largeUrl", "fullsizeUrl")),
+        _rendition(element, "small", ("smallUrl", "thumbnailUrl")),
     )
 
 
@@ -59,28 +61,35 @@ def _rendition(element: dict[str, Any], name: str, urls: tuple[str, ...]) -> Ren
     inner = element.get(name)
     if not isinstance(inner, dict):
         inner = {}
-    candidates = (inner.get("url"), *(element.get(url) for url in urls))
-    url = next((found for found in candidates if isinstance(found, str) and found), None)
-    if url is None:
-        return None
+    url = inner.get("url")
+    if not (isinstance(url, str) and url):
+        outer = (element.get(one) for one in urls)
+        url = next((found for found in outer if isinstance(found, str) and found), None)
+        if url is None:
+            return None
     return Rendition(
-        url=values.clean(url),
-        width=_pixels(inner.get("resolutionX")),
-        height=_pixels(inner.get("resolutionY")),
-        bytes=_lenient(values.identifier, inner.get("fileSize")),
+        values.clean(url),
+        _pixels(inner.get("resolutionX")),
+        _pixels(inner.get("resolutionY")),
+        _number(inner.get("fileSize")),
     )
 
 
 def _pixels(value: Any) -> int | None:
-    found = _lenient(values.identifier, value)
+    found = _number(value)
     return found if found is not None and found <= _LARGEST_ORDER else None
 
 
-def _lenient(read: Any, value: Any) -> Any:
-    """Read a value inside a picture; what doesn't fit is unknown there, not a reason to refuse."""
-    if value is None or value == "":
-        return None
+def _number(value: Any) -> int | None:
+    """Read a number inside a picture; what is none is unknown there, not a reason to refuse."""
     try:
-        return read(value)
+        return values.identifier(value)
+    except ValueError:
+        return None
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return values.instant(value)
     except ValueError:
         return None

@@ -8,7 +8,7 @@ Rule 2: nothing is computed from a number before its size is known (``int(Decima
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,7 +17,6 @@ EASTERN: Final = ZoneInfo("America/New_York")
 """Where the feed's zoneless times are."""
 
 _ID = re.compile(r"\s*([0-9]{1,18})\s*", re.ASCII)
-_EPOCH = re.compile(r"[0-9]{6,14}", re.ASCII)
 _SIZE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", re.ASCII)
 _AMERICAN = re.compile(
@@ -29,7 +28,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 _LONGEST_NUMBER = 64
 _NOTHING = {"", "0", "0000-00-00", "0000-00-00 00:00:00"}
-_FLAGS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false": False}
+_LONGEST_ID = 18
+_EPOCH_DIGITS = range(6, 15)
 
 
 class MisfitError(ValueError):
@@ -40,7 +40,13 @@ def clean(value: str) -> str:
     """Return a string that every store takes: no NUL, no lone surrogate."""
     if "\0" in value:
         value = value.replace("\0", "")
-    return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    if value.isascii():
+        return value
+    try:
+        value.encode()  # faster than to search: it's all that surrogates can't do
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", value)
+    return value
 
 
 def text(value: Any) -> str | None:
@@ -52,11 +58,18 @@ def text(value: Any) -> str | None:
     return _digits(value)
 
 
+_FLAGS: Final = {
+    "yes": True, "no": False, "1": True, "0": False, "true": True, "false": False, "": None,
+}  # fmt: skip
+
+
 def flag(value: Any) -> bool | None:
     """Return Yes or No as a boolean, whatever its case; ``1``, ``0`` and booleans too."""
+    if value == "Yes":
+        return True
+    if value == "No":
+        return False
     folded = _digits(value).strip().lower()
-    if folded == "":
-        return None
     if folded not in _FLAGS:
         raise MisfitError("neither Yes nor No")
     return _FLAGS[folded]
@@ -64,6 +77,8 @@ def flag(value: Any) -> bool | None:
 
 def identifier(value: Any) -> int:
     """Return an id of 1 to 18 ASCII digits."""
+    if isinstance(value, str) and value.isdigit() and value.isascii() and len(value) <= _LONGEST_ID:
+        return int(value)
     found = _ID.fullmatch(_digits(value))
     if found is None:
         raise MisfitError("not an id of 1 to 18 digits")
@@ -81,10 +96,10 @@ def size(value: Any) -> float | None:
 def instant(value: Any) -> datetime | None:
     """Return a point in time: epoch seconds (or milliseconds), ISO, or M/D/YYYY in Eastern time."""
     digits = _digits(value).strip()
+    if len(digits) in _EPOCH_DIGITS and digits.isdigit() and digits.isascii():
+        return _from_epoch(int(digits))
     if digits in _NOTHING:
         return None
-    if _EPOCH.fullmatch(digits):
-        return _from_epoch(int(digits))
     american = _AMERICAN.fullmatch(digits)
     if american is not None:
         return _american(american)
@@ -160,12 +175,10 @@ def _number(value: int | Decimal) -> int | float | str:
 
 
 def _from_epoch(seconds: int) -> datetime:
+    """Return the time of an epoch of 6 to 14 digits: none is too large."""
     if seconds >= _MILLISECONDS_FROM:
         seconds //= 1_000
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    except OverflowError as error:
-        raise MisfitError("not a time") from error
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _utc(found: datetime) -> datetime:
