@@ -8,7 +8,7 @@ Rule 2: aiokafka hands out records before a rebalance callback has finished, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
@@ -199,19 +199,22 @@ async def ends(access: KafkaAccess, topics: Sequence[str]) -> dict[Place, tuple[
 
 
 async def _started(client: Any) -> None:
-    """Start a client; if cancelled, see the start to its end: cut off, it leaks a connection."""
-    starting = asyncio.create_task(client.start())
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            await asyncio.shield(starting)
-    finally:
-        if not starting.done():
-            await asyncio.wait({starting}, timeout=_STOP_S)
-        if not starting.cancel() and not starting.cancelled():
-            starting.exception()  # whoever cancelled us doesn't want it
+    await _seen_through(client.start(), _DEADLINE_S)
 
 
 async def _stopped(client: Any) -> None:
     with suppress(*TROUBLE):
-        async with asyncio.timeout(_STOP_S):
-            await client.stop()
+        await _seen_through(client.stop(), _STOP_S)
+
+
+async def _seen_through(work: Coroutine[Any, Any, None], deadline_s: float) -> None:
+    """Await a client's start or stop to its end, cancelled or not: cut off, it leaks connections."""
+    task = asyncio.create_task(work)
+    try:
+        async with asyncio.timeout(deadline_s):
+            await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await asyncio.wait({task}, timeout=_STOP_S)
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # whoever cancelled us doesn't want it

@@ -9,11 +9,12 @@ from contracts import topics
 from contracts.errors import UnreachableError
 from contracts.settings import KafkaAccess
 
-_TOPICS: Final = {
+TOPICS: Final = {
     "pets": pets.CONSUMER.topics,
     "deletions": deletions.CONSUMER.topics,
     "images": (topics.PETS,),
 }
+"""Which topics each consumer reads."""
 
 
 class GroupLag(NamedTuple):
@@ -33,11 +34,11 @@ async def lag(access: KafkaAccess, prefix: str) -> list[GroupLag]:
     Raises:
         UnreachableError: Kafka is away.
     """
-    names = sorted({topic.full_name(prefix) for some in _TOPICS.values() for topic in some})
+    names = sorted({topic.full_name(prefix) for some in TOPICS.values() for topic in some})
     try:
         bounds = await kafka.ends(access, names)
         found = []
-        for consumer, some in _TOPICS.items():
+        for consumer, some in TOPICS.items():
             offsets = await kafka.group_offsets(access, f"{prefix}{consumer}")
             own = {topic.full_name(prefix) for topic in some}
             for place, (begin, end) in sorted(bounds.items()):

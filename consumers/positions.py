@@ -39,3 +39,12 @@ async def move(
         if row is None:
             return False
     return True
+
+
+def stalled(ends: Mapping[Place, int], positions: Mapping[Place, int | None]) -> list[Place]:
+    """Return the partitions that are still before the ends they had at the last probe.
+
+    >>> stalled({Place("pets.v1", 0): 9}, {Place("pets.v1", 0): 8})
+    [Place(topic='pets.v1', partition=0)]
+    """
+    return [place for place, at in positions.items() if at is not None and at < ends.get(place, 0)]

@@ -12,7 +12,7 @@ Rule 5: a rebalance puts even kept partitions back to the group's offsets, which
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
@@ -23,6 +23,7 @@ from consumers.dead_letters import Limit, Parked
 from consumers.kafka import Place, Record, Subscription, send_all, subscribed
 from consumers.patience import Patience
 from consumers.postgres import Connection, connected
+from contracts import crashes
 from contracts.codec import UndecodableError
 from contracts.errors import PetstreamError
 from contracts.events import SOURCE
@@ -69,15 +70,6 @@ async def run(consumer: Consumer[T], around: Surroundings) -> None:
             session = _Session(consumer, around, patience, limit, targets)
             await session.run()
             return
-
-
-def stalled(ends: Mapping[Place, int], positions: Mapping[Place, int | None]) -> list[Place]:
-    """Return the partitions that are still before the ends they had at the last probe.
-
-    >>> stalled({Place("pets.v1", 0): 9}, {Place("pets.v1", 0): 8})
-    [Place(topic='pets.v1', partition=0)]
-    """
-    return [place for place, at in positions.items() if at is not None and at < ends.get(place, 0)]
 
 
 def _is_ours(record: Record) -> bool:
@@ -136,7 +128,7 @@ class _Session(Generic[T]):
     async def _probe(self, subscription: Subscription) -> None:
         """Ask something that fails when Kafka is away, or stays silent: a poll never does."""
         positions_now = {place: await subscription.position(place) for place in self._held}
-        if stuck := stalled(self._ends, positions_now):
+        if stuck := positions.stalled(self._ends, positions_now):
             raise TimeoutError(f"{stuck} gives no records though it has more")
         bounds = await subscription.bounds(self._held or self._targets)
         self._ends = {place: end for place, (_, end) in bounds.items()}
@@ -175,6 +167,7 @@ class _Session(Generic[T]):
         decoded, parked = self._decode(records)
         ends = {record.place: record.offset + 1 for record in records}
         async with connection.transaction():
+            crashes.point("consumer.apply.before")
 
             async def apply(connection: Connection, items: Sequence[tuple[Record, T]]) -> None:
                 await self._consumer.apply(connection, [item for _, item in items])
@@ -182,14 +175,18 @@ class _Session(Generic[T]):
             for (record, _), error in await apply_isolating(connection, decoded, apply):
                 reason = getattr(error, "sqlstate", None) or "refused"
                 parked.append(Parked(record, f"postgres-{reason}", f"{error}"))
+            crashes.point("consumer.apply.after")
             self._limit.check(records, parked)
             await self._park(parked)
             moved = await positions.move(connection, self._consumer.name, self._held, ends)
             if not moved:
                 raise positions.MovedError
+            crashes.point("consumer.commit.before")
+        crashes.point("consumer.commit.after")
         self._held.update(ends)
         self._around.progress(self._consumer.name, len(records))
         await subscription.commit(ends)
+        crashes.point("consumer.offset.after")
 
     def _decode(self, records: list[Record]) -> tuple[list[tuple[Record, T]], list[Parked]]:
         decoded: list[tuple[Record, T]] = []
@@ -215,3 +212,4 @@ class _Session(Generic[T]):
             now = datetime.now(UTC)
             letters = [dead_letters.letter(one, self._group, now) for one in parked]
             await send_all(self._around.kafka, topic, letters)
+            crashes.point("consumer.parked")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -74,20 +75,24 @@ def headers(  # noqa: PLR0913  the attributes of a CloudEvent, each named by its
     raw_digest: bytes = b"",
 ) -> Headers:
     """Return the headers of an event, whose id is ``<exportId>/<subject>/<sequence>``."""
-    stamp = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = (
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{export_id}/{subject}/{sequence}".encode()),
         ("ce_source", events.SOURCE.encode()),
         ("ce_type", f"{events.TYPE_PREFIX}{type_}".encode()),
         ("ce_subject", subject.encode()),
-        ("ce_time", stamp.encode()),
+        ("ce_time", _stamp(time)),
         ("content-type", b"application/json"),
         ("ce_sequence", b"%019d" % sequence),
         ("ce_exportid", export_id.encode()),
         ("ce_digest", digest.encode()),
     )
     return (*found, (RAW_DIGEST, raw_digest)) if raw_digest else found
+
+
+@lru_cache(maxsize=64)  # the same one stands in every event of a run
+def _stamp(time: datetime) -> bytes:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:

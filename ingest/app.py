@@ -24,11 +24,12 @@ from ingest.archive import Archive
 from ingest.export import ExportRun
 from ingest.feed import ExportSet, missing, plan, settled
 from ingest.ftp import FileChangedError, listing
-from ingest.kafka import Publisher, read_to_end
+from ingest.kafka import read_to_end
 from ingest.ledger import Ledger
 from ingest.memory import Identity, Memory, Wanted
 from ingest.outcome import Outcome, Progress, State
 from ingest.publication import PETS
+from ingest.publisher import Publisher
 from ingest.reading import Reader
 from ingest.rows import Row, assert_backend, parse
 

@@ -23,6 +23,7 @@ import cramjam
 import xxhash
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
+from contracts import crashes
 from contracts.errors import BrokenFileError, PetstreamError
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
@@ -148,12 +149,14 @@ class ArchiveWriter:
     def _rename(self) -> None:
         check_sum = Path(f"{self._path}.xxh128")
         check_sum.write_text(self._digest.hexdigest() + "\n", encoding="ascii")
+        crashes.point("ingest.archive.rename.before")
         self._part.replace(self._path)
         directory = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+        crashes.point("ingest.archive.rename.after")
 
     async def _put(self, data: bytes) -> None:
         try:

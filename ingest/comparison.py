@@ -20,7 +20,7 @@ from contracts.model import Organization, Pet
 from contracts.sequence import Family, row_sequence
 from ingest import normalise
 from ingest.changes import Change, Spoken, change, outdated, speaks, updated_at
-from ingest.ledger import Entry, Ledger
+from ingest.ledger import Entry, Ledger, pack
 from ingest.publication import PETS, Facts, Kind, Publication, again, publication
 from ingest.rows import BadRow, Row, parse
 
@@ -96,8 +96,7 @@ class Comparison:
         made = Change("removed", sequence, ("listed",), {"listed": True}, event["firstSeenAt"])
         self.counts.removed += 1
         source = Source(self.facts.export_id, self.facts.mode, file, 0)
-        entry = Entry(sequence, held.digest, b"", listed=False, packed=b"")
-        return self._publish(key, made, record, entry, source)
+        return self._publish(key, made, record, held.digest, b"", source)
 
     def again(self, key: int) -> Publication:
         """Return the held event of a key once more, word for word (its last record isn't it)."""
@@ -152,8 +151,7 @@ class Comparison:
             return None
         setattr(self.counts, made.op, getattr(self.counts, made.op) + 1)
         source = Source(self.facts.export_id, self.facts.mode, place.file, place.number)
-        entry = Entry(made.sequence, digest, raw_digest, listed=True, packed=b"")
-        return self._publish(key, made, value, entry, source)
+        return self._publish(key, made, value, digest, raw_digest, source)
 
     def _before(self, key: int, held: Entry | None) -> Spoken | None:
         before = self.spoken.get(key)
@@ -181,13 +179,22 @@ class Comparison:
             raise TypeError(found.message)  # its id was read above: it can't be refused for it
         return found
 
-    def _publish(
-        self, key: int, made: Change, record: bytes, entry: Entry, source: Source
+    def _publish(  # noqa: PLR0913, PLR0917  the parts of one event
+        self,
+        key: int,
+        made: Change,
+        record: bytes,
+        digest: str,
+        raw_digest: bytes,
+        source: Source,
     ) -> Publication:
         found = publication(
-            self.kind, self.facts, key, made, record=record, entry=entry, source=source
-        )
-        self.ledger.hold(key, entry, found.value)
+            self.kind, self.facts, key, made,
+            record=record, digest=digest, raw_digest=raw_digest, source=source,
+        )  # fmt: skip
+        listed = made.op != "removed"
+        entry = Entry(made.sequence, digest, raw_digest, listed, pack(found.value))
+        self.ledger.hold(key, entry)
         return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from contracts import crashes
 from contracts.events import ExportEvent
 from contracts.sequence import removal_sequence
 from ingest import announcements
@@ -50,8 +51,12 @@ async def publish_removals(
     """Publish the removals of a verdict that passed."""
     sequence = removal_sequence(base)
     file = "petlist.csv" if comparison.kind.plural == "pets" else "orgs"
-    made = (comparison.removal(key, sequence, file) for key in verdict.removals)
-    await herald.changes(comparison.kind, [one for one in made if one is not None])
+    for key in verdict.removals:
+        one = comparison.removal(key, sequence, file)
+        if one is not None:
+            crashes.point("ingest.removal.before")
+            await herald.changes(comparison.kind, [one])
+            crashes.point("ingest.removal.after")
 
 
 async def hold(
@@ -62,6 +67,7 @@ async def hold(
     plan_id = f"{event.export_id}.{kind.plural}"
     if memory.plan(plan_id) is None:
         await herald.plans(announcements.held(event, plan_id, kind.plural, verdict.removals))
+        crashes.point("ingest.held.after")
     return None if plan_id in memory.decided else plan_id
 
 

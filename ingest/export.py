@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from contracts import crashes
 from contracts.errors import BrokenFileError, NotReadyError, PetstreamError
 from contracts.events import Counts, ExportCounts, ExportEvent, ExportState, FileRead, Mode
 from contracts.sequence import Family
@@ -20,11 +21,11 @@ from ingest.comparison import Comparison
 from ingest.feed import ExportSet, Part, missing
 from ingest.gate import Limits, too_many_bad
 from ingest.herald import Herald
-from ingest.kafka import Publisher
 from ingest.memory import Identity
 from ingest.outcome import Outcome, Progress, State
 from ingest.petlist import PetList, problems, read_petlist
 from ingest.publication import ORGS, PETS, Facts
+from ingest.publisher import Publisher
 from ingest.reading import Reader
 
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
@@ -92,10 +93,16 @@ class ExportRun:
         if self._mode == "daily" and petlist is not None and not wrong:
             await self._fill_gaps(petlist)
         await self._herald.flush()
+        crashes.point("ingest.rows.flushed")
         held = await self._removals(petlist, wrong)
+        await self._herald.flush()  # removals first: `completed` says that they are there
+        crashes.point("ingest.removals.flushed")
         if self._herald.announced:
+            crashes.point("ingest.completed.before")
             await self._herald.announce("completed")
-        await self._herald.flush()
+            crashes.point("ingest.completed.sent")
+            await self._herald.flush()
+            crashes.point("ingest.completed.flushed")
         return held
 
     async def _mend(self) -> None:

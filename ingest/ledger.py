@@ -50,24 +50,23 @@ class Ledger:
     def fold(self, key: int, headers: Headers, value: bytes) -> None:
         """Take one record of the topic, in the order of the log."""
         found = dict(headers)
-        entry = Entry(
-            sequence=int(found["ce_sequence"]),
-            digest=found["ce_digest"].decode("ascii"),
-            raw_digest=found.get(RAW_DIGEST, b""),
-            listed=not found["ce_type"].endswith(_REMOVED),
-            packed=b"",
-        )
+        sequence, digest = int(found["ce_sequence"]), found["ce_digest"].decode("ascii")
         held = self._entries.get(key)
-        if held is not None and (held.sequence, held.digest) > (entry.sequence, entry.digest):
+        if held is not None and (held.sequence, held.digest) > (sequence, digest):
             self.stale.add(key)
             return
-        self.stale.discard(key)
-        self._replace(key, held, entry._replace(packed=_pack(value)))
+        listed = not found["ce_type"].endswith(_REMOVED)
+        self.hold(key, Entry(sequence, digest, found.get(RAW_DIGEST, b""), listed, pack(value)))
 
-    def hold(self, key: int, entry: Entry, value: bytes) -> None:
-        """Take an event that is being published."""
-        self._replace(key, self._entries.get(key), entry._replace(packed=_pack(value)))
+    def hold(self, key: int, entry: Entry) -> None:
+        """Take the newest event of a key, which is the last one in the log as well."""
         self.stale.discard(key)
+        held = self._entries.get(key)
+        if held is not None and held.raw_digest and self._by_raw.get(held.raw_digest) == key:
+            del self._by_raw[held.raw_digest]
+        if entry.listed and entry.raw_digest:
+            self._by_raw[entry.raw_digest] = key
+        self._entries[key] = entry
 
     def get(self, key: int) -> Entry | None:
         """Return what is held of a key."""
@@ -89,13 +88,7 @@ class Ledger:
         """Return how many keys are held, removed ones too."""
         return len(self._entries)
 
-    def _replace(self, key: int, held: Entry | None, entry: Entry) -> None:
-        if held is not None and held.raw_digest and self._by_raw.get(held.raw_digest) == key:
-            del self._by_raw[held.raw_digest]
-        if entry.listed and entry.raw_digest:
-            self._by_raw[entry.raw_digest] = key
-        self._entries[key] = entry
 
-
-def _pack(value: bytes) -> bytes:
+def pack(value: bytes) -> bytes:
+    """Return an event's value as an entry keeps it."""
     return bytes(cramjam.lz4.compress_block(value))

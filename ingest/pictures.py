@@ -7,7 +7,7 @@ Rule 2: the inner objects (original, large, small) win over the older flat URLs.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from contracts.model import Picture, Rendition
 from ingest import values
@@ -16,33 +16,24 @@ _LAST = 1 << 60
 _LARGEST_ORDER = (1 << 31) - 1
 
 
-class _Ranked(NamedTuple):
-    order: int
-    media: int
-    place: int
-    element: dict[str, Any]
-
-
 def pictures(value: Any) -> tuple[Picture, ...]:
     """Return the pictures of a row: list, empty, or an object keyed by index; else `ValueError`."""
-    found: dict[object, _Ranked] = {}
+    found: dict[object, tuple[int, int, int, dict[str, Any]]] = {}
     for place, element in enumerate(values.elements(value)):
         if not isinstance(element, dict):
             raise values.MisfitError("a picture isn't an object")
         media = _number(element.get("mediaID"))
         order = _number(element.get("mediaOrder"))
-        key = ("without id", place) if media is None else media
-        if key not in found:
-            rank = _Ranked(
-                _LAST if order is None else order, _LAST if media is None else media, place, element
-            )
-            found[key] = rank
-    ranked = sorted(found.values(), key=lambda one: one[:3])
-    orders = {one.order for one in ranked}
-    told = len(orders) == len(ranked) and all(order <= _LARGEST_ORDER for order in orders)
+        ranked = (_LAST if order is None else order, _LAST if media is None else media)
+        found.setdefault(
+            ("without id", place) if media is None else media, (*ranked, place, element)
+        )
+    ranks = sorted(found.values())  # never compares elements: no two have one place
+    orders = {order for order, *_ in ranks}
+    told = len(orders) == len(ranks) and all(order <= _LARGEST_ORDER for order in orders)
     return tuple(
-        _picture(one.element, one.order if told else rank)
-        for rank, one in enumerate(ranked, start=1)
+        _picture(element, order if told else rank)
+        for rank, (order, _, _, element) in enumerate(ranks, start=1)
     )
 
 

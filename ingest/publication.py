@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -61,7 +62,8 @@ def publication(  # noqa: PLR0913  the parts of one event, made in one place
     made: Change,
     *,
     record: bytes,
-    entry: Entry,
+    digest: str,
+    raw_digest: bytes,
     source: Source,
 ) -> Publication:
     """Return the record of an event.
@@ -72,7 +74,8 @@ def publication(  # noqa: PLR0913  the parts of one event, made in one place
         key: the animal's or organisation's id.
         made: what happened to it.
         record: the whole normalised pet or organisation as JSON.
-        entry: what the ledger will hold of it; sequence and digests are taken from here.
+        digest: of `record`.
+        raw_digest: of the row's bytes; empty where there is no row.
         source: the row it comes from.
     """
     value = codec.encode(
@@ -87,9 +90,16 @@ def publication(  # noqa: PLR0913  the parts of one event, made in one place
             "source": source,
         }
     )
-    return Publication(
-        str(key), value, _headers(kind, key, made.op, entry, source.export_id, facts.start)
+    headers = codec.headers(
+        type_=f"{kind.record}.{made.op}",
+        subject=f"{kind.record}/{key}",
+        sequence=made.sequence,
+        export_id=source.export_id,
+        digest=digest,
+        time=facts.start,
+        raw_digest=raw_digest,
     )
+    return Publication(str(key), value, headers)
 
 
 def again(kind: Kind, key: int, entry: Entry) -> Publication:
@@ -97,24 +107,19 @@ def again(kind: Kind, key: int, entry: Entry) -> Publication:
     event = entry.event()
     export_id = event["source"]["exportId"]
     start = datetime.fromisoformat(export_id.partition("Z")[0]).replace(tzinfo=UTC)
-    headers = _headers(kind, key, event["op"], entry, export_id, start)
-    return Publication(str(key), entry.value(), headers)
-
-
-def stamp(time: datetime) -> str:
-    """Return a time as events have it: UTC, ISO 8601, whole seconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _headers(  # noqa: PLR0913, PLR0917  the parts of one event's context
-    kind: Kind, key: int, op: str, entry: Entry, export_id: str, time: datetime
-) -> codec.Headers:
-    return codec.headers(
-        type_=f"{kind.record}.{op}",
+    headers = codec.headers(
+        type_=f"{kind.record}.{event['op']}",
         subject=f"{kind.record}/{key}",
         sequence=entry.sequence,
         export_id=export_id,
         digest=entry.digest,
-        time=time,
+        time=start,
         raw_digest=entry.raw_digest,
     )
+    return Publication(str(key), entry.value(), headers)
+
+
+@lru_cache(maxsize=64)  # the same one stands in every event of a run
+def stamp(time: datetime) -> str:
+    """Return a time as events have it: UTC, ISO 8601, whole seconds."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

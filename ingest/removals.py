@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from contracts import topics
+from contracts import crashes, topics
 from contracts.cluster import ensure_topics
 from contracts.errors import UsageError
 from contracts.events import PlanDecision
@@ -20,10 +20,11 @@ from contracts.settings import KafkaAccess, Settings
 from ingest import announcements
 from ingest.app import fold_exports
 from ingest.comparison import Comparison
-from ingest.kafka import Publisher, read_to_end
+from ingest.kafka import read_to_end
 from ingest.ledger import Ledger
 from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from ingest.publication import ORGS, PETS, Facts, Publication
+from ingest.publisher import Publisher
 
 
 class Listed(NamedTuple):
@@ -87,9 +88,12 @@ async def approve(
         for one in made:
             if one is not None:
                 await publisher.send(topic, one.key, one.value, one.headers)
+        crashes.point("approval.removals.sent")
         await publisher.flush()
+        crashes.point("approval.removals.flushed")
         decision = announcements.decided(plan, "approved", datetime.now(UTC), by=by, reason=reason)
         await _publish(publisher, settings, decision)
+    crashes.point("approval.decided")
     return sum(one is not None for one in made)
 
 

@@ -15,7 +15,7 @@ from console.tail import tail
 from contracts import topics
 from contracts.cluster import ensure_topics
 from contracts.settings import KafkaAccess, Settings
-from ingest.kafka import Publisher
+from ingest.publisher import Publisher
 
 pytestmark = pytest.mark.servers
 

@@ -1,9 +1,9 @@
-"""What the loop decides."""
+"""A partition that gives nothing though it has more is noticed."""
 
 from __future__ import annotations
 
 from consumers.kafka import Place
-from consumers.runner import stalled
+from consumers.positions import stalled
 
 HERE, THERE = Place("pets.v1", 0), Place("pets.v1", 1)
 
