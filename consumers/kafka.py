@@ -208,7 +208,7 @@ async def _stopped(client: Any) -> None:
 
 
 async def _seen_through(work: Coroutine[Any, Any, None], deadline_s: float) -> None:
-    """Await a client's start or stop to its end, cancelled or not: cut off, it leaks connections."""
+    """Await a start or a stop to its end, cancelled or not: cut off, it leaks connections."""
     task = asyncio.create_task(work)
     try:
         async with asyncio.timeout(deadline_s):
