@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     _actions(one, "list", "show ID", "approve ID", "reject ID")
     one = _command(add, "dead-letters", looking.dead_letters, "refused rows and events")
     _actions(one, "list", "show ID")
+    looking.replay_arguments(_command(add, "replay", looking.replay, "rewind a consumer"))
 
     one = _command(add, "explain", looking.explain, "one pet's whole life")
     one.add_argument("animal_id", type=_animal_id, metavar="ANIMAL_ID")
@@ -134,7 +135,10 @@ def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
         name, _, needed = action.partition(" ")
         made = add.add_parser(name)
         made.set_defaults(ident=None)
-        if needed:
+        if needed.endswith("..."):
+            made.add_argument("ident", nargs="*", metavar="ID")
+            made.add_argument("--all", action="store_true")
+        elif needed:
             made.add_argument("ident", metavar=needed)
 
 

@@ -8,13 +8,13 @@ Rule 1: a command imports what it needs when it runs, so that one never waits fo
 from __future__ import annotations
 
 import asyncio
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Coroutine
 from typing import Any
 
 from console import signals
 from console.commands import note
-from console.places import kafka_of, known_database
+from console.places import database_of, kafka_of, known_database
 from contracts.settings import load
 
 
@@ -85,6 +85,32 @@ def dead_letters(options: Namespace) -> int:
         lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
         stopped_status=1,
     )
+
+
+def replay(options: Namespace) -> int:
+    """Rewind a consumer, or say what that would read."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), database_of(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.replay import rewind
+
+        return rewind(options, settings, kafka=kafka, database_url=database)
+
+    return signals.run(work, stopped_status=1)
+
+
+def replay_arguments(one: ArgumentParser) -> None:
+    """Add what `replay` takes."""
+    one.add_argument("consumer", choices=("pets", "images", "deletions"))
+    where = one.add_mutually_exclusive_group(required=True)
+    where.add_argument("--from-beginning", action="store_true")
+    where.add_argument("--from-time", metavar="T", help="when published: 2026-11-20T08:00Z")
+    where.add_argument(
+        "--from-offset", nargs="+", metavar="PARTITION:OFFSET", help="3:120, orgs.v1/0:40"
+    )
+    where.add_argument("--from-export", metavar="ID", help="its first event: 2026-11-20T08:12:04Z")
+    one.add_argument("--dry-run", action="store_true", help="say what would be read, move nothing")
 
 
 def schemas(options: Namespace) -> int:
