@@ -96,6 +96,18 @@ class Plan(Struct, frozen=True, rename="camel"):
     entity: Literal["pets", "orgs"] = "pets"
 
 
+class Drift(Struct, frozen=True, rename="camel", kw_only=True):
+    """How the rows of an export differ from what the feed was known to hold: rows by field.
+
+    On the first import `new_values` are all values there are: what later ones are compared with.
+    """
+
+    unknown_fields: dict[str, int] = {}
+    unfit_values: dict[str, int] = {}
+    missing_keys: dict[str, int] = {}
+    new_values: dict[str, tuple[str, ...]] = {}
+
+
 class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
     """An export was started, completed, failed, or its removals are held."""
 
@@ -110,6 +122,9 @@ class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
     fingerprint: str | None = None
     base: int = 0
     end_offsets: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+    drift: Drift | None = None
+    petlist_digest: str | None = None
 
 
 class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):
