@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(add, "removals", looking.removals, "held removal plans")
     _actions(one, "list", "show ID", "approve ID", "reject ID")
     one = _command(add, "dead-letters", looking.dead_letters, "refused rows and events")
-    _actions(one, "list", "show ID")
+    _actions(one, "list", "show ID", "replay ID...")
     looking.replay_arguments(_command(add, "replay", looking.replay, "rewind a consumer"))
 
     one = _command(add, "explain", looking.explain, "one pet's whole life")

@@ -1,4 +1,4 @@
-"""The dead letters in words: a list, or one whole.
+"""The dead letters in words: a list, one whole, or what became of those sent back.
 
 Rule 1: a letter's id is its offset in the topic, which has one partition; its origin does as well.
 Rule 2: its bytes are shown escaped: they were refused, nothing is known of them.
@@ -6,44 +6,111 @@ Rule 2: its bytes are shown escaped: they were refused, nothing is known of them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
 
 from console import wording
 from console.records import Record, read_topic
+from consumers.kafka import Place
+from consumers.kafka import Record as Letter
+from consumers.returns import Outcome, Returned, send_back
 from contracts import topics
 from contracts.cluster import ensure_topics
+from contracts.codec import Headers
 from contracts.errors import UsageError
 from contracts.settings import KafkaAccess, Settings
 
 _SHOWN_BYTES = 4_096
+_SETTLED: Final[frozenset[Outcome]] = frozenset({"sent", "row", "overtaken"})
+_SAID: Final[dict[Outcome, str]] = {
+    "sent": "sent back to {place}",
+    "row": "a row of the feed, not an event: the next scrub reads it again and puts it right",
+    "overtaken": "not sent: {topic} has a newer event of its key, so there is nothing to mend",
+    "unreadable": "not sent: this version can't read it either ({why})",
+    "lost": "not sent: only its beginning is kept here, and {origin} is gone",
+    "elsewhere": "not sent: the order of {topic} counts; read it there again: {replay}",
+    "left": "left: first see that those sent now are applied (petstream dead-letters list)",
+}
 
 
 async def letters(
     settings: Settings, *, kafka: KafkaAccess, action: Literal["list", "show"], ident: str | None
 ) -> int:
     """Print the dead letters, or the one called `ident`; return the exit status."""
-    await ensure_topics(kafka, settings.topic_prefix)
-    records = await read_topic(kafka, topics.DEAD_LETTERS.full_name(settings.topic_prefix))
+    records = await _read(settings, kafka)
     if action == "list":
         print(listing(records))  # noqa: T201  the command's output
         return 0
     if ident is None:
         raise UsageError("which dead letter? For example: petstream dead-letters show 0")
+    print(whole(_found(records, ident)))  # noqa: T201  the command's output
+    return 0
+
+
+async def replay(
+    settings: Settings, *, kafka: KafkaAccess, idents: Sequence[str], every: bool
+) -> int:
+    """Send parked events back to where they came from; return the exit status."""
+    if every == bool(idents):
+        raise UsageError("which dead letters? petstream dead-letters replay 0 1 (or --all)")
+    records = await _read(settings, kafka)
+    if every:  # an event that was parked again has more than one
+        chosen = list({detail(one, "origin"): one for one in records}.values())
+    else:
+        chosen = [_found(records, ident) for ident in dict.fromkeys(idents)]
+    done = await send_back(kafka, settings.topic_prefix, [_letter(one) for one in chosen])
+    print(returned(done))  # noqa: T201  the command's output
+    return 0 if every or all(one.outcome in _SETTLED for one in done) else 1
+
+
+async def _read(settings: Settings, kafka: KafkaAccess) -> list[Record]:
+    await ensure_topics(kafka, settings.topic_prefix)
+    return await read_topic(kafka, topics.DEAD_LETTERS.full_name(settings.topic_prefix))
+
+
+def _found(records: Iterable[Record], ident: str) -> Record:
     found = [one for one in records if ident in {str(one.offset), detail(one, "origin")}]
     if not found:
         raise UsageError(
             f"there is no dead letter {wording.cut(ident, 80)}: "
             "'petstream dead-letters list' shows those there are"
         )
-    print(whole(found[-1]))  # noqa: T201  the command's output
-    return 0
+    return found[-1]
+
+
+def _letter(record: Record) -> Letter:
+    place = Place(record.topic, record.partition)
+    return Letter(place, record.offset, record.key, record.value, record.headers)
+
+
+def returned(done: Sequence[Returned]) -> str:
+    """Return one line a letter: what became of it."""
+    if not done:
+        return "No dead letters."
+    lines = []
+    for one in done:
+        origin = _text(one.letter.headers, "origin")
+        place, _, offset = origin.rpartition("/")
+        said = _SAID[one.outcome].format(
+            origin=origin,
+            place=place,
+            topic=place.rpartition("/")[0],
+            why=one.why,
+            replay=f"petstream replay pets --from-offset {place}:{offset}",
+        )
+        lines.append(f"{one.letter.offset}: {wording.cut(said, 300)}")
+    sent = sum(one.outcome == "sent" for one in done)
+    lines.append(f"{sent:,} of {len(done):,} sent back; the consumers apply them as they come.")
+    return "\n".join(lines)
 
 
 def detail(record: Record, name: str) -> str:
     """Return what the letter's ``dl_`` header of this name says, or an empty string."""
-    found = dict(record.headers).get(f"dl_{name}", b"")
-    return found.decode("utf-8", "replace")
+    return _text(record.headers, name)
+
+
+def _text(headers: Headers, name: str) -> str:
+    return dict(headers).get(f"dl_{name}", b"").decode("utf-8", "replace")
 
 
 def by_reason(records: Iterable[Record]) -> dict[str, int]:
@@ -85,6 +152,12 @@ def whole(record: Record) -> str:
     if value is None:
         return "\n".join([*lines, "  The original has no value."])
     more = "" if len(value) <= _SHOWN_BYTES else f", the first {_SHOWN_BYTES:,} shown"
-    lines.append(f"  The original, {len(value):,} bytes{more}:")
+    cut = detail(record, "cut")
+    what = (
+        f"The first {len(value):,} bytes of the original's {cut}"
+        if cut
+        else (f"The original, {len(value):,} bytes")
+    )
+    lines.append(f"  {what}{more}:")
     lines.append(wording.plain(value[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")))
     return "\n".join(lines)

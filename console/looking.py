@@ -76,11 +76,17 @@ def removals(options: Namespace) -> int:
 
 
 def dead_letters(options: Namespace) -> int:
-    """Print refused rows and events."""
+    """Print refused rows and events, or send events back."""
     from console.letters import letters
+    from console.letters import replay as send_back
 
     settings = load()
     kafka = kafka_of(settings, note)
+    if options.action == "replay":
+        return signals.run(
+            lambda _: send_back(settings, kafka=kafka, idents=options.ident, every=options.all),
+            stopped_status=1,
+        )
     return signals.run(
         lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
         stopped_status=1,

@@ -7,8 +7,8 @@ Rule 1: a group's offsets are moved as Kafka's own tools do it: by a commit from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -83,22 +83,24 @@ async def first(
 ) -> dict[Place, int]:
     """Return the first offset of each partition whose headers are wanted; reads up to the ends."""
     found: dict[Place, int] = {}
-    async with _consumer(access, ends) as consumer:
-        partitions = [TopicPartition(*one) for one in ends]
-        await consumer.seek_to_beginning(*partitions)
-        left = {one for one in partitions if ends[Place(*one)] > 0}
-        while left:
-            async with asyncio.timeout(_DEADLINE_S):
-                batches = await consumer.getmany(*left, timeout_ms=_POLL_MS, max_records=5_000)
-            for one, records in batches.items():
-                hit = next((record.offset for record in records if wanted(record.headers)), None)
-                if hit is not None:
-                    found[Place(*one)] = hit
-                    left.discard(one)
-            for one in tuple(left):
-                if await consumer.position(one) >= ends[Place(*one)]:
-                    left.discard(one)
+    async with aclosing(_to_ends(access, ends)) as batches:
+        async for place, records in batches:
+            if place not in found:
+                hits = (record.offset for record in records if wanted(record.headers))
+                offset = next(hits, None)
+                if offset is not None:
+                    found[place] = offset
     return found
+
+
+async def look_through(
+    access: KafkaAccess, ends: Mapping[Place, int], look: Callable[[Place, bytes, Headers], None]
+) -> None:
+    """Show every record's key and headers, up to the ends."""
+    async with aclosing(_to_ends(access, ends)) as batches:
+        async for place, records in batches:
+            for record in records:
+                look(place, record.key or b"", record.headers)
 
 
 async def record_at(access: KafkaAccess, place: Place, offset: int) -> Record | None:
@@ -122,7 +124,7 @@ async def send_back(access: KafkaAccess, record: Record) -> None:
     producer = AIOKafkaProducer(
         **client_options(access),
         acks="all",
-        max_request_size=MAX_MESSAGE_BYTES,
+        max_request_size=8 * MAX_MESSAGE_BYTES,  # before compression; the broker has the last word
         compression_type="zstd",
     )
     try:
@@ -137,6 +139,23 @@ async def send_back(access: KafkaAccess, record: Record) -> None:
             )
     finally:
         await _stopped(producer)
+
+
+async def _to_ends(
+    access: KafkaAccess, ends: Mapping[Place, int]
+) -> AsyncGenerator[tuple[Place, Sequence[Any]], None]:
+    async with _consumer(access, ends) as consumer:
+        partitions = [TopicPartition(*one) for one in ends]
+        await consumer.seek_to_beginning(*partitions)
+        left = {one for one in partitions if ends[Place(*one)] > 0}
+        while left:
+            async with asyncio.timeout(_DEADLINE_S):
+                batches = await consumer.getmany(*left, timeout_ms=_POLL_MS, max_records=5_000)
+            for one, records in batches.items():
+                yield Place(*one), records
+            for one in tuple(left):
+                if await consumer.position(one) >= ends[Place(*one)]:
+                    left.discard(one)
 
 
 @asynccontextmanager
