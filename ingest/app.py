@@ -25,13 +25,13 @@ from ingest.export import ExportRun
 from ingest.feed import ExportSet, missing, plan, settled
 from ingest.ftp import FileChangedError, listing
 from ingest.kafka import read_to_end
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, Shelf
 from ingest.memory import Identity, Memory, Wanted
 from ingest.outcome import Outcome, Progress, State
-from ingest.publication import PETS
 from ingest.publisher import Publisher
 from ingest.reading import Reader
 from ingest.rows import Row, assert_backend, parse
+from ingest.shelf import FileShelf
 
 Say = Callable[[str], None]
 _TRIES: Final = 3
@@ -113,7 +113,8 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
     start = await _start_of(ftp, files)
     identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
     _refuse_older(memory, identity, allow_older=allow_older)
-    state = State(memory, *(await _fold_ledgers(kafka, settings.topic_prefix)))
+    shelf = FileShelf(settings.data_dir)
+    state = State(memory, *(await _fold_ledgers(kafka, settings.topic_prefix, shelf)))
     say(f"export {identity.export_id}: {len(state.pets):,} pets and {len(state.orgs):,} orgs known")
     archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
     async with Publisher(kafka) as publisher:
@@ -151,13 +152,14 @@ async def fold_exports(kafka: KafkaAccess, prefix: str) -> Memory:
     return memory
 
 
-async def _fold_ledgers(kafka: KafkaAccess, prefix: str) -> tuple[Ledger, Ledger]:
-    ledgers = {topics.PETS.full_name(prefix): Ledger(), topics.ORGS.full_name(prefix): Ledger()}
+async def _fold_ledgers(kafka: KafkaAccess, prefix: str, shelf: Shelf) -> tuple[Ledger, Ledger]:
+    names = (topics.PETS.full_name(prefix), topics.ORGS.full_name(prefix))
+    ledgers = {name: Ledger(shelf) for name in names}
     async with aclosing(read_to_end(kafka, list(ledgers))) as batches:
         async for records in batches:
             for record in records:
                 ledgers[record.topic].fold(int(record.key), record.headers, record.value)
-    return ledgers[PETS.topic.full_name(prefix)], ledgers[topics.ORGS.full_name(prefix)]
+    return ledgers[names[0]], ledgers[names[1]]
 
 
 async def _settled_listing(ftp: FtpUrl, settle_s: float, say: Say) -> ExportSet:

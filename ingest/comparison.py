@@ -8,6 +8,7 @@ Rule 3: a refused row is never an absent one: it says so, and nothing else follo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from contracts.model import Organization, Pet
 from contracts.sequence import Family, row_sequence
 from ingest import normalise
 from ingest.changes import Change, Spoken, change, outdated, speaks, updated_at
-from ingest.ledger import Entry, Ledger, pack
+from ingest.ledger import Entry, Ledger
 from ingest.publication import PETS, Facts, Kind, Publication, again, publication
 from ingest.rows import BadRow, Row, parse
 
@@ -82,9 +83,9 @@ class Comparison:
                 publications.append(found)
         return publications, refused
 
-    def present(self) -> frozenset[int]:
-        """Return the keys that this export's rows hold."""
-        return frozenset(self.spoken)
+    def present(self) -> AbstractSet[int]:
+        """Return the keys that this export's rows hold, as they are found."""
+        return self.spoken.keys()
 
     def removal(self, key: int, sequence: int, file: str) -> Publication | None:
         """Return the event that a key left the feed, unless something newer is held of it."""
@@ -140,13 +141,15 @@ class Comparison:
         if not speaks(spoken, self._before(key, held)):
             self.counts.unchanged += 1
             return None
-        self.spoken[key] = spoken
         value = codec.encode(record)
         digest = codec.digest(value)
         made = change(
             sequence=sequence, digest=digest, value=value, record=self.kind.record, held=held
         )
-        if made is None or (held is not None and outdated(spoken, sequence, held)):
+        newer_is_held = made is not None and held is not None and outdated(spoken, sequence, held)
+        # the family is enough, and a quarter of the memory, where the ledger holds this very row
+        self.spoken[key] = spoken if newer_is_held else place.family
+        if made is None or newer_is_held:
             self.counts.unchanged += 1
             return None
         setattr(self.counts, made.op, getattr(self.counts, made.op) + 1)
@@ -193,8 +196,7 @@ class Comparison:
             record=record, digest=digest, raw_digest=raw_digest, source=source,
         )  # fmt: skip
         listed = made.op != "removed"
-        entry = Entry(made.sequence, digest, raw_digest, listed, pack(found.value))
-        self.ledger.hold(key, entry)
+        self.ledger.hold(key, made.sequence, digest, raw_digest, found.value, listed=listed)
         return found
 
 

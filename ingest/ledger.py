@@ -4,19 +4,49 @@ Rule 1: the topic is the truth; this is only its fold, made anew at the start of
 Rule 2: the highest (sequence, digest) of a key wins, whatever the order of the log; a key whose
         last record isn't its newest is `stale` until it is published again.
 Rule 3: a row whose raw digest is known is unchanged, and needs no parsing.
+Rule 4: what is looked at on every row is in memory, some 300 bytes a key; values are on a shelf.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any, Final, NamedTuple, Protocol
 
-import cramjam
 import msgspec
 
 from contracts.codec import RAW_DIGEST, Headers
 
 _REMOVED: Final = b".removed"
+_HEAD: Final = Struct("<qqB?")  # sequence, place on the shelf, length of the raw digest, listed
+_LISTED: Final = _HEAD.size - 1
+
+
+class Shelf(Protocol):
+    """Where values are put away; few of them are needed again."""
+
+    def put(self, value: bytes) -> int:
+        """Put a value away, and return its place."""
+
+    def get(self, place: int) -> bytes:
+        """Return the value of a place."""
+
+
+class MemoryShelf:
+    """A shelf for few values."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._values: list[bytes] = []
+
+    def put(self, value: bytes) -> int:
+        """Put a value away, and return its place."""
+        self._values.append(value)
+        return len(self._values) - 1
+
+    def get(self, place: int) -> bytes:
+        """Return the value of a place."""
+        return self._values[place]
 
 
 class Entry(NamedTuple):
@@ -26,7 +56,8 @@ class Entry(NamedTuple):
     digest: str
     raw_digest: bytes
     listed: bool
-    packed: bytes
+    place: int
+    shelf: Shelf
 
     def event(self) -> dict[str, Any]:
         """Return the event's value as plain JSON types."""
@@ -35,42 +66,48 @@ class Entry(NamedTuple):
 
     def value(self) -> bytes:
         """Return the event's value as published."""
-        return bytes(cramjam.lz4.decompress_block(self.packed))
+        return self.shelf.get(self.place)
 
 
 class Ledger:
     """The entries of one topic, by key, and the raw digests of the rows they came from."""
 
-    def __init__(self) -> None:
-        """Start empty; `fold` or `hold` fill it."""
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        """Start empty, with values on `shelf` (None: in memory); `fold` or `hold` fill it."""
         self.stale: set[int] = set()
-        self._entries: dict[int, Entry] = {}
+        self._shelf = MemoryShelf() if shelf is None else shelf
+        self._entries: dict[int, bytes] = {}  # packed: as objects they'd take thrice the room
         self._by_raw: dict[bytes, int] = {}
 
     def fold(self, key: int, headers: Headers, value: bytes) -> None:
         """Take one record of the topic, in the order of the log."""
         found = dict(headers)
         sequence, digest = int(found["ce_sequence"]), found["ce_digest"].decode("ascii")
-        held = self._entries.get(key)
+        held = self.get(key)
         if held is not None and (held.sequence, held.digest) > (sequence, digest):
             self.stale.add(key)
             return
         listed = not found["ce_type"].endswith(_REMOVED)
-        self.hold(key, Entry(sequence, digest, found.get(RAW_DIGEST, b""), listed, pack(value)))
+        raw_digest = found.get(RAW_DIGEST, b"")
+        self.hold(key, sequence, digest, raw_digest, value, listed=listed)
 
-    def hold(self, key: int, entry: Entry) -> None:
+    def hold(  # noqa: PLR0913  what an entry is made of
+        self, key: int, sequence: int, digest: str, raw_digest: bytes, value: bytes, *, listed: bool
+    ) -> None:
         """Take the newest event of a key, which is the last one in the log as well."""
         self.stale.discard(key)
-        held = self._entries.get(key)
+        held = self.get(key)
         if held is not None and held.raw_digest and self._by_raw.get(held.raw_digest) == key:
             del self._by_raw[held.raw_digest]
-        if entry.listed and entry.raw_digest:
-            self._by_raw[entry.raw_digest] = key
-        self._entries[key] = entry
+        if listed and raw_digest:
+            self._by_raw[raw_digest] = key
+        head = _HEAD.pack(sequence, self._shelf.put(value), len(raw_digest), listed)
+        self._entries[key] = head + raw_digest + digest.encode("ascii")
 
     def get(self, key: int) -> Entry | None:
         """Return what is held of a key."""
-        return self._entries.get(key)
+        packed = self._entries.get(key)
+        return None if packed is None else self._entry(packed)
 
     def unchanged(self, raw_digest: bytes) -> int | None:
         """Return the key whose listed newest event came from a row of just these bytes."""
@@ -78,17 +115,18 @@ class Ledger:
 
     def listed(self) -> Iterator[int]:
         """Return the keys that are in the feed as far as we published."""
-        return (key for key, entry in self._entries.items() if entry.listed)
+        return (key for key, packed in self._entries.items() if packed[_LISTED])
 
-    def items(self) -> Iterable[tuple[int, Entry]]:
+    def items(self) -> Iterator[tuple[int, Entry]]:
         """Return every key with its entry, removed ones too."""
-        return self._entries.items()
+        return ((key, self._entry(packed)) for key, packed in self._entries.items())
 
     def __len__(self) -> int:
         """Return how many keys are held, removed ones too."""
         return len(self._entries)
 
-
-def pack(value: bytes) -> bytes:
-    """Return an event's value as an entry keeps it."""
-    return bytes(cramjam.lz4.compress_block(value))
+    def _entry(self, packed: bytes) -> Entry:
+        sequence, place, length, listed = _HEAD.unpack_from(packed)
+        end = _HEAD.size + length
+        digest = packed[end:].decode("ascii")
+        return Entry(sequence, digest, packed[_HEAD.size : end], listed, place, self._shelf)

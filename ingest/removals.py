@@ -25,6 +25,7 @@ from ingest.ledger import Ledger
 from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from ingest.publication import ORGS, PETS, Facts, Publication
 from ingest.publisher import Publisher
+from ingest.shelf import FileShelf
 
 
 class Listed(NamedTuple):
@@ -133,7 +134,7 @@ async def _find(settings: Settings, kafka: KafkaAccess, plan_id: str) -> tuple[M
 
 async def _comparison(settings: Settings, kafka: KafkaAccess, plan: HeldPlan) -> Comparison:
     kind = PETS if plan.entity == "pets" else ORGS
-    ledger = Ledger()
+    ledger = Ledger(FileShelf(settings.data_dir))
     topic = kind.topic.full_name(settings.topic_prefix)
     async with aclosing(read_to_end(kafka, [topic])) as batches:
         async for records in batches:
