@@ -150,12 +150,12 @@ async def subscribed(
         auto_offset_reset="earliest",
         fetch_max_bytes=MAX_MESSAGE_BYTES,
         max_partition_fetch_bytes=2 * 1024 * 1024,
-        fetch_min_bytes=512 * 1024,
+        fetch_min_bytes=512 * 1024,  # few large transactions cost Postgres less than many small ones
         fetch_max_wait_ms=300,
     )
     consumer.subscribe(topics, listener=rebalances)
     try:
-        await _started(consumer)
+        await _seen_through(consumer.start(), _DEADLINE_S)
         yield Subscription(consumer, rebalances)
     finally:
         await _stopped(consumer)
@@ -169,7 +169,7 @@ async def send_all(
         **client_options(access), acks="all", max_request_size=MAX_MESSAGE_BYTES
     )
     try:
-        await _started(producer)
+        await _seen_through(producer.start(), _DEADLINE_S)
         async with asyncio.timeout(_DEADLINE_S):
             for key, value, headers in letters:
                 await producer.send_and_wait(topic, value, key=key, headers=list(headers))
@@ -193,15 +193,11 @@ async def ends(access: KafkaAccess, topics: Sequence[str]) -> dict[Place, tuple[
     """Return where each partition of the topics begins and ends."""
     consumer = AIOKafkaConsumer(*topics, **client_options(access), group_id=None)
     try:
-        await _started(consumer)
+        await _seen_through(consumer.start(), _DEADLINE_S)
         subscription = Subscription(consumer, Rebalances())
         return await subscription.bounds(await subscription.places(topics))
     finally:
         await _stopped(consumer)
-
-
-async def _started(client: Any) -> None:
-    await _seen_through(client.start(), _DEADLINE_S)
 
 
 async def _stopped(client: Any) -> None:
