@@ -150,7 +150,8 @@ async def subscribed(
         auto_offset_reset="earliest",
         fetch_max_bytes=MAX_MESSAGE_BYTES,
         max_partition_fetch_bytes=2 * 1024 * 1024,
-        fetch_min_bytes=512 * 1024,  # few large transactions cost Postgres less than many small ones
+        # few large transactions cost Postgres less than many small ones
+        fetch_min_bytes=512 * 1024,
         fetch_max_wait_ms=300,
     )
     consumer.subscribe(topics, listener=rebalances)
