@@ -110,3 +110,131 @@ def test_a_tracker_url_can_not_break_out_of_its_attribute() -> None:
     assert found is not None
     assert "<script" not in found
     assert rendered("x", None, "javascript:alert(1)") == "x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        TRACKER.replace("/", "\\"),
+        f"https:\\\\{TRACKER[8:]}",
+        f"https:{TRACKER[8:]}",
+        f"https:////{TRACKER[8:]}",
+        f"https://somebody@{TRACKER[8:]}",
+        TRACKER.replace(".org", ".org:443"),
+        TRACKER.replace(".org", ".org."),
+        TRACKER.replace("tracker", "TRAC\tK\nER"),
+        TRACKER.replace("https", "HTTPS"),
+        TRACKER.replace("&", "&amp;"),
+    ],
+)
+def test_whatever_a_browser_takes_for_the_tracker_is_counted_once(url: str) -> None:
+    found = rendered(f'<p>Good cat</p><img src="{url}"><img src="{TRACKER}">', None, TRACKER)
+    assert found is not None
+    assert found.startswith("<p>Good cat</p><img ")
+    assert found.count("<img") == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://tracker.rescuegroups.org.example/pet?7",
+        "https://example.org/tracker.rescuegroups.org/pet?7",
+        "https://example.org/?tracker.rescuegroups.org/",
+        "https://nottracker.rescuegroups.org/pet?7",
+    ],
+)
+def test_a_picture_from_elsewhere_is_no_tracker(url: str) -> None:
+    found = rendered(f'<p>Good cat</p><img src="{url}">', None, TRACKER)
+    assert found == f'<p>Good cat</p><img src="{url}">{IMAGE}'
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("//tracker.rescuegroups.org/pet?7", "//tracker.rescuegroups.org/pet?7"),
+        ("HTTPS://tracker.rescuegroups.org/pet?7", "HTTPS://tracker.rescuegroups.org/pet?7"),
+        (" https://tracker.rescuegroups.org/pet?7\n", "https://tracker.rescuegroups.org/pet?7"),
+        ("http://count.example/7?a=1&b='2'", "http://count.example/7?a=1&amp;b=&#x27;2&#x27;"),
+    ],
+)
+def test_the_tracker_is_shown_as_given_and_escaped(given: str, shown: str) -> None:
+    assert rendered(None, "x", given) == f'x<img src="{shown}" width="0" height="0" alt="">'
+
+
+@pytest.mark.parametrize(
+    "given", ["", " ", "pet?7", "/pet?7", "https://", "javascript://x", "data:,x", "x//y"]
+)
+def test_what_is_no_address_of_the_web_is_no_tracker(given: str) -> None:
+    assert rendered(None, "x", given) == "x"
+
+
+def test_a_tracker_on_another_host_is_not_added_twice() -> None:
+    other = "http://count.example/7?a=1&b=2"
+    found = rendered(f'<p>Good cat<img src="{other}"></p>', None, other)
+    assert found == '<p>Good cat<img src="http://count.example/7?a=1&amp;b=2"></p>'
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        f'<div class="rgDescription"><img src="{TRACKER}" width="0" height="0" alt="" /></div>',
+        f'<p><b></b></p>&nbsp;&#8203;\ufeff<br><hr><img src="{TRACKER}">',
+        f'<a href="https://example.org"><img src="{TRACKER}"></a>',
+        f"<!-- nothing --><style>p{{}}</style><img src='{TRACKER}'>",
+    ],
+)
+@pytest.mark.parametrize("text", [None, "", " \n", "&nbsp;"])
+def test_a_description_that_is_only_a_tracker_is_only_the_tracker(
+    sent: str, text: str | None
+) -> None:
+    found = rendered(sent, text, TRACKER)
+    assert found is not None
+    assert found.startswith(f'<img src="{ESCAPED}"')
+    assert found.count("<") == 1
+
+
+@pytest.mark.parametrize("sent", [None, "", "<p>&nbsp;</p>", "<br>\u200b", "<script>x</script>"])
+@pytest.mark.parametrize("text", [None, "", " ", "&nbsp;"])
+def test_where_there_is_nothing_to_show_there_is_none(sent: str | None, text: str | None) -> None:
+    assert rendered(sent, text, None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It&#39;s&nbsp;me", "It's\u00a0me"),
+        ("It&#x27;s me &eacute;", "It's me é"),
+        ("&amp;#39; and &amp;amp;", "&amp;#39; and &amp;amp;"),
+        ("see http://x.example/?id=1&region=2&copy=3", "see http://x.example/?id=1&amp;region=2&amp;copy=3"),
+        ("&lt;b&gt;", "&lt;b&gt;"),
+        ("&nosuch; &; &#; &#x; &amp", "&amp;nosuch; &amp;; &amp;#; &amp;#x; &amp;amp"),
+        ("&#0; &#xD800; &#1114112;", "\ufffd \ufffd \ufffd"),
+        ("dogâ€™s life", "dogâ€™s life"),
+        ("R&B &hearts; &NotEqualTilde;", "R&amp;B ♥ ≂̸"),
+    ],
+)  # fmt: skip
+def test_entities_are_decoded_just_once_and_what_is_garbled_is_left(text: str, shown: str) -> None:
+    assert rendered(None, text, None) == shown
+
+
+def test_entities_in_html_stay_what_they_are() -> None:
+    assert (
+        rendered("&amp;lt;b&amp;gt; &lt;b&gt; &#39;", None, None) == "&amp;lt;b&amp;gt; &lt;b&gt; '"
+    )
+
+
+def test_an_address_without_a_host_is_dropped() -> None:
+    sent = (
+        '<a href="/x">x</a><a href="//y.example/">y</a><img src="z.jpg"><a href="https://w">w</a>'
+    )
+    rel = 'rel="noopener noreferrer nofollow"'
+    assert rendered(sent, None, None) == (
+        f'<a {rel}>x</a><a href="//y.example/" {rel}>y</a><img><a href="https://w" {rel}>w</a>'
+    )
+
+
+def test_markup_that_no_person_wrote_is_shown_as_text() -> None:
+    assert rendered("<div>" * 9_000 + "Good & <i>calm</i> cat", None, TRACKER) == (
+        f"Good &amp;  calm  cat{IMAGE}"
+    )
+    assert rendered("<div>" * 9_000 + "Good cat", "Good\ncat", TRACKER) == f"Good<br>cat{IMAGE}"
