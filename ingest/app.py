@@ -7,10 +7,10 @@ Rule 3: an export that was completed with just these files costs a listing and n
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from contextlib import aclosing, closing
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from contracts import topics
@@ -19,18 +19,20 @@ from contracts.codec import UndecodableError, decode
 from contracts.errors import NotReadyError, PetstreamError, UsageError
 from contracts.events import ExportEvent, PlanEvent
 from contracts.settings import FtpUrl, KafkaAccess, Settings
-from ingest import normalise
 from ingest.archive import Archive
+from ingest.arrival import settled_export, start_stamp
+from ingest.ends import end_offsets, lost
+from ingest.expiry import expire
 from ingest.export import ExportRun
-from ingest.feed import ExportSet, missing, plan, settled
-from ingest.ftp import FileChangedError, listing
+from ingest.feed import ExportSet
+from ingest.ftp import FileChangedError
 from ingest.kafka import read_to_end
 from ingest.ledger import Ledger, Shelf
-from ingest.memory import Identity, Memory, Wanted
-from ingest.outcome import Outcome, Progress, State
+from ingest.memory import Choice, Memory, Wanted
+from ingest.outcome import Assignment, Outcome, Progress, State
 from ingest.publisher import Publisher
 from ingest.reading import Reader
-from ingest.rows import Row, assert_backend, parse
+from ingest.rows import assert_backend
 from ingest.shelf import FileShelf
 
 Say = Callable[[str], None]
@@ -58,6 +60,7 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
     allow_older: bool = False,
     progress: Progress = lambda _file, _rows: None,
     say: Say = lambda _line: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Result:
     """Read the export that is on the FTP account, once.
 
@@ -68,6 +71,7 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
         allow_older: read an export that is older than the newest completed one.
         progress: is told each file's rows as they are read.
         say: takes one line for a person at a time.
+        clock: tells the time, in UTC.
 
     Raises:
         NotReadyError: there is no whole export yet.
@@ -83,7 +87,7 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
     for attempt in range(1, _TRIES + 1):
         try:
             return await _read_export(
-                settings, settings.ftp, kafka, wanted, allow_older, progress, say
+                settings, settings.ftp, kafka, wanted, allow_older, progress, say, clock
             )
         except FileChangedError as error:
             if attempt == _TRIES:
@@ -103,34 +107,54 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
     allow_older: bool,  # noqa: FBT001  handed on
     progress: Progress,
     say: Say,
+    clock: Callable[[], datetime],
 ) -> Result:
-    files = await _settled_listing(ftp, settings.settle_s, say)
-    await ensure_topics(kafka, settings.topic_prefix)
-    memory = await fold_exports(kafka, settings.topic_prefix)
+    prefix = settings.topic_prefix
+    files = await settled_export(ftp, settings.settle_s, say)
+    await ensure_topics(kafka, prefix)
+    memory = await fold_exports(kafka, prefix)
+    for plan_id in await expire(kafka, prefix, memory, clock()):
+        say(f"{plan_id} has expired: nobody decided about it")
+    missed = await _lost_records(kafka, prefix, memory)
     done = _already_completed(memory, files)
-    if done is not None and wanted == "auto":
+    if done is not None and wanted == "auto" and not missed:
+        if not allow_older:
+            _refuse_older(memory, done.export_id, done.base)
         return Result(done.export_id, None, _still_held(memory, done.export_id))
-    start = await _start_of(ftp, files)
+    stamp = await start_stamp(ftp, files)
+    start = stamp or files.newest_modified_at.replace(microsecond=0)
     identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
-    _refuse_older(memory, identity, allow_older=allow_older)
-    shelf = FileShelf(settings.data_dir)
-    state = State(memory, *(await _fold_ledgers(kafka, settings.topic_prefix, shelf)))
-    say(f"export {identity.export_id}: {len(state.pets):,} pets and {len(state.orgs):,} orgs known")
+    if not allow_older:
+        _refuse_older(memory, identity.export_id, identity.base)
+    choice = memory.choose(wanted, identity.base, settings.scrub)
+    if missed and wanted == "auto":
+        choice = Choice("scrub", missed)
+    assignment = Assignment(
+        identity,
+        choice,
+        stamp,
+        again=identity.export_id in memory.completed and not missed,
+        older=memory.newest is not None and identity.base < memory.newest.base,
+    )
     archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
-    async with Publisher(kafka) as publisher:
-        run = ExportRun(
-            identity=identity,
-            mode=memory.mode(wanted, identity.base, settings.scrub),
-            files=files,
-            state=state,
-            reader=Reader(ftp, archive, identity.export_id, say),
-            publisher=publisher,
-            settings=settings,
-            progress=progress,
-        )
-        outcome = await run.run()
+    with closing(FileShelf(settings.data_dir)) as shelf:
+        state = State(memory, *(await _fold_ledgers(kafka, prefix, shelf)))
+        known = f"{len(state.pets):,} pets and {len(state.orgs):,} orgs known"
+        say(f"export {identity.export_id}: {known}")
+        async with Publisher(kafka) as publisher:
+            run = ExportRun(
+                assignment=assignment,
+                files=files,
+                state=state,
+                reader=Reader(ftp, archive, identity.export_id, say),
+                publisher=publisher,
+                settings=settings,
+                measure=partial(end_offsets, kafka, prefix),
+                progress=progress,
+            )
+            outcome = await run.run()
     if archive is not None:
-        await archive.prune(settings.archive_days, datetime.now(UTC))
+        await archive.prune(settings.archive_days, clock())
     return Result(outcome.export_id, outcome, outcome.held)
 
 
@@ -162,37 +186,18 @@ async def _fold_ledgers(kafka: KafkaAccess, prefix: str, shelf: Shelf) -> tuple[
     return ledgers[names[0]], ledgers[names[1]]
 
 
-async def _settled_listing(ftp: FtpUrl, settle_s: float, say: Say) -> ExportSet:
-    first = await listing(ftp)
-    lacking = missing(plan(first), "none")
-    if lacking:
-        raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
-    if settle_s > 0:
-        say(f"looking again in {settle_s:g} s, to see that nobody is still writing")
-        await asyncio.sleep(settle_s)
-        second = await listing(ftp)
-        differences = settled(first, second)
-        if differences:
-            raise NotReadyError("the export is still being written: " + "; ".join(differences))
-    return plan(first)
-
-
-async def _start_of(ftp: FtpUrl, files: ExportSet) -> datetime:
-    """Return the export's start: the stamp in the first rows of orgs_1, else the newest file."""
-    first = files.of("orgs")[:1]
-    newest = files.newest_modified_at
-    if not first:
-        return newest
-    reader = Reader(ftp, None, "", lambda _line: None)
-    async with aclosing(reader.rows(first[0])) as batches:
-        async for batch in batches:
-            for found in parse([row for row in batch[:50] if isinstance(row, Row)]):
-                if isinstance(found, dict) and normalise.organization_id(found) is None:
-                    stamp = normalise.start_stamp(found)
-                    if stamp is not None and stamp <= newest + timedelta(minutes=1):
-                        return stamp
-            break
-    return newest.replace(microsecond=0)
+async def _lost_records(kafka: KafkaAccess, prefix: str, memory: Memory) -> str | None:
+    """Say what the topics lost since the newest export was completed; None: nothing."""
+    newest = memory.newest
+    if newest is None or not newest.end_offsets:
+        return None
+    shorter = lost(newest.end_offsets, await end_offsets(kafka, prefix))
+    if not shorter:
+        return None
+    return (
+        f"records were lost: topics are shorter than when {newest.export_id} was completed "
+        f"({'; '.join(shorter)}): pets_n is read"
+    )
 
 
 def _already_completed(memory: Memory, files: ExportSet) -> ExportEvent | None:
@@ -204,13 +209,11 @@ def _still_held(memory: Memory, export_id: str) -> tuple[str, ...]:
     return tuple(one.plan_id for one in memory.held() if one.event.export_id == export_id)
 
 
-def _refuse_older(memory: Memory, identity: Identity, *, allow_older: bool) -> None:
+def _refuse_older(memory: Memory, export_id: str, base: int) -> None:
     newest = memory.newest
-    if newest is None or allow_older or identity.export_id in memory.completed:
-        return
-    if identity.base <= newest.base:
+    if newest is not None and base <= newest.base and export_id != newest.export_id:
         raise NotReadyError(
-            f"the export on the server started {identity.export_id}, before {newest.export_id}, "
+            f"the export on the server started {export_id}, before {newest.export_id}, "
             "which was completed: an older one was put back; wait for the next, or read it "
             "with --allow-older"
         )

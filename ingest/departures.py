@@ -8,38 +8,125 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from contracts import crashes
-from contracts.events import ExportEvent
+from contracts.errors import BrokenFileError
+from contracts.events import ExportEvent, FileRead, Mode
 from contracts.sequence import removal_sequence
 from ingest import announcements
+from ingest.closures import closures
 from ingest.comparison import Comparison
+from ingest.feed import ExportSet
 from ingest.gate import Limits, Verdict, judge
-from ingest.herald import Herald
+from ingest.herald import Herald, MakeEvent
 from ingest.memory import Identity, Memory
-from ingest.petlist import PetList
+from ingest.petlist import PetList, problems, read_petlist
+from ingest.readiness import stale_petlist
+from ingest.reading import Reader
+
+_LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
 
 
-def judge_pets(
-    pets: Comparison, petlist: PetList | None, wrong: Sequence[str], limits: Limits
-) -> Verdict:
+class Found(NamedTuple):
+    """The petlist as it was found, and what is wrong with it."""
+
+    petlist: PetList | None
+    wrong: tuple[str, ...]
+    read: tuple[FileRead, ...] = ()
+
+
+class Evidence(NamedTuple):
+    """What speaks of the removals of an export: its petlist, and what makes it doubtful."""
+
+    petlist: PetList | None
+    wrong: Sequence[str]
+    """With the petlist."""
+    seen_with: str | None
+    """The earlier export that came with just this petlist."""
+    upheaval: Sequence[str]
+    """With the export as a whole."""
+
+
+class Settled(NamedTuple):
+    """The plans that are held now, and what there is to say."""
+
+    held: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> Found:
+    """Read the petlist, if there is one; whatever is wrong with it, the export goes on."""
+    part = files.petlist
+    if part is None:
+        return Found(None, ("petlist.csv is missing",))
+    try:
+        data = await reader.whole(part, most_bytes=_LARGEST_PETLIST_BYTES)
+    except BrokenFileError as error:
+        return Found(None, (str(error),))
+    petlist = read_petlist(data)
+    stale = stale_petlist(files, mode)
+    read = FileRead(part.name, len(data), part.remote.modified_at, petlist.rows)
+    return Found(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))
+
+
+async def settle(  # noqa: PLR0913  what a decision depends on, each by name
+    herald: Herald,
+    *,
+    pets: Comparison,
+    orgs: Comparison,
+    evidence: Evidence,
+    limits: Limits,
+    make_event: MakeEvent,
+    memory: Memory,
+) -> Settled:
+    """Judge who left; publish the removals of those, or hold them."""
+    held: list[str] = []
+    notes: list[str] = []
+    verdicts = (
+        (pets, judge_pets(pets, evidence, limits)),
+        (orgs, judge_organizations(orgs, evidence, limits)),
+    )
+    for comparison, verdict in verdicts:
+        plural = comparison.kind.plural
+        if verdict.contradictions:
+            notes.append(
+                f"{verdict.contradictions:,} {plural} are in the files but not in the petlist: "
+                "they stay"
+            )
+        if comparison is pets:
+            notes.extend(closures(pets.ledger, verdict.removals))
+        if verdict.reason is None:
+            await publish_removals(herald, comparison, verdict, comparison.facts.base)
+        elif verdict.removals or comparison is pets:
+            event = make_event("held", verdict.reason)
+            plan = await hold(herald, comparison, verdict, event, memory)
+            held.extend(() if plan is None else (plan,))
+            notes.append(f"removals of {plural} are held: {verdict.reason}")
+    return Settled(tuple(held), tuple(notes))
+
+
+def judge_pets(pets: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
     """Judge the pets that are missing from the petlist."""
+    petlist = evidence.petlist
     return judge(
         listed=list(pets.ledger.listed()),
         present=None if petlist is None else petlist.ids,
         spoken=pets.present(),
-        problems=wrong,
+        problems=[*evidence.wrong, *evidence.upheaval],
         limits=limits,
+        seen_with=evidence.seen_with,
     )
 
 
-def judge_organizations(orgs: Comparison, limits: Limits) -> Verdict:
+def judge_organizations(orgs: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
     """Judge the organisations that are in no orgs file; a refused row might be any of them."""
+    refused = ["rows of orgs_n were refused"] if orgs.counts.refused else []
     return judge(
         listed=list(orgs.ledger.listed()),
         present=orgs.present(),
         spoken=orgs.present(),
-        problems=["rows of orgs_n were refused"] if orgs.counts.refused else [],
+        problems=[*refused, *evidence.upheaval],
         limits=limits,
         what="organisations",
     )

@@ -9,26 +9,27 @@ Rule 3: a broken or missing file ends the run with `export.failed`: what was pub
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+
+from msgspec import structs
 
 from contracts import crashes
 from contracts.errors import BrokenFileError, NotReadyError, PetstreamError
-from contracts.events import Counts, ExportCounts, ExportEvent, ExportState, FileRead, Mode
+from contracts.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead
 from contracts.sequence import Family
 from contracts.settings import Settings
-from ingest import departures
-from ingest.comparison import Comparison
+from ingest import departures, drift
+from ingest.drift import WatchedComparison
+from ingest.ends import Measure
 from ingest.feed import ExportSet, Part, missing
 from ingest.gate import Limits, too_many_bad
 from ingest.herald import Herald
-from ingest.memory import Identity
-from ingest.outcome import Outcome, Progress, State
-from ingest.petlist import PetList, problems, read_petlist
+from ingest.outcome import Assignment, Outcome, Progress, State
+from ingest.petlist import PetList
 from ingest.publication import ORGS, PETS, Facts
 from ingest.publisher import Publisher
+from ingest.readiness import misfits
 from ingest.reading import Reader
-
-_LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
+from ingest.upheaval import Toll
 
 
 class ExportRun:
@@ -37,28 +38,38 @@ class ExportRun:
     def __init__(  # noqa: PLR0913  the six things a run is made of, each by name
         self,
         *,
-        identity: Identity,
-        mode: Mode,
+        assignment: Assignment,
         files: ExportSet,
         state: State,
         reader: Reader,
         publisher: Publisher,
         settings: Settings,
+        measure: Measure,
         progress: Progress,
     ) -> None:
         """Prepare a run; nothing happens yet."""
-        self._identity, self._mode, self._files = identity, mode, files
-        self._state, self._reader, self._publisher = state, reader, publisher
-        self._settings, self._progress = settings, progress
+        self._assignment, self._files, self._state = assignment, files, state
+        self._reader, self._settings = reader, settings
+        self._measure, self._progress = measure, progress
+        identity, self._mode, memory = assignment.identity, assignment.choice.mode, state.memory
         facts = Facts(
-            identity.export_id, identity.base, identity.start, mode, settings.publish_contacts
+            identity.export_id, identity.base, identity.start, self._mode, settings.publish_contacts
         )
-        self._pets = Comparison(PETS, state.pets, facts)
-        self._orgs = Comparison(ORGS, state.orgs, facts)
+        self._pets = WatchedComparison(PETS, state.pets, facts, memory.vocabulary)
+        self._orgs = WatchedComparison(ORGS, state.orgs, facts, {})
+        begun = identity.export_id in memory.started
+        self._toll = Toll(state.pets, identity.base, read_before=begun)
         self._read: list[FileRead] = []
-        self._notes: list[str] = []
-        again = identity.export_id in state.memory.completed
-        self._herald = Herald(publisher, settings.topic_prefix, self._event, quiet=again)
+        self._notes = [assignment.choice.why] if assignment.choice.why else []
+        self._petlist_digest: str | None = None
+        self._ends: dict[str, int] = {}
+        self._herald = Herald(
+            publisher,
+            settings.topic_prefix,
+            self._event,
+            quiet=assignment.again,
+            failed_before=(identity.export_id, files.fingerprint) in memory.failed,
+        )
 
     async def run(self) -> Outcome:
         """Read the export, publish what changed, and complete it.
@@ -66,11 +77,11 @@ class ExportRun:
         Raises:
             NotReadyError: the export isn't whole; nothing was completed or removed.
         """
-        lacking = missing(self._files, self._mode)
+        files, stamp = self._files, self._assignment.stamp
+        lacking = missing(files, self._mode) or misfits(files, self._mode, stamp)
         if lacking:
             raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
-        if not self._herald.quiet:
-            await self._herald.announce("started")
+        await self._herald.begin()
         try:
             held = await self._everything()
         except PetstreamError as error:
@@ -78,9 +89,8 @@ class ExportRun:
                 await self._herald.announce("failed", str(error))
                 await self._herald.flush()
             raise
-        return Outcome(
-            self._identity.export_id, self._mode, self._counts(), held, tuple(self._notes)
-        )
+        export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
+        return Outcome(export_id, self._mode, self._counts(), held, notes)
 
     async def _everything(self) -> tuple[str, ...]:
         await self._mend()
@@ -89,17 +99,21 @@ class ExportRun:
             await self._families(self._pets, "updatedpets", "newpets")
         else:
             await self._families(self._pets, "pets")
-        petlist, wrong = await self._petlist()
-        if self._mode == "daily" and petlist is not None and not wrong:
-            await self._fill_gaps(petlist)
+        found = await departures.find_petlist(self._reader, self._files, self._mode)
+        self._read.extend(found.read)
+        self._petlist_digest = None if found.petlist is None else found.petlist.digest
+        if self._mode == "daily" and found.petlist is not None and not found.wrong:
+            await self._fill_gaps(found.petlist)
+        self._notes.extend(drift.notes(self._drift(), first=not self._state.memory.vocabulary))
         await self._herald.flush()
         crashes.point("ingest.rows.flushed")
-        held = await self._removals(petlist, wrong)
+        held = await self._removals(found)
         await self._herald.flush()  # removals first: `completed` says that they are there
         crashes.point("ingest.removals.flushed")
-        if self._herald.announced:
+        if self._herald.speaks:
+            self._ends = await self._measure()
             crashes.point("ingest.completed.before")
-            await self._herald.announce("completed")
+            await self._herald.end()
             crashes.point("ingest.completed.sent")
             await self._herald.flush()
             crashes.point("ingest.completed.flushed")
@@ -112,45 +126,40 @@ class ExportRun:
                 await self._herald.changes(comparison.kind, [comparison.again(key)])
             comparison.ledger.stale.clear()
 
-    async def _families(self, comparison: Comparison, *families: Family) -> None:
+    async def _families(self, comparison: WatchedComparison, *families: Family) -> None:
         for family in families:
             for part in self._files.of(family):
                 await self._part(comparison, family, part)
 
-    async def _part(self, comparison: Comparison, family: Family, part: Part) -> None:
+    async def _part(self, comparison: WatchedComparison, family: Family, part: Part) -> None:
         rows, bad = 0, 0
+        comparison.watch.begin_file()
         async for batch in self._reader.rows(part):
             publications, refused = comparison.compare(batch, family, part.name)
             rows, bad = rows + len(batch), bad + len(refused)
+            if comparison is self._pets:
+                self._toll.take(publications)
             await self._herald.changes(comparison.kind, publications)
             if too_many_bad(bad, rows, at_end=False):
                 raise _too_many(part, bad, rows)
-            await self._herald.set_aside(refused, self._identity.export_id)
+            await self._herald.set_aside(refused, self._assignment.identity.export_id)
             self._progress(part.name, rows)
         if too_many_bad(bad, rows, at_end=True):
             raise _too_many(part, bad, rows)
+        changed_shape = comparison.watch.broken(rows)
+        if changed_shape is not None:
+            raise BrokenFileError(f"{part.name} is broken: {changed_shape}")
         self._read.append(
             FileRead(part.name, part.remote.size_bytes, part.remote.modified_at, rows)
         )
-
-    async def _petlist(self) -> tuple[PetList | None, list[str]]:
-        part = self._files.petlist
-        if part is None:
-            return None, ["petlist.csv is missing"]
-        try:
-            data = await self._reader.whole(part, most_bytes=_LARGEST_PETLIST_BYTES)
-        except BrokenFileError as error:
-            return None, [str(error)]
-        petlist = read_petlist(data)
-        self._read.append(FileRead(part.name, len(data), part.remote.modified_at, petlist.rows))
-        return petlist, problems(petlist)
 
     async def _fill_gaps(self, petlist: PetList) -> None:
         """Read pets_n too, if the petlist names pets that we don't hold: something was missed."""
         unknown = petlist.ids.difference(self._pets.ledger.listed())
         if not unknown:
             return
-        gaps = missing(self._files, "scrub")
+        stamp = self._assignment.stamp
+        gaps = missing(self._files, "scrub") or misfits(self._files, "scrub", stamp)
         if gaps:
             self._notes.append(f"{len(unknown):,} pets of the petlist are unknown; " + gaps[0])
             return
@@ -159,37 +168,35 @@ class ExportRun:
         )
         await self._families(self._pets, "pets")
 
-    async def _removals(self, petlist: PetList | None, wrong: list[str]) -> tuple[str, ...]:
-        limits = Limits(self._settings.removal_max_share, self._settings.removal_max_count)
-        verdicts = (
-            (self._pets, departures.judge_pets(self._pets, petlist, wrong, limits)),
-            (self._orgs, departures.judge_organizations(self._orgs, limits)),
+    async def _removals(self, found: departures.Found) -> tuple[str, ...]:
+        identity, memory = self._assignment.identity, self._state.memory
+        upheaval = self._toll.problems() if memory.completed else []
+        self._notes.extend(f"warning: {one}" for one in upheaval)
+        if self._assignment.older:
+            self._notes.append("a newer export was completed: nobody is removed for this one")
+            return ()
+        digest = self._petlist_digest
+        seen_with = None if digest is None else memory.seen_with(digest, identity)
+        settled = await departures.settle(
+            self._herald,
+            pets=self._pets,
+            orgs=self._orgs,
+            evidence=departures.Evidence(found.petlist, found.wrong, seen_with, upheaval),
+            limits=Limits(self._settings.removal_max_share, self._settings.removal_max_count),
+            make_event=self._event,
+            memory=memory,
         )
-        held: list[str] = []
-        memory = self._state.memory
-        for comparison, verdict in verdicts:
-            if verdict.contradictions:
-                self._notes.append(
-                    f"{verdict.contradictions:,} {comparison.kind.plural} are in the files "
-                    "but not in the petlist: they stay"
-                )
-            if verdict.reason is None:
-                base = self._identity.base
-                await departures.publish_removals(self._herald, comparison, verdict, base)
-            elif verdict.removals or comparison.kind is PETS:
-                event = self._event("held", verdict.reason)
-                plan = await departures.hold(self._herald, comparison, verdict, event, memory)
-                held.extend(() if plan is None else (plan,))
-                self._notes.append(
-                    f"removals of {comparison.kind.plural} are held: {verdict.reason}"
-                )
-        if self._herald.announced:
-            await departures.supersede(self._herald, memory, self._identity)
-        return tuple(held)
+        self._notes.extend(settled.notes)
+        if self._herald.speaks:
+            await departures.supersede(self._herald, memory, identity)
+        return settled.held
+
+    def _drift(self) -> Drift | None:
+        return drift.together(self._pets.watch.found(), self._orgs.watch.found())
 
     def _event(self, state: ExportState, reason: str | None = None) -> ExportEvent:
         return ExportEvent(
-            export_id=self._identity.export_id,
+            export_id=self._assignment.identity.export_id,
             mode=self._mode,
             state=state,
             at=datetime.now(UTC).replace(microsecond=0),
@@ -197,15 +204,16 @@ class ExportRun:
             counts=self._counts(),
             reason=reason,
             fingerprint=self._files.fingerprint,
-            base=self._identity.base,
+            base=self._assignment.identity.base,
+            end_offsets=self._ends,
+            notes=tuple(self._notes),
+            drift=self._drift() if state == "completed" else None,
+            petlist_digest=self._petlist_digest,
         )
 
     def _counts(self) -> ExportCounts:
-        return ExportCounts(pets=_copy(self._pets.counts), orgs=_copy(self._orgs.counts))
-
-
-def _copy(counts: Counts) -> Counts:
-    return Counts(*(getattr(counts, name) for name in Counts.__struct_fields__))
+        pets, orgs = self._pets.counts, self._orgs.counts
+        return ExportCounts(pets=structs.replace(pets), orgs=structs.replace(orgs))
 
 
 def _too_many(part: Part, bad: int, rows: int) -> BrokenFileError:

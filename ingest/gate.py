@@ -45,13 +45,14 @@ def too_many_bad(bad: int, rows: int, *, at_end: bool) -> bool:
     return bad > max(ALWAYS_FORGIVEN, FORGIVEN_SHARE * counted)
 
 
-def judge(  # noqa: PLR0913  the six things the rules speak of, each by name
+def judge(  # noqa: PLR0913  the things the rules speak of, each by name
     *,
     listed: Collection[int],
     present: AbstractSet[int] | None,
     spoken: AbstractSet[int],
     problems: Collection[str],
     limits: Limits,
+    seen_with: str | None = None,
     what: str = "pets",
 ) -> Verdict:
     """Judge the removals of an export.
@@ -62,6 +63,8 @@ def judge(  # noqa: PLR0913  the six things the rules speak of, each by name
         spoken: the keys of the rows that this export holds.
         problems: what is wrong with the list itself.
         limits: the settings ``PETSTREAM_REMOVAL_MAX_SHARE`` and ``…_COUNT``.
+        seen_with: the earlier export that came with just this list, if one did. A small feed may
+            well have the same pets twice; but then the list lacks nobody and removes nobody.
         what: the plural for the reason.
     """
     if present is None:
@@ -77,6 +80,8 @@ def judge(  # noqa: PLR0913  the six things the rules speak of, each by name
             f"{contradictions:,} of the {len(spoken):,} {what} that this export lists "
             "are missing from its petlist"
         )
+    if seen_with is not None and (removals or contradictions):
+        reasons.append(f"petlist.csv is the one that came with export {seen_with}")
     if len(removals) > limits.max_count:
         reasons.append(
             f"{len(removals):,} {what} would go, more than PETSTREAM_REMOVAL_MAX_COUNT="

@@ -4,6 +4,7 @@ Rule 1: an export is its start time; the same start with other files is a republ
         (``.2``, ``.3``), whose base is the time of its newest file.
 Rule 2: an export that was completed is never completed again; a held one counts as completed.
 Rule 3: a scrub is due by the starts of exports, not by the clock.
+Rule 4: a plan that nobody decided about for two weeks has expired, and is none to decide about.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ class Identity(NamedTuple):
     start: datetime
 
 
+class Choice(NamedTuple):
+    """A mode, and why it isn't the usual one."""
+
+    mode: Mode
+    why: str | None = None
+
+
 class HeldPlan(NamedTuple):
     """A plan that waits for a decision."""
 
@@ -52,7 +60,9 @@ class Memory:
         """Start empty; `fold` fills it in the order of the log."""
         self.completed: dict[str, ExportEvent] = {}
         self.started: dict[str, ExportEvent] = {}
+        self.failed: set[tuple[str, str | None]] = set()
         self.decided: dict[str, PlanEvent] = {}
+        self.vocabulary: dict[str, set[str]] = {}
         self.last: ExportEvent | None = None
         self._plans: dict[str, dict[int, tuple[ExportEvent, Plan]]] = {}
 
@@ -68,8 +78,12 @@ class Memory:
         self.last = event
         if event.state == "started":
             self.started[event.export_id] = event
+        elif event.state == "failed":
+            self.failed.add((event.export_id, event.fingerprint))
         elif event.state == "completed":
             self.completed[event.export_id] = event
+            for name, values in event.drift.new_values.items() if event.drift is not None else ():
+                self.vocabulary.setdefault(name, set()).update(values)
 
     @property
     def newest(self) -> ExportEvent | None:
@@ -95,6 +109,22 @@ class Memory:
         undecided = (name for name in self._plans if name not in self.decided)
         return [plan for plan in map(self.plan, undecided) if plan is not None]
 
+    def overdue(self, now: datetime) -> list[HeldPlan]:
+        """Return the plans that wait for too long (rule 4)."""
+        return [plan for plan in self.held() if now - plan.at > PLAN_EXPIRES_AFTER]
+
+    def seen_with(self, petlist_digest: str, identity: Identity) -> str | None:
+        """Return the earlier export, if any, that came with just this petlist."""
+        name = identity.export_id.partition("Z")[0]
+        earlier = (
+            event.export_id
+            for event in self.completed.values()
+            if event.petlist_digest == petlist_digest
+            and event.base < identity.base
+            and event.export_id.partition("Z")[0] != name  # a republication may bring it again
+        )
+        return next(earlier, None)
+
     def identify(self, start: datetime, fingerprint: str, newest_file: datetime) -> Identity:
         """Name the export of this start and these files (rule 1)."""
         name = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -113,19 +143,27 @@ class Memory:
         export_id = f"{name}.{finished + 1}" if finished else name
         return Identity(export_id, base, start)
 
-    def mode(self, wanted: Wanted, base: int, scrub: str) -> Mode:
+    def choose(self, wanted: Wanted, base: int, scrub: str) -> Choice:
         """Choose the mode of an export of this base; ``auto`` as design and rule 3 say."""
         if wanted != "auto":
-            return wanted
+            return Choice(wanted)
         newest = self.newest
         if newest is None:
-            return "initial"
-        if timedelta(seconds=base - newest.base) > MISSED_AFTER:
-            return "scrub"
+            return Choice("initial")
+        gap = timedelta(seconds=base - newest.base)
+        if gap > MISSED_AFTER:
+            hours = gap // timedelta(hours=1)
+            return Choice(
+                "scrub",
+                f"a day was missed: {hours} h lie between the starts of {newest.export_id} and of "
+                "this export, and updatedpets_n and newpets_n cover 24: pets_n is read",
+            )
         whole = [event.base for event in self.completed.values() if event.mode != "daily"]
         due = _SCRUB_EVERY.get(scrub)
         if due is not None and timedelta(seconds=base - max(whole, default=0)) >= due - _SLACK:
-            return "scrub"
+            return Choice("scrub")
         if self.last is not None and self.last.state != "completed" and self.last.base < base:
-            return "scrub"  # the last export was never finished: its rows may be missing
-        return "daily"
+            return Choice(
+                "scrub", f"export {self.last.export_id} was never finished: pets_n is read"
+            )
+        return Choice("daily")

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from contracts.events import ExportCounts, Mode
 from ingest.ledger import Ledger
-from ingest.memory import Memory
+from ingest.memory import Choice, Identity, Memory
 
 Progress = Callable[[str, int], None]
 """Is told a file's logical name and how many of its rows were read so far."""
+
+
+class Assignment(NamedTuple):
+    """What a run is to do, and why: decided before it begins."""
+
+    identity: Identity
+    choice: Choice
+    stamp: datetime | None
+    """The export's own start stamp, if it is believed."""
+    again: bool = False
+    """It was completed before: nothing is said unless there is news."""
+    older: bool = False
+    """A newer one was completed: nobody is removed on its word."""
 
 
 class Outcome(NamedTuple):

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from contracts import codec
+
 MOST_REJECTS: Final = 0.001
 """The share of pieces that may be no ids."""
 
@@ -28,6 +30,8 @@ class PetList:
     rejects: int
     duplicates: int
     ends_cleanly: bool
+    digest: str
+    """Of the ids, whatever form they are in: equal = the same list."""
 
 
 def read_petlist(data: bytes) -> PetList:
@@ -42,6 +46,7 @@ def read_petlist(data: bytes) -> PetList:
         rejects=len(pieces) - len(ids),
         duplicates=len(ids) - len(unique),
         ends_cleanly=body.endswith((b"\n", b"\r")) or _last_is_whole(body),
+        digest=codec.digest(b"\n".join(b"%d" % one for one in sorted(unique))),
     )
 
 

@@ -7,7 +7,7 @@ Rule 2: only a plan of the newest export can be approved; an older one is a thin
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from ingest import announcements
 from ingest.app import fold_exports
 from ingest.comparison import Comparison
 from ingest.kafka import read_to_end
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, Shelf
 from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from ingest.publication import ORGS, PETS, Facts, Publication
 from ingest.publisher import Publisher
@@ -54,12 +54,13 @@ async def plans(settings: Settings, kafka: KafkaAccess) -> list[Listed]:
 async def describe(settings: Settings, kafka: KafkaAccess, plan_id: str) -> list[Described]:
     """Return the names and organisations of what a plan would remove."""
     _, plan = await _find(settings, kafka, plan_id)
-    comparison = await _comparison(settings, kafka, plan)
     found = []
-    for key in plan.removals:
-        held = comparison.ledger.get(key)
-        record = {} if held is None else held.event()[comparison.kind.record]
-        found.append(Described(key, record.get("name"), record.get("orgId")))
+    with closing(FileShelf(settings.data_dir)) as shelf:
+        comparison = await _comparison(settings, kafka, plan, shelf)
+        for key in plan.removals:
+            held = comparison.ledger.get(key)
+            record = {} if held is None else held.event()[comparison.kind.record]
+            found.append(Described(key, record.get("name"), record.get("orgId")))
     return found
 
 
@@ -81,10 +82,11 @@ async def approve(
     newest = memory.newest
     if newest is not None and newest.base > plan.event.base:
         raise UsageError(f"{plan_id} is of an older export than {newest.export_id}: let it be")
-    comparison = await _comparison(settings, kafka, plan)
     sequence = removal_sequence(plan.event.base)
+    with closing(FileShelf(settings.data_dir)) as shelf:
+        comparison = await _comparison(settings, kafka, plan, shelf)
+        made = [comparison.removal(key, sequence, "petlist.csv") for key in plan.removals]
     topic = comparison.kind.topic.full_name(settings.topic_prefix)
-    made = [comparison.removal(key, sequence, "petlist.csv") for key in plan.removals]
     async with Publisher(kafka) as publisher:
         for one in made:
             if one is not None:
@@ -132,9 +134,11 @@ async def _find(settings: Settings, kafka: KafkaAccess, plan_id: str) -> tuple[M
     return memory, plan
 
 
-async def _comparison(settings: Settings, kafka: KafkaAccess, plan: HeldPlan) -> Comparison:
+async def _comparison(
+    settings: Settings, kafka: KafkaAccess, plan: HeldPlan, shelf: Shelf
+) -> Comparison:
     kind = PETS if plan.entity == "pets" else ORGS
-    ledger = Ledger(FileShelf(settings.data_dir))
+    ledger = Ledger(shelf)
     topic = kind.topic.full_name(settings.topic_prefix)
     async with aclosing(read_to_end(kafka, [topic])) as batches:
         async for records in batches:

@@ -66,3 +66,10 @@ def test_the_fingerprint_is_of_names_sizes_and_times_but_not_of_the_key() -> Non
     plain, keyed = plan(listed("pets_1.json")), plan(listed("Ab3dEf9h_pets_1.json.zip"))
     later = plan(listed("pets_1.json", at=NOW.replace(minute=1)))
     assert plain.fingerprint == keyed.fingerprint != later.fingerprint
+
+
+def test_t11_a_scrub_never_runs_on_part_of_the_set() -> None:
+    """T11: a gap in the parts of any family that is read is named."""
+    parts = plan(listed("orgs_1.json", "pets_1.json", "pets_2.json", "pets_4.json", "petlist.csv"))
+    assert missing(parts, "scrub") == ["pets_3.json is missing"]
+    assert missing(plan(listed("orgs_1.json", "updatedpets_2.json", "newpets_1.json")), "daily")

@@ -70,3 +70,46 @@ def test_the_number_holds_where_the_share_would_pass() -> None:
     )
     assert found.reason is not None
     assert "PETSTREAM_REMOVAL_MAX_COUNT" in found.reason
+
+
+def test_t6_a_list_seen_with_an_earlier_export_removes_nobody() -> None:
+    """T6: yesterday's list under today's name: held, if it would remove or lacks anybody."""
+
+    def repeated(present: set[int], spoken: frozenset[int] = frozenset()) -> Verdict:
+        return judge(
+            listed=LISTED, present=present, spoken=spoken, problems=[], limits=LIMITS,
+            seen_with="2026-11-01T08:12:04Z",
+        )  # fmt: skip
+
+    removing = repeated(set(range(3, 1001)))
+    assert removing.removals == (1, 2)
+    assert removing.reason == "petlist.csv is the one that came with export 2026-11-01T08:12:04Z"
+    assert repeated(set(LISTED), frozenset(range(900, 1002))).reason == removing.reason
+    assert repeated(set(LISTED), frozenset({5})).reason is None, "a quiet day"
+
+
+def test_a_shelter_of_three_hundred_pets_may_close() -> None:
+    """The gate, 4: ordinary limits let one organisation go."""
+    found = judge(
+        listed=range(64_000), present=set(range(300, 64_000)), spoken=frozenset(), problems=[],
+        limits=LIMITS,
+    )  # fmt: skip
+    assert (found.reason, len(found.removals)) == (None, 300)
+
+
+@pytest.mark.parametrize(("gone", "held"), [(100, False), (101, True)])
+def test_the_limits_are_the_last_that_pass(gone: int, *, held: bool) -> None:
+    """The gate, 4: as many as PETSTREAM_REMOVAL_MAX_SHARE says may go, and not one more."""
+    assert (verdict(set(range(gone + 1, 1001))).reason is not None) is held
+
+
+@pytest.mark.parametrize(("lacking", "held"), [(2, False), (3, True)])
+def test_t7_at_least_98_percent_of_todays_own_ids_are_in_the_list(
+    lacking: int, *, held: bool
+) -> None:
+    """T7: a list of the right size that lacks ids this very export lists is held."""
+    spoken = frozenset(range(1, 101))
+    found = verdict(set(range(lacking + 1, 1001)), spoken)
+    assert (found.reason is not None) is held
+    assert found.removals == ()
+    assert found.contradictions == lacking

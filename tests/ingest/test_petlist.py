@@ -49,3 +49,10 @@ def test_a_header_is_one_reject_and_forgiven() -> None:
 def test_duplicates_are_counted_and_harmless() -> None:
     found = read_petlist(b"7,7,8\n")
     assert (found.ids, found.duplicates, problems(found)) == (frozenset({7, 8}), 1, [])
+
+
+def test_t6_the_same_ids_make_the_same_digest_in_whatever_form() -> None:
+    """T6: a list seen before is known again, also with other line ends."""
+    told = {read_petlist(data).digest for data in (b"7,8\n9\n", b"9,8,7,7\r\n", b'"7"\n"8"\n"9"\n')}
+    assert len(told) == 1
+    assert read_petlist(b"7,8\n").digest not in told
