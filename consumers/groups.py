@@ -144,18 +144,24 @@ async def send_back(access: KafkaAccess, record: Record) -> None:
 async def _to_ends(
     access: KafkaAccess, ends: Mapping[Place, int]
 ) -> AsyncGenerator[tuple[Place, Sequence[Any]], None]:
+    clock = asyncio.get_running_loop()
     async with _consumer(access, ends) as consumer:
         partitions = [TopicPartition(*one) for one in ends]
-        await consumer.seek_to_beginning(*partitions)
+        async with asyncio.timeout(_DEADLINE_S):
+            await consumer.seek_to_beginning(*partitions)
         left = {one for one in partitions if ends[Place(*one)] > 0}
+        heard = clock.time()
         while left:
-            async with asyncio.timeout(_DEADLINE_S):
-                batches = await consumer.getmany(*left, timeout_ms=_POLL_MS, max_records=5_000)
+            batches = await consumer.getmany(*left, timeout_ms=_POLL_MS, max_records=5_000)
             for one, records in batches.items():
                 yield Place(*one), records
-            for one in tuple(left):
-                if await consumer.position(one) >= ends[Place(*one)]:
-                    left.discard(one)
+            async with asyncio.timeout(_DEADLINE_S):
+                done = {one for one in left if await consumer.position(one) >= ends[Place(*one)]}
+            if batches or done:
+                heard = clock.time()
+            elif clock.time() - heard > _DEADLINE_S:  # a poll never fails when Kafka is away
+                raise TimeoutError
+            left -= done
 
 
 @asynccontextmanager
