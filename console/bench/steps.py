@@ -130,7 +130,12 @@ def _end_to_end(around: Servers, feed: Feed, environment: Mapping[str, str]) -> 
     records = feed.pets + feed.organizations + 2  # export.started, export.completed
     consumer = _begun(environment, "consume", "pets", str(records))
     ingester = _begun(environment, "ingest", "initial")
-    ingested, consumed = _told(ingester), _told(consumer)
+    try:
+        ingested = _told(ingester)
+    except SystemExit:
+        consumer.kill()  # it would wait for ever
+        raise
+    consumed = _told(consumer)
     costs = _costs(around, before, {"ingest": ingested, "consume pets": consumed})
     return Measured("end to end", feed.pets, consumed["last"] - ingested["began"], costs, {})
 
