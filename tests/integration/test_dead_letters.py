@@ -10,10 +10,11 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from console import letters
 from console.records import Record as Shown
+from console.records import read_topic
 from console.simulator import history, serve_ftp, write_export
 from consumers import dead_letters, patience, pets, state
 from consumers.app import consume
@@ -84,15 +85,9 @@ class Stage:
 
     async def read(self, topic: topics.Topic) -> list[Record]:
         """Return all records of a topic."""
-        name, found = topic.full_name(self.prefix), []
-        async with AIOKafkaConsumer(
-            name, bootstrap_servers=self.kafka.bootstrap, auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
-        ) as consumer:  # fmt: skip
-            while batches := await consumer.getmany(timeout_ms=500):
-                found += [one for records in batches.values() for one in records]
+        found = await read_topic(self.kafka, topic.full_name(self.prefix))
         return [
-            Record(Place(name, one.partition), one.offset, one.key, one.value, one.headers)
+            Record(Place(one.topic, one.partition), one.offset, one.key, one.value, one.headers)
             for one in found
         ]
 

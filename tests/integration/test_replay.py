@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from console.records import read_topic
 from console.replay import rewind
 from console.simulator import history, serve_ftp, write_export
 from consumers import groups, state
@@ -399,6 +400,34 @@ async def test_a_replay_that_is_cut_off_in_between_does_no_harm(
     assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": 30}]
 
 
+async def test_a_consumer_that_is_started_during_a_replay_begins_where_it_was_put(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its position moves under it as it applies its first batch: it begins again."""
+    await stage.publish(PETS, 0)
+    await stage.consume("pets")
+    before, move = await stage.positions(), groups.move
+    await stage.fetch("DELETE FROM petstream.pet")
+    waiting = (
+        "SELECT FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    started: list[asyncio.Task[None]] = []
+
+    async def moved(access: KafkaAccess, group: str, offsets: Mapping[Place, int]) -> None:
+        await move(access, group, offsets)
+        started.append(asyncio.create_task(stage.consume("pets")))
+        while not await stage.fetch(waiting):  # noqa: ASYNC110  Postgres has no event for it
+            await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(groups, "move", moved)
+    async with asyncio.timeout(30):
+        await stage.replay(Beginning())
+        await started[0]
+    assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": 30}]
+    assert await stage.positions() == before
+
+
 async def test_the_command_tells_what_it_would_read_and_what_it_moved(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -462,12 +491,6 @@ def _ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def _left(stage: Stage) -> set[tuple[int, int]]:
     """Return the records that the log still holds, but for the fillers: key and sequence."""
-    found: set[tuple[int, int]] = set()
-    topic = PETS.full_name(stage.prefix)
-    async with AIOKafkaConsumer(
-        topic, bootstrap_servers=stage.kafka.bootstrap, auto_offset_reset="earliest"
-    ) as consumer:
-        while batches := await consumer.getmany(timeout_ms=500):
-            for records in batches.values():
-                found |= {(int(one.key), int(dict(one.headers)["ce_sequence"])) for one in records}
-    return {one for one in found if one[0] not in FILLERS}
+    found = await read_topic(stage.kafka, PETS.full_name(stage.prefix))
+    left = {(int(one.key), int(dict(one.headers)["ce_sequence"])) for one in found}
+    return {one for one in left if one[0] not in FILLERS}
