@@ -21,14 +21,14 @@ from contracts.events import ExportEvent, PlanEvent
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.archive import Archive
 from ingest.arrival import settled_export, start_stamp
-from ingest.ends import end_offsets, lost
+from ingest.ends import end_offsets, lost_since
 from ingest.expiry import expire
 from ingest.export import ExportRun
 from ingest.feed import ExportSet
 from ingest.ftp import FileChangedError
 from ingest.kafka import read_to_end
 from ingest.ledger import Ledger, Shelf
-from ingest.memory import Choice, Memory, Wanted
+from ingest.memory import Choice, Memory, Wanted, start_of
 from ingest.outcome import Assignment, Outcome, Progress, State
 from ingest.publisher import Publisher
 from ingest.reading import Reader
@@ -115,7 +115,7 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
     memory = await fold_exports(kafka, prefix)
     for plan_id in await expire(kafka, prefix, memory, clock()):
         say(f"{plan_id} has expired: nobody decided about it")
-    missed = await _lost_records(kafka, prefix, memory)
+    missed = await lost_since(kafka, prefix, memory.newest)
     done = _already_completed(memory, files)
     if done is not None and wanted == "auto" and not missed:
         if not allow_older:
@@ -186,20 +186,6 @@ async def _fold_ledgers(kafka: KafkaAccess, prefix: str, shelf: Shelf) -> tuple[
     return ledgers[names[0]], ledgers[names[1]]
 
 
-async def _lost_records(kafka: KafkaAccess, prefix: str, memory: Memory) -> str | None:
-    """Say what the topics lost since the newest export was completed; None: nothing."""
-    newest = memory.newest
-    if newest is None or not newest.end_offsets:
-        return None
-    shorter = lost(newest.end_offsets, await end_offsets(kafka, prefix))
-    if not shorter:
-        return None
-    return (
-        f"records were lost: topics are shorter than when {newest.export_id} was completed "
-        f"({'; '.join(shorter)}): pets_n is read"
-    )
-
-
 def _already_completed(memory: Memory, files: ExportSet) -> ExportEvent | None:
     same = (one for one in memory.completed.values() if one.fingerprint == files.fingerprint)
     return next(same, None)
@@ -211,7 +197,9 @@ def _still_held(memory: Memory, export_id: str) -> tuple[str, ...]:
 
 def _refuse_older(memory: Memory, export_id: str, base: int) -> None:
     newest = memory.newest
-    if newest is not None and base <= newest.base and export_id != newest.export_id:
+    if newest is None or export_id == newest.export_id:
+        return
+    if base <= newest.base or start_of(export_id) < start_of(newest.export_id):
         raise NotReadyError(
             f"the export on the server started {export_id}, before {newest.export_id}, "
             "which was completed: an older one was put back; wait for the next, or read it "

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from contracts import topics
 from contracts.cluster import client_options
 from contracts.errors import UnreachableError
+from contracts.events import ExportEvent
 from contracts.settings import KafkaAccess
 from ingest.kafka import TROUBLE
 
@@ -49,6 +50,19 @@ async def end_offsets(kafka: KafkaAccess, prefix: str) -> dict[str, int]:
 
 def _assigned(consumer: AIOKafkaConsumer, names: AbstractSet[str]) -> bool:
     return {one.topic for one in consumer.assignment()} == names
+
+
+async def lost_since(kafka: KafkaAccess, prefix: str, newest: ExportEvent | None) -> str | None:
+    """Say what the topics lost since the newest export was completed; None: nothing."""
+    if newest is None or not newest.end_offsets:
+        return None
+    shorter = lost(newest.end_offsets, await end_offsets(kafka, prefix))
+    if not shorter:
+        return None
+    return (
+        f"records were lost: topics are shorter than when {newest.export_id} was completed "
+        f"({'; '.join(shorter)}): pets_n is read"
+    )
 
 
 def lost(recorded: Mapping[str, int], now: Mapping[str, int]) -> list[str]:

@@ -53,6 +53,11 @@ class HeldPlan(NamedTuple):
         return self.event.at
 
 
+def start_of(export_id: str) -> datetime:
+    """Return an export's start, which is its name."""
+    return datetime.fromisoformat(export_id.partition("Z")[0]).replace(tzinfo=UTC)
+
+
 class Memory:
     """The exports and plans so far, newest last."""
 
@@ -138,7 +143,9 @@ class Memory:
                 return Identity(event.export_id, event.base, start)
         if not before:
             return Identity(name, int(start.timestamp()), start)
-        base = max(int(newest_file.timestamp()), max(event.base for event in before) + 1)
+        base = max(event.base for event in before) + 1
+        if self.newest is None or start_of(self.newest.export_id) <= start:
+            base = max(int(newest_file.timestamp()), base)  # else it was put back: never on top
         finished = sum(event.export_id in self.completed for event in before)
         export_id = f"{name}.{finished + 1}" if finished else name
         return Identity(export_id, base, start)

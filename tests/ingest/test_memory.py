@@ -1,0 +1,110 @@
+"""What earlier exports tell about the next: its name, its mode, and what is overdue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
+from ingest.ends import lost
+from ingest.memory import Memory
+
+START = datetime(2026, 11, 2, 8, 12, 4, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def event(state: ExportState, start: datetime = START, **changes: Any) -> ExportEvent:
+    """Return an event of the export of a start."""
+    given: dict[str, Any] = {
+        "export_id": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "mode": "daily", "state": state,
+        "at": start + timedelta(hours=1), "counts": ExportCounts(Counts(), Counts()),
+        "base": int(start.timestamp()), "fingerprint": "f",
+    }  # fmt: skip
+    return ExportEvent(**given | changes)
+
+
+def memory(*events: ExportEvent | PlanEvent) -> Memory:
+    """Fold events."""
+    found = Memory()
+    for one in events:
+        found.fold(one)
+    return found
+
+
+def base(start: datetime) -> int:
+    """Return the base of an export."""
+    return int(start.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("gap", "mode"),
+    [
+        (timedelta(hours=24), "daily"),
+        (timedelta(hours=30), "daily"),
+        (timedelta(hours=30, seconds=1), "scrub"),
+        (2 * DAY, "scrub"),
+    ],
+)
+def test_t4_a_gap_of_more_than_30_hours_makes_a_scrub_and_says_why(
+    gap: timedelta, mode: str
+) -> None:
+    """T4: between the starts of exports, whatever the clock says."""
+    choice = memory(event("completed", mode="initial")).choose("auto", base(START + gap), "weekly")
+    assert choice.mode == mode
+    assert ("a day was missed" in (choice.why or "")) is (mode == "scrub")
+
+
+def test_t5_an_older_export_put_back_never_gets_a_higher_base() -> None:
+    """T5: other files under an older start stamp are no reason to win over what came later."""
+    later = event("completed", START + DAY)
+    found = memory(event("completed"), later).identify(START, "other", START + 3 * DAY)
+    assert found.export_id == "2026-11-02T08:12:04Z.2"
+    assert found.base < later.base
+    republished = memory(event("completed")).identify(START, "other", START + DAY / 2)
+    assert (republished.export_id, republished.base) == (found.export_id, base(START + DAY / 2))
+
+
+def test_a_plan_expires_after_14_days_and_is_then_none_to_decide_about() -> None:
+    plan = event("held", plan=Plan("p.pets", 1, 1, (7,)))
+    held = memory(event("completed"), plan)
+    assert held.overdue(plan.at + 14 * DAY) == []
+    assert [one.plan_id for one in held.overdue(plan.at + 14 * DAY + DAY / 24)] == ["p.pets"]
+    held.fold(PlanEvent(plan_id="p.pets", export_id="p", decision="expired", at=START + 15 * DAY))
+    assert held.held() == []
+    assert held.overdue(START + 20 * DAY) == []
+
+
+def test_t6_a_petlist_is_known_from_earlier_exports_but_not_from_its_own() -> None:
+    """T6: a republication may come with the same list; another day may not."""
+    found = memory(event("completed", petlist_digest="d"))
+    assert found.seen_with("d", found.identify(START + DAY, "g", START + DAY)) == (
+        "2026-11-02T08:12:04Z"
+    )
+    assert found.seen_with("e", found.identify(START + DAY, "g", START + DAY)) is None
+    assert found.seen_with("d", found.identify(START, "g", START + DAY / 24)) is None
+
+
+def test_t28_values_of_all_exports_are_remembered() -> None:
+    """T28: what was seen once is never new again."""
+    found = memory(
+        event("completed", drift=Drift(new_values={"sex": ("Male",)})),
+        event(
+            "completed", START + DAY, drift=Drift(new_values={"sex": ("Female",), "age": ("X",)})
+        ),
+    )
+    assert found.vocabulary == {"sex": {"Male", "Female"}, "age": {"X"}}
+
+
+def test_files_that_were_broken_are_remembered() -> None:
+    found = memory(event("started"), event("failed", fingerprint="broken"))
+    assert found.failed == {("2026-11-02T08:12:04Z", "broken")}
+
+
+def test_t47_a_partition_that_is_shorter_than_recorded_lost_records() -> None:
+    """T47: longer is fine, shorter or gone is not."""
+    assert lost({"a/0": 5, "a/1": 3}, {"a/0": 5, "a/1": 9, "a/2": 1}) == []
+    assert lost({"a/0": 5, "a/1": 3}, {"a/0": 4}) == [
+        "a/0 ends at 4, not at 5 or behind", "a/1 ends at 0, not at 3 or behind",
+    ]  # fmt: skip

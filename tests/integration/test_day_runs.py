@@ -1,0 +1,197 @@
+"""Whole runs over odd days: mixed ones, older ones, missed ones, broken ones, lost logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from days_of_a_feed import Days, put
+
+from console.simulator import History, expected, history, serve_ftp, write_export
+from contracts import topics
+from contracts.errors import BrokenFileError, NotReadyError
+from contracts.settings import FtpUrl, Settings
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
+    home = tmp_path / "ftp"
+    home.mkdir()
+    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
+        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
+        settings = Settings(ftp=ftp, data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0)
+        yield Days(home, settings, kafka)
+
+
+def names(feed: History, day: int) -> dict[int, str | None]:
+    """Return the names that a consumer must know after a day."""
+    return {key: row["name"] or None for key, row in expected(feed, day).pets.items()}
+
+
+async def test_t3_two_days_mixed_are_not_ready_and_nothing_is_done(days: Days) -> None:
+    """T3: yesterday's petlist with today's pets, and the reverse: status 3, named."""
+    feed = history(seed=5, pets=60, days=2)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    before = await days.said()
+    write_export(days.home, feed, 1, faults=["stale-petlist"])
+    with pytest.raises(NotReadyError, match=r"petlist\.csv \(of 2026-11-02.* mixed") as caught:
+        await days.ingest()
+    assert caught.value.exit_status == 3
+    write_export(days.home, feed, 1, faults=["stale-pets"])
+    with pytest.raises(
+        NotReadyError, match=r"newpets_1\.json \(of 2026-11-02.*orgs_1\.json \(of.*older than petl"
+    ):
+        await days.ingest()
+    assert await days.said() == before
+    assert await days.names() == names(feed, 0)
+    write_export(days.home, feed, 1)
+    assert (await days.ingest()).exit_status == 0
+    assert await days.names() == names(feed, 1)
+
+
+async def test_t5_an_older_export_put_back_is_refused_and_changes_nothing(days: Days) -> None:
+    """T5: known by its start stamp; read only with --allow-older, and even then without effect."""
+    feed = history(seed=6, pets=60, days=3)
+    for day in (0, 2):
+        write_export(days.home, feed, day)
+        await days.ingest()
+    known = await days.names()
+    write_export(days.home, feed, 0)
+    with pytest.raises(NotReadyError, match="an older one was put back"):
+        await days.ingest()
+    assert (await days.ingest(allow_older=True)).outcome is None, "just these files were completed"
+    for path in days.home.iterdir():
+        put(path, path.read_bytes(), feed.start(2).timestamp() + 9_000)
+    with pytest.raises(NotReadyError, match="--allow-older"):
+        await days.ingest()
+    write_export(days.home, feed, 1)
+    with pytest.raises(NotReadyError, match="which was completed"):
+        await days.ingest()
+    read = (await days.ingest(allow_older=True)).outcome
+    assert read is not None
+    assert read.counts.pets.removed == 0
+    assert "nobody is removed for this one" in "; ".join(read.notes)
+    assert {key: name for key, name in (await days.names()).items() if key in known} == known
+    write_export(days.home, feed, 2)
+    assert (await days.ingest()).outcome is None, "the newest is still the newest"
+
+
+@pytest.mark.parametrize("missed", [1, 2])
+async def test_t4_a_change_of_a_missed_day_arrives(days: Days, missed: int) -> None:
+    """T4: a day without files does nothing; the next good export becomes a scrub."""
+    feed = history(seed=7, pets=60, days=missed + 3)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    for day in range(1, missed + 1):
+        write_export(days.home, feed, day, faults=["late-export"])
+        quiet = await days.ingest()
+        assert (quiet.outcome, quiet.exit_status) == (None, 0), "yesterday's files: nothing is done"
+    assert await days.names() == names(feed, 0), "never empty"
+    write_export(days.home, feed, missed + 1)
+    outcome = (await days.ingest()).outcome
+    assert outcome is not None
+    assert outcome.mode == "scrub"
+    assert "a day was missed" in outcome.notes[0]
+    assert outcome.notes == (await days.completed()).notes
+    only_then = [key for key, went in expected(feed, missed + 1).pet_history.items()
+                 if went[-1] == (1, "updated")]  # fmt: skip
+    assert only_then
+    assert await days.names() == names(feed, missed + 1)
+    write_export(days.home, feed, missed + 2)
+    outcome = (await days.ingest()).outcome
+    assert outcome is not None
+    assert outcome.mode == "daily"
+
+
+async def test_t18_a_broken_file_is_announced_once_however_often_it_is_read(days: Days) -> None:
+    """T18, T19: the export isn't completed; `failed` is said once for the same files."""
+    feed = history(seed=8, pets=60, days=2)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    write_export(days.home, feed, 1, faults=["bad-row", "cut-last-row"])
+    for _ in range(3):
+        with pytest.raises(BrokenFileError, match="cut"):
+            await days.ingest()
+    assert await days.said() == ["started", "completed", "started", "failed"]
+    letters = await days.length(topics.DEAD_LETTERS)
+    assert letters > 0
+    write_export(days.home, feed, 1, faults=["bad-row"])
+    assert (await days.ingest()).exit_status == 0
+    assert (await days.said())[4:] == ["started", "completed"]
+    assert await days.names() == names(feed, 1)
+    assert await days.length(topics.DEAD_LETTERS) > letters
+
+
+async def test_t28_a_file_that_lost_a_key_is_broken_and_new_fields_are_told_once(
+    days: Days,
+) -> None:
+    """T28: a required key gone from all rows breaks the file; unknown ones are drift."""
+    feed = history(seed=9, pets=60, days=3)
+    write_export(days.home, feed, 0)
+    first = (await days.ingest()).outcome
+    assert first is not None
+    assert not [note for note in first.notes if note.startswith("drift")]
+    write_export(days.home, feed, 1)
+    rewrite(days.home / "pets_1.json", lambda row: row.pop("species"))
+    with pytest.raises(
+        BrokenFileError, match=r"pets_1\.json is broken: \d+ of its \d+ rows lack spec"
+    ):
+        await days.ingest(wanted="scrub")
+    write_export(days.home, feed, 1)
+    rewrite(days.home / "updatedpets_1.json", lambda row: row.update(kennel="7", species="Yeti"))
+    outcome = (await days.ingest(wanted="daily")).outcome
+    assert outcome is not None
+    rows = len((days.home / "updatedpets_1.json").read_bytes().splitlines())
+    done = await days.completed()
+    assert done.drift is not None
+    assert done.drift.unknown_fields == {"kennel": rows}
+    assert done.drift.new_values["species"] == ("Yeti",)
+    assert done.notes == outcome.notes
+    assert f'drift: fields that aren\'t known: "kennel" ({rows} rows)' in done.notes
+    write_export(days.home, feed, 2)
+    rewrite(days.home / "updatedpets_1.json", lambda row: row.update(species="Yeti"))
+    outcome = (await days.ingest()).outcome
+    assert outcome is not None
+    assert not [note for note in outcome.notes if "Yeti" in note], "it was told before"
+
+
+async def test_t47_a_log_shorter_than_it_was_is_read_anew(days: Days) -> None:
+    """T47: acknowledged records were lost: the next look at the same export is a scrub."""
+    feed = history(seed=10, pets=60, days=1)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    ends = (await days.completed()).end_offsets
+    pets = topics.PETS.full_name(days.settings.topic_prefix)
+    assert sum(end for place, end in ends.items() if place.startswith(f"{pets}/")) == 60
+    assert len(ends) == 7
+    admin = AIOKafkaAdminClient(bootstrap_servers=days.kafka.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([pets])
+        while pets in await admin.list_topics():
+            pass
+    finally:
+        await admin.close()
+    outcome = (await days.ingest()).outcome
+    assert outcome is not None
+    assert (outcome.mode, outcome.counts.pets.added) == ("scrub", 60)
+    assert "records were lost" in outcome.notes[0]
+    assert await days.names() == names(feed, 0)
+    assert (await days.completed()).end_offsets == ends
+    assert (await days.ingest()).outcome is None
+
+
+def rewrite(path: Path, change: object) -> None:
+    """Change every row of a file, and leave its time."""
+    rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+    at = path.stat().st_mtime
+    for row in rows:
+        assert callable(change)
+        change(row)
+    put(path, b"".join(json.dumps(row).encode() + b"\n" for row in rows), at)
