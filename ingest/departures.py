@@ -42,8 +42,10 @@ class Evidence(NamedTuple):
     petlist: PetList | None
     wrong: Sequence[str]
     """With the petlist."""
-    seen_with: str | None
+    seen_with: ExportEvent | None
     """The earlier export that came with just this petlist."""
+    newest: ExportEvent | None
+    """The newest that was completed."""
     upheaval: Sequence[str]
     """With the export as a whole."""
 
@@ -75,7 +77,9 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
     *,
     pets: Comparison,
     orgs: Comparison,
-    evidence: Evidence,
+    found: Found,
+    upheaval: Sequence[str],
+    identity: Identity,
     limits: Limits,
     make_event: MakeEvent,
     memory: Memory,
@@ -83,6 +87,9 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
     """Judge who left; publish the removals of those, or hold them."""
     held: list[str] = []
     notes: list[str] = []
+    petlist = found.petlist
+    seen_with = None if petlist is None else memory.seen_with(petlist.digest, identity)
+    evidence = Evidence(petlist, found.wrong, seen_with, memory.newest, upheaval)
     verdicts = (
         (pets, judge_pets(pets, evidence, limits)),
         (orgs, judge_organizations(orgs, evidence, limits)),
@@ -108,14 +115,15 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
 
 def judge_pets(pets: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
     """Judge the pets that are missing from the petlist."""
-    petlist = evidence.petlist
+    petlist, seen_with = evidence.petlist, evidence.seen_with
     return judge(
         listed=list(pets.ledger.listed()),
         present=None if petlist is None else petlist.ids,
         spoken=pets.present(),
         problems=[*evidence.wrong, *evidence.upheaval],
         limits=limits,
-        seen_with=evidence.seen_with,
+        seen_with=None if seen_with is None else seen_with.export_id,
+        seen_last=seen_with is evidence.newest,
     )
 
 

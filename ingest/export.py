@@ -175,13 +175,13 @@ class ExportRun:
         if self._assignment.older:
             self._notes.append("a newer export was completed: nobody is removed for this one")
             return ()
-        digest = self._petlist_digest
-        seen_with = None if digest is None else memory.seen_with(digest, identity)
         settled = await departures.settle(
             self._herald,
             pets=self._pets,
             orgs=self._orgs,
-            evidence=departures.Evidence(found.petlist, found.wrong, seen_with, upheaval),
+            found=found,
+            upheaval=upheaval,
+            identity=identity,
             limits=Limits(self._settings.removal_max_share, self._settings.removal_max_count),
             make_event=self._event,
             memory=memory,

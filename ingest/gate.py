@@ -53,6 +53,7 @@ def judge(  # noqa: PLR0913  the things the rules speak of, each by name
     problems: Collection[str],
     limits: Limits,
     seen_with: str | None = None,
+    seen_last: bool = False,
     what: str = "pets",
 ) -> Verdict:
     """Judge the removals of an export.
@@ -64,7 +65,8 @@ def judge(  # noqa: PLR0913  the things the rules speak of, each by name
         problems: what is wrong with the list itself.
         limits: the settings ``PETSTREAM_REMOVAL_MAX_SHARE`` and ``…_COUNT``.
         seen_with: the earlier export that came with just this list, if one did. A small feed may
-            well have the same pets twice; but then the list lacks nobody and removes nobody.
+            well have the same pets twice; but then the list lacks nobody.
+        seen_last: that was the last export: whoever would go was missing on that day already.
         what: the plural for the reason.
     """
     if present is None:
@@ -80,7 +82,7 @@ def judge(  # noqa: PLR0913  the things the rules speak of, each by name
             f"{contradictions:,} of the {len(spoken):,} {what} that this export lists "
             "are missing from its petlist"
         )
-    if seen_with is not None and (removals or contradictions):
+    if seen_with is not None and (contradictions or (removals and not seen_last)):
         reasons.append(f"petlist.csv is the one that came with export {seen_with}")
     if len(removals) > limits.max_count:
         reasons.append(

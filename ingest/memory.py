@@ -118,17 +118,17 @@ class Memory:
         """Return the plans that wait for too long (rule 4)."""
         return [plan for plan in self.held() if now - plan.at > PLAN_EXPIRES_AFTER]
 
-    def seen_with(self, petlist_digest: str, identity: Identity) -> str | None:
-        """Return the earlier export, if any, that came with just this petlist."""
+    def seen_with(self, petlist_digest: str, identity: Identity) -> ExportEvent | None:
+        """Return the last of the earlier exports, if any, that came with just this petlist."""
         name = identity.export_id.partition("Z")[0]
         earlier = (
-            event.export_id
+            event
             for event in self.completed.values()
             if event.petlist_digest == petlist_digest
             and event.base < identity.base
             and event.export_id.partition("Z")[0] != name  # a republication may bring it again
         )
-        return next(earlier, None)
+        return max(earlier, key=lambda event: event.base, default=None)
 
     def identify(self, start: datetime, fingerprint: str, newest_file: datetime) -> Identity:
         """Name the export of this start and these files (rule 1)."""

@@ -75,10 +75,12 @@ def test_the_number_holds_where_the_share_would_pass() -> None:
 def test_t6_a_list_seen_with_an_earlier_export_removes_nobody() -> None:
     """T6: yesterday's list under today's name: held, if it would remove or lacks anybody."""
 
-    def repeated(present: set[int], spoken: frozenset[int] = frozenset()) -> Verdict:
+    def repeated(
+        present: set[int], spoken: frozenset[int] = frozenset(), *, last: bool = False
+    ) -> Verdict:
         return judge(
             listed=LISTED, present=present, spoken=spoken, problems=[], limits=LIMITS,
-            seen_with="2026-11-01T08:12:04Z",
+            seen_with="2026-11-01T08:12:04Z", seen_last=last,
         )  # fmt: skip
 
     removing = repeated(set(range(3, 1001)))
@@ -86,6 +88,9 @@ def test_t6_a_list_seen_with_an_earlier_export_removes_nobody() -> None:
     assert removing.reason == "petlist.csv is the one that came with export 2026-11-01T08:12:04Z"
     assert repeated(set(LISTED), frozenset(range(900, 1002))).reason == removing.reason
     assert repeated(set(LISTED), frozenset({5})).reason is None, "a quiet day"
+    last = repeated(set(range(3, 1001)), last=True)
+    assert (last.removals, last.reason) == ((1, 2), None), "held yesterday, and missing still"
+    assert repeated(set(LISTED), frozenset(range(900, 1002)), last=True).reason == removing.reason
 
 
 def test_a_shelter_of_three_hundred_pets_may_close() -> None:

@@ -78,11 +78,12 @@ def test_a_plan_expires_after_14_days_and_is_then_none_to_decide_about() -> None
 
 def test_t6_a_petlist_is_known_from_earlier_exports_but_not_from_its_own() -> None:
     """T6: a republication may come with the same list; another day may not."""
-    found = memory(event("completed", petlist_digest="d"))
-    assert found.seen_with("d", found.identify(START + DAY, "g", START + DAY)) == (
-        "2026-11-02T08:12:04Z"
-    )
-    assert found.seen_with("e", found.identify(START + DAY, "g", START + DAY)) is None
+    first = event("completed", petlist_digest="d")
+    found = memory(first, event("completed", START + DAY, petlist_digest="e"))
+    tomorrow = found.identify(START + 2 * DAY, "g", START + 2 * DAY)
+    assert found.seen_with("d", tomorrow) is first
+    assert found.seen_with("e", tomorrow) is found.newest
+    assert found.seen_with("f", tomorrow) is None
     assert found.seen_with("d", found.identify(START, "g", START + DAY / 24)) is None
 
 
