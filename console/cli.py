@@ -140,6 +140,8 @@ def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
             made.add_argument("--all", action="store_true")
         elif needed:
             made.add_argument("ident", metavar=needed)
+        if name in {"approve", "reject"}:
+            made.add_argument("--reason", metavar="TEXT", help="why; it is published with it")
 
 
 def is_daemon(options: argparse.Namespace) -> bool:

@@ -70,8 +70,10 @@ def removals(options: Namespace) -> int:
 
     settings = load()
     kafka = kafka_of(settings, note)
+    reason = getattr(options, "reason", None)
     return signals.run(
-        lambda _: decide(settings, kafka, options.action, options.ident), stopped_status=1
+        lambda _: decide(settings, kafka, options.action, options.ident, reason=reason),
+        stopped_status=1,
     )
 
 

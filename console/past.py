@@ -27,6 +27,7 @@ class Export(NamedTuple):
     ended_at: datetime | None
     counts: ExportCounts
     reason: str | None
+    notes: tuple[str, ...] = ()
 
     @property
     def duration(self) -> timedelta | None:
@@ -95,4 +96,5 @@ def _after(before: Export | None, event: ExportEvent) -> Export:
         ended_at=None if started else event.at,
         counts=structs.replace(event.counts),
         reason=event.reason,
+        notes=event.notes,
     )

@@ -1,6 +1,7 @@
 """Held removals, shown and decided: list, show, approve, reject.
 
 Rule 1: what is approved is what `show` showed: exactly that plan's removals.
+Rule 2: names come from the feed: they are escaped.
 """
 
 from __future__ import annotations
@@ -8,14 +9,23 @@ from __future__ import annotations
 import getpass
 from typing import Final
 
+from console import wording
 from contracts.errors import UsageError
 from contracts.settings import KafkaAccess, Settings
 from ingest import removals
 
 _SHOWN: Final = 50
+_LONGEST_NAME: Final = 60
 
 
-async def decide(settings: Settings, kafka: KafkaAccess, action: str, plan_id: str | None) -> int:
+async def decide(
+    settings: Settings,
+    kafka: KafkaAccess,
+    action: str,
+    plan_id: str | None,
+    *,
+    reason: str | None = None,
+) -> int:
     """Print or decide, as `action` says; return the exit status."""
     if action == "list":
         return await _list(settings, kafka)
@@ -25,10 +35,10 @@ async def decide(settings: Settings, kafka: KafkaAccess, action: str, plan_id: s
         return await _show(settings, kafka, plan_id)
     by = _person()
     if action == "approve":
-        gone = await removals.approve(settings, kafka, plan_id, by=by, reason=None)
+        gone = await removals.approve(settings, kafka, plan_id, by=by, reason=reason)
         _print(f"{plan_id} is approved: {gone:,} removals are published")
     else:
-        await removals.reject(settings, kafka, plan_id, by=by, reason=None)
+        await removals.reject(settings, kafka, plan_id, by=by, reason=reason)
         _print(f"{plan_id} is rejected: nothing is removed")
     return 0
 
@@ -38,9 +48,8 @@ async def _list(settings: Settings, kafka: KafkaAccess) -> int:
     if not plans:
         _print("no removals were ever held")
     for plan, state in plans:
-        _print(
-            f"{plan.plan_id}  {state}  {len(plan.removals):,} {plan.entity}  {plan.event.reason}"
-        )
+        why = wording.cut(plan.event.reason or "no reason given", 300)
+        _print(f"{plan.plan_id}  {state}  {len(plan.removals):,} {plan.entity}  {why}")
     if any(state == "held" for _, state in plans):
         _print("look at one: petstream removals show PLAN_ID; then approve or reject it")
     return 0
@@ -53,11 +62,12 @@ async def _show(settings: Settings, kafka: KafkaAccess, plan_id: str) -> int:
     if found is not None:
         plan, state = found
         _print(f"{plan_id} of export {plan.event.export_id}: {state}")
-        _print(f"why it is held: {plan.event.reason}")
+        _print(f"why it is held: {wording.plain(plan.event.reason or 'no reason given')}")
         _print(f"it would remove {len(plan.removals):,} {plan.entity}:")
     for one in described[:_SHOWN]:
         of = "" if one.org_id is None else f"  (organization {one.org_id})"
-        _print(f"  {one.key}  {one.name or 'without a name'}{of}")
+        name = wording.cut(one.name or "without a name", _LONGEST_NAME)
+        _print(f"  {one.key}  {name}{of}")
     if len(described) > _SHOWN:
         _print(f"  and {len(described) - _SHOWN:,} more")
     return 0

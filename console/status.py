@@ -24,6 +24,7 @@ from contracts.settings import KafkaAccess, Settings
 from ingest.memory import MISSED_AFTER
 
 _LAST: Final = 7
+_LAST_EXPIRED: Final = 3
 _PICTURES: Final = "SELECT status, count(*) AS pictures FROM petstream.pet_pictures GROUP BY status"
 _STATES: Final = ("due", "stored", "failed", "gone", "off")
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
@@ -69,7 +70,8 @@ def account(
         "at": _stamp(now),
         "feed": _feed(past, now),
         "exports": [_export(one) for one in reversed(past.exports[-_LAST:])],
-        "heldPlans": list(_plans(past, now)),
+        "heldPlans": list(_plans(past, now, "held")),
+        "expiredPlans": list(_plans(past, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
         "deadLetters": {"total": len(dead), "byReason": letters.by_reason(dead)},
         "pictures": pictures,
@@ -85,7 +87,7 @@ def render(found: dict[str, Any]) -> str:
     return "\n".join([
         *_said_of_feed(found["feed"]),
         *_said_of_exports(found["exports"]),
-        *_said_of_plans(found["heldPlans"]),
+        *_said_of_plans(found["heldPlans"], found["expiredPlans"]),
         *_said_of_lag(found["lag"]),
         *_said_of_dead_letters(found["deadLetters"]),
         *_said_of_pictures(found),
@@ -99,6 +101,7 @@ def _feed(past: Past, now: datetime) -> dict[str, Any]:
         "newestExportId": None if newest is None else newest.export_id,
         "ageHours": None if age is None else round(age / timedelta(hours=1), 1),
         "late": age is not None and age > MISSED_AFTER,
+        "lateAfterHours": MISSED_AFTER // timedelta(hours=1),
     }
 
 
@@ -113,12 +116,13 @@ def _export(one: Export) -> dict[str, Any]:
         "durationS": None if duration is None else duration.total_seconds(),
         "counts": msgspec.to_builtins(one.counts),
         "reason": one.reason,
+        "notes": list(one.notes),
     }
 
 
-def _plans(past: Past, now: datetime) -> Iterator[dict[str, Any]]:
+def _plans(past: Past, now: datetime, state: str) -> Iterator[dict[str, Any]]:
     for plan in past.plans():
-        if past.state_of(plan, now) == "held":
+        if past.state_of(plan, now) == state:
             yield {
                 "planId": plan.plan_id,
                 "exportId": plan.event.export_id,
@@ -126,7 +130,7 @@ def _plans(past: Past, now: datetime) -> Iterator[dict[str, Any]]:
                 "removals": len(plan.removals),
                 "reason": plan.event.reason,
                 "heldAt": _stamp(plan.at),
-                "decide": _DECIDE.format(plan.plan_id),
+                "decide": _DECIDE.format(plan.plan_id) if state == "held" else None,
             }
 
 
@@ -149,10 +153,9 @@ def _said_of_feed(feed: dict[str, Any]) -> Iterator[str]:
     newest = _plain(feed["newestExportId"])
     yield f"Feed: newest completed export {newest}, {feed['ageHours']} h old"
     if feed["late"]:
-        hours = MISSED_AFTER // timedelta(hours=1)
         yield (
-            f"  WARNING: older than {hours} h: a day was missed, or nobody reads the feed: "
-            "see whether 'petstream up' or 'ingest' runs, and what it says"
+            f"  WARNING: older than {feed['lateAfterHours']} h: a day was missed, or nobody reads "
+            "the feed: see whether 'petstream up' or 'ingest' runs, and what it says"
         )
 
 
@@ -166,9 +169,11 @@ def _said_of_exports(exports: list[dict[str, Any]]) -> Iterator[str]:
         yield f"    orgs: {wording.counts(one['counts']['orgs'])}"
         if one["reason"]:
             yield f"    why: {wording.cut(one['reason'], 300)}"
+        for note in one["notes"]:
+            yield f"    note: {wording.cut(note, 300)}"
 
 
-def _said_of_plans(plans: list[dict[str, Any]]) -> Iterator[str]:
+def _said_of_plans(plans: list[dict[str, Any]], expired: list[dict[str, Any]]) -> Iterator[str]:
     yield "Held removals:" if plans else "Held removals: none"
     for one in plans:
         why = wording.cut(one["reason"] or "no reason given", 300)
@@ -176,6 +181,9 @@ def _said_of_plans(plans: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {_plain(one['planId'])}: {what}, held {one['heldAt']}"
         yield f"    why: {why}"
         yield f"    decide: {_plain(one['decide'])}"
+    for one in expired:
+        what = f"{one['removals']:,} {one['entity']}"
+        yield f"Expired undecided: {_plain(one['planId'])}: {what}, held {one['heldAt']}; they stay"
 
 
 def _said_of_lag(lags: list[dict[str, Any]]) -> Iterator[str]:

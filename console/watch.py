@@ -4,22 +4,24 @@ Rule 1: New York's clock decides: from the window's start on it looks often, aft
         export is late, which is said once a day.
 Rule 2: once the day's export is completed it looks rarely, but looks: one may be republished.
 Rule 3: what isn't ready and who is away is said once, and waited for; what is wrong ends it.
+Rule 4: a feed without a new export for 30 hours is said so once a day, and nothing else is done.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from console import account
 from console.signals import pause, unless_stopped
+from contracts.cluster import ensure_topics
 from contracts.errors import BrokenFileError, NotReadyError, UnreachableError
 from contracts.settings import KafkaAccess, Settings
-from ingest.app import Result, ingest
-from ingest.memory import Wanted
+from ingest.app import Result, fold_exports, ingest
+from ingest.memory import MISSED_AFTER, Wanted, start_of
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 
@@ -54,8 +56,9 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
             look = ingest(settings, kafka, wanted=wanted, progress=progress, say=watcher.detail)
             result = await unless_stopped(look, stopping)
         except (NotReadyError, UnreachableError) as error:
-            watcher.say_once(str(error))
             wait_s = watcher.after_failure(error, pace)
+            if isinstance(error, NotReadyError):
+                await unless_stopped(watcher.remember(settings, kafka), stopping)
         else:
             if result is None:
                 return
@@ -63,6 +66,7 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
             watcher.tell(result)
             wait_s = pace.rarely_s if watcher.resting() else pace.often_s
         watcher.warn_if_late()
+        watcher.warn_if_missed()
         await pause(stopping, wait_s)
 
 
@@ -73,8 +77,10 @@ class _Watcher:
         self._first, self._last = map(time.fromisoformat, settings.window)
         self._say, self._clock = say, clock
         self._said = ""
-        self._completed: date | None = None
+        self._looked = False
+        self._newest: datetime | None = None
         self._warned: date | None = None
+        self._warned_of_gap: date | None = None
         self._told: str | None = None
 
     def detail(self, line: str) -> None:
@@ -88,8 +94,8 @@ class _Watcher:
 
     def tell(self, result: Result) -> None:
         """Say what a look came to, if it came to something new."""
-        started = datetime.fromisoformat(result.export_id.partition("Z")[0]).replace(tzinfo=UTC)
-        self._completed = started.astimezone(NEW_YORK).date()
+        started = start_of(result.export_id)
+        self._newest = started if self._newest is None else max(started, self._newest)
         if result.outcome is not None or self._told is None:
             for line in account.lines(result):
                 self._say(line)
@@ -97,9 +103,14 @@ class _Watcher:
         self._said = ""
 
     def after_failure(self, error: Exception, pace: Pace) -> float:
-        """Return how long to wait after what went wrong."""
+        """Say what went wrong, and return how long to wait."""
         if isinstance(error, BrokenFileError):
+            self.say_once(
+                f"{error}; nothing was completed or removed, and it is read again every "
+                f"{pace.broken_s / 60:g} min until the files are whole"
+            )
             return pace.broken_s
+        self.say_once(str(error))
         if isinstance(error, UnreachableError):
             return pace.away_s
         return pace.rarely_s if self.resting() else pace.often_s
@@ -120,5 +131,31 @@ class _Watcher:
             f"{self._last:%H:%M}; still looking"
         )
 
+    async def remember(self, settings: Settings, kafka: KafkaAccess) -> None:
+        """Look once which export was completed last, before this process began."""
+        if self._newest is not None or self._looked:
+            return
+        try:
+            await ensure_topics(kafka, settings.topic_prefix)
+            newest = (await fold_exports(kafka, settings.topic_prefix)).newest
+        except UnreachableError:
+            return  # the next look says so
+        self._looked = True
+        self._newest = None if newest is None else start_of(newest.export_id)
+
+    def warn_if_missed(self) -> None:
+        """Say once a day that no export came for so long that a day was missed."""
+        now = self._clock()
+        if self._newest is None or now - self._newest <= MISSED_AFTER:
+            return
+        if self._warned_of_gap != now.date():
+            self._warned_of_gap = now.date()
+            hours = (now - self._newest) // timedelta(hours=1)
+            self._say(
+                f"no export for {hours} h: the newest completed one started "
+                f"{self._newest:%F %H:%M} UTC; nothing is removed for that, and the next one will "
+                "be read whole"
+            )
+
     def _done(self, today: date) -> bool:
-        return self._completed is not None and self._completed >= today
+        return self._newest is not None and self._newest.astimezone(NEW_YORK).date() >= today

@@ -7,7 +7,7 @@ import os
 import signal
 from argparse import Namespace
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,9 +21,10 @@ from contracts.errors import (
     UnreachableError,
     UsageError,
 )
-from contracts.events import Counts, ExportCounts
+from contracts.events import Counts, ExportCounts, ExportEvent
 from contracts.settings import KafkaAccess, Settings
 from ingest.app import Result
+from ingest.memory import Memory
 from ingest.outcome import Outcome
 
 KAFKA = KafkaAccess("127.0.0.1:1")
@@ -204,6 +205,14 @@ class Feed:
     def __init__(self, looks: list[Result | Exception], stopping: asyncio.Event) -> None:
         """Play these looks, then stop."""
         self.looks, self.stopping, self.modes = looks, stopping, list[str]()
+        self.memory = Memory()
+
+    async def nothing(self, *_: object) -> None:
+        """Make no topics."""
+
+    async def remember(self, *_: object) -> Memory:
+        """Return what exports.v1 says."""
+        return self.memory
 
     async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
         """Play the next look."""
@@ -218,12 +227,19 @@ class Feed:
 
 
 async def watched(
-    monkeypatch: pytest.MonkeyPatch, looks: list[Result | Exception], now: datetime
+    monkeypatch: pytest.MonkeyPatch,
+    looks: list[Result | Exception],
+    now: datetime,
+    *past: ExportEvent,
 ) -> tuple[list[str], list[str]]:
     stopping = asyncio.Event()
     feed = Feed(looks, stopping)
+    for event in past:
+        feed.memory.fold(event)
     said: list[str] = []
     monkeypatch.setattr(watch, "ingest", feed.ingest)
+    monkeypatch.setattr(watch, "ensure_topics", feed.nothing)
+    monkeypatch.setattr(watch, "fold_exports", feed.remember)
     await watch.watch(
         Settings(),
         KAFKA,
@@ -241,7 +257,9 @@ async def test_the_watch_says_once_what_it_waits_for(monkeypatch: pytest.MonkeyP
     looks: list[Result | Exception] = [NotReadyError("nothing there")] * 3
     looks += [UnreachableError("FTP is away")] * 2 + [BrokenFileError("cut")]
     said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
-    assert said == ["nothing there", "FTP is away", "cut"]
+    assert said[:2] == ["nothing there", "FTP is away"]
+    assert len(said) == 3
+    assert said[2].startswith("cut; nothing was completed or removed, and it is read again every")
 
 
 async def test_a_late_export_is_told_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +267,22 @@ async def test_a_late_export_is_told_once_a_day(monkeypatch: pytest.MonkeyPatch)
         monkeypatch, [NotReadyError("nothing there")] * 3, datetime(2026, 11, 2, 17, 1, tzinfo=UTC)
     )
     assert [line.partition(":")[0] for line in said] == ["nothing there", "today's export is late"]
+
+
+@pytest.mark.parametrize(("hours", "told"), [(30, False), (31, True)])
+async def test_t4_no_export_for_30_hours_is_told_once_a_day(
+    monkeypatch: pytest.MonkeyPatch, hours: int, *, told: bool
+) -> None:
+    """T4: also by a process that never completed one itself."""
+    start = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
+    past = ExportEvent(
+        export_id="2026-11-02T02:00:00Z", mode="daily", state="completed", at=start,
+        counts=ExportCounts(Counts(), Counts()), base=int(start.timestamp()),
+    )  # fmt: skip
+    looks: list[Result | Exception] = [NotReadyError("nothing there")] * 3
+    said, _ = await watched(monkeypatch, looks, start + timedelta(hours=hours), past)
+    lines = [line for line in said if line.startswith("no export for 31 h: the newest completed")]
+    assert len(lines) == told
 
 
 async def test_a_completed_export_is_told_once_and_isnt_late(
@@ -259,6 +293,14 @@ async def test_a_completed_export_is_told_once_and_isnt_late(
     said, modes = await watched(monkeypatch, looks, datetime(2026, 11, 2, 20, tzinfo=UTC))
     assert said == list(account.lines(Result(OUTCOME.export_id, OUTCOME, ())))
     assert modes == ["scrub", "auto", "auto", "auto"]
+
+
+def test_a_decision_about_removals_may_have_a_reason() -> None:
+    read = cli.parser().parse_args
+    assert read(["removals", "approve", "plan-1", "--reason", "they told us"]).reason == (
+        "they told us"
+    )
+    assert read(["removals", "reject", "plan-1"]).reason is None
 
 
 async def test_wrong_settings_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,20 @@ def test_a_held_plan_is_shown_with_its_reason_and_how_to_decide() -> None:
 
 def test_a_plan_that_was_decided_or_expired_is_not_shown() -> None:
     assert not found(record("export.held"), record("removals.rejected"))["heldPlans"]
-    assert not found(record("export.held"), now=START + timedelta(days=15))["heldPlans"]
+    late = found(record("export.held"), now=START + timedelta(days=15))
+    assert not late["heldPlans"]
+    assert [one["planId"] for one in late["expiredPlans"]] == ["2026-11-23T08:12:04Z.pets"]
+    assert "Expired undecided: 2026-11-23T08:12:04Z.pets: 2 pets" in render(late)
+    told = found(record("export.held"), record("removals.expired"))
+    assert [one["decide"] for one in told["expiredPlans"]] == [None]
+
+
+def test_t28_the_notes_of_an_export_are_shown_escaped() -> None:
+    """T28, T53: drift and warnings are in `status`."""
+    noted = record("export.completed", notes=["warning: half of it", "drift: a\x1b[31mb"])
+    assert found(noted)["exports"][0]["notes"] == ["warning: half of it", "drift: a\x1b[31mb"]
+    assert "    note: warning: half of it" in render(found(noted))
+    assert r"    note: drift: a\x1b[31mb" in render(found(noted))
 
 
 def test_lag_is_summed_over_the_partitions_of_each_topic() -> None:
