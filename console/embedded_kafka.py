@@ -106,6 +106,7 @@ def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
     if for_tests:
         found |= {
             "broker.session.timeout.ms": "2000",
+            "group.min.session.timeout.ms": "500",
             "broker.heartbeat.interval.ms": "500",
             "log.cleaner.backoff.ms": "1000",
             "log.retention.check.interval.ms": "1000",

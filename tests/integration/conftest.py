@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +58,21 @@ async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
     await _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _url(postgres, name)
     await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def databases(postgres: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes as many fresh, migrated databases as a test asks for; gives their URLs."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"test_{secrets.token_hex(4)}")
+        asyncio.run(_execute(postgres, f"CREATE DATABASE {made[-1]} TEMPLATE {template}"))
+        return _url(postgres, made[-1])
+
+    yield make
+    for name in made:
+        asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
