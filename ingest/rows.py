@@ -139,7 +139,7 @@ def parse(rows: Sequence[Row]) -> list[dict[str, Any] | BadRow]:
     plain = [without_odd_escapes(row.raw) for row in rows]
     if all(map(is_harmless, plain)) and (found := _all(plain)) is not None:
         return [*found]
-    return _with_care(rows)
+    return parsed_with_care(rows)
 
 
 def is_harmless(raw: bytes) -> bool:
@@ -152,7 +152,7 @@ def is_harmless(raw: bytes) -> bool:
     )
 
 
-def _with_care(rows: Sequence[Row]) -> list[dict[str, Any] | BadRow]:
+def parsed_with_care(rows: Sequence[Row]) -> list[dict[str, Any] | BadRow]:
     """Parse rows of which one at least is odd: what is refused, mended or broken costs no other."""
     mended = [mend(row.raw) for row in rows]
     found: list[dict[str, Any] | BadRow | None] = [*map(refuse, rows, mended)]

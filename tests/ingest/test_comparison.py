@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows_of_the_feed import framed, org_row, pet_row
+from rows_of_the_feed import framed, org_row, pet_row, picture
 
-from contracts.codec import decode
+from contracts.codec import RAW_DIGEST, decode
 from contracts.events import PetEvent
 from contracts.sequence import Family, removal_sequence
 from ingest.comparison import Comparison
@@ -60,6 +60,50 @@ class Feed:
         one = run.removal(key, removal_sequence(made.base), "petlist.csv")
         self.log += [] if one is None else [one]
         return None if one is None else event_of(one)
+
+
+def unmarked(log: list[Publication]) -> list[Publication]:
+    """Return a log whose records don't say what bytes they came from."""
+    return [
+        one._replace(headers=tuple(pair for pair in one.headers if pair[0] != RAW_DIGEST))
+        for one in log
+    ]
+
+
+_PETS_OF_A_DAY = st.lists(
+    st.tuples(
+        st.integers(1, 6),
+        st.sampled_from(["", "Rex", "Rex ", "R\u00e9x", "\U0001f600"]),
+        st.sampled_from(["1755230411", "1755230412", ""]),
+        st.sampled_from(["0", "", "45.5", "big"]),
+        st.integers(0, 2),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(_PETS_OF_A_DAY, _PETS_OF_A_DAY)
+def test_rows_whose_bytes_are_known_mean_what_they_mean_when_they_are_parsed(
+    first: list[Any], second: list[Any]
+) -> None:
+    def rows(day: list[Any]) -> list[dict[str, Any]]:
+        return [
+            pet_row(
+                key, name=name, lastUpdated=stamp, sizePotential=size,
+                pictures=[picture(102900001 + number, 1 + number) for number in range(pictures)],
+            )
+            for key, name, stamp, size, pictures in day
+        ]  # fmt: skip
+
+    before = Comparison(PETS, Ledger(), facts(0))
+    log = before.compare(framed(*rows(first)), "pets", "pets_1.json")[0]
+    told = []
+    for ledger in (refolded(log), refolded(unmarked(log))):
+        run = Comparison(PETS, ledger, facts(1))
+        made = [run.compare([row], "pets", "pets_1.json") for row in framed(*rows(first + second))]
+        told.append((made, run.counts, set(run.present())))
+    assert told[0] == told[1]
 
 
 def event_of(one: Publication) -> PetEvent:

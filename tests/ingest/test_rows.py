@@ -14,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows_of_the_feed import framed, pet_row
 
-from ingest.rows import LONGEST_ROW_BYTES, BadRow, Row, RowFramer, assert_backend, parse
+from console.simulator import history
+from console.simulator.shapes import encode
+from ingest.rows import (
+    LONGEST_ROW_BYTES,
+    BadRow,
+    Row,
+    RowFramer,
+    assert_backend,
+    parse,
+    parsed_with_care,
+)
 
 
 def all_rows(data: bytes, *cuts: int) -> tuple[list[Row | BadRow], RowFramer]:
@@ -92,6 +102,28 @@ def test_parsing_together_equals_parsing_one_by_one(kinds: list[int]) -> None:
     ]  # fmt: skip
     rows = framed(*(odd[kind] for kind in kinds))
     assert parse(rows) == [parse([row])[0] for row in rows]
+
+
+_PIECES = st.sampled_from(
+    [
+        b'{"a":"', b'"}', b"x" * 200, b"\\u0000", b"\\ud83d\\ude00", b"\\ud83d", b"\\ude00",
+        b"\\\\", b"\\", b"\x00", b"\x1f", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b'","b":',
+        b"[" * 20, b"]" * 20, b"1" * 400, b'{"k":', b"}", b"\t", b"\x0b", b" ", b"null",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.lists(_PIECES, max_size=9).map(b"".join), min_size=1, max_size=5))
+def test_the_fast_way_and_the_careful_one_come_to_the_same(raws: list[bytes]) -> None:
+    rows = framed(*(raw for raw in raws if raw.strip(b" \t\r\x0b\x0c")))
+    assert parse(rows) == parsed_with_care(rows)
+
+
+def test_every_row_of_a_simulated_export_comes_to_the_same_both_ways() -> None:
+    feed = history(pets=150, days=1)
+    rows = [Row(1, 0, encode(row)) for row in feed.truth(0).pets.values()]
+    assert parse(rows) == parsed_with_care(rows)
 
 
 @pytest.mark.parametrize(
