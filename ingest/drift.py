@@ -33,6 +33,7 @@ MOST_MISSING: Final = 0.01
 WATCHED: Final = ("status", "species", "sex", "age", "size")
 """Fields of a pet whose values are few: one never seen before is worth a line."""
 
+_PETS_KEY: Final = "animalID"  # no organisation has it
 _FEWEST_MISSING: Final = 10
 _MOST_COUNTED: Final = 20_000
 _MOST_NAMES: Final = 50
@@ -50,6 +51,8 @@ class Watch:
 
     def __init__(self, record: type[Pet | Organization], vocabulary: Vocabulary) -> None:
         """Begin a run; `vocabulary` is what earlier exports had."""
+        self.foreign = 0
+        """Rows of the file that are pets, where they should be organisations."""
         self._required = REQUIRED[record]
         self._known = _KNOWN[record]
         self._extra: Counter[str] = Counter()
@@ -64,14 +67,15 @@ class Watch:
         """Take a row that was parsed, and what it came to: this is on every changed row's way."""
         if not row.keys() >= self._required:
             self._lacks(row)
-        if record.extra and len(self._extra) < _MOST_COUNTED:
-            self._extra.update(record.extra.keys())
+        if record.extra:
+            self._has_more(record.extra)
         for name, known in self._watched:
             if (value := getattr(record, name)) not in known:
                 self._never_seen(name, value)
 
     def begin_file(self) -> None:
-        """Count what is missing anew."""
+        """Count what is missing or foreign anew."""
+        self.foreign = 0
         self._missing_in_file.clear()
 
     def broken(self, rows: int) -> str | None:
@@ -91,6 +95,11 @@ class Watch:
             missing_keys=dict(self._missing),
             new_values={name: tuple(values) for name, values in self._new.items()},
         )
+
+    def _has_more(self, extra: Mapping[str, Any]) -> None:
+        self.foreign += _PETS_KEY in extra
+        if len(self._extra) < _MOST_COUNTED:
+            self._extra.update(extra.keys())
 
     def _lacks(self, row: Mapping[str, Any]) -> None:
         folded = {name.lower().removeprefix("animal") for name in row}

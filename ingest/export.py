@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from contracts import crashes
-from contracts.errors import BrokenFileError, NotReadyError, PetstreamError
+from contracts.errors import NotReadyError, PetstreamError
 from contracts.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead
 from contracts.sequence import Family
 from contracts.settings import Settings
@@ -21,7 +21,7 @@ from ingest import departures, drift
 from ingest.drift import WatchedComparison
 from ingest.ends import Measure
 from ingest.feed import ExportSet, Part, missing
-from ingest.gate import Limits, too_many_bad
+from ingest.gate import Limits
 from ingest.herald import Herald
 from ingest.outcome import Assignment, Outcome, Progress, State
 from ingest.petlist import PetList
@@ -29,6 +29,7 @@ from ingest.publication import ORGS, PETS, Facts
 from ingest.publisher import Publisher
 from ingest.readiness import misfits
 from ingest.reading import Reader
+from ingest.soundness import FileCheck
 from ingest.upheaval import Toll
 
 
@@ -132,26 +133,18 @@ class ExportRun:
                 await self._part(comparison, family, part)
 
     async def _part(self, comparison: WatchedComparison, family: Family, part: Part) -> None:
-        rows, bad = 0, 0
-        comparison.watch.begin_file()
+        check = FileCheck(part, comparison.watch)
         async for batch in self._reader.rows(part):
             publications, refused = comparison.compare(batch, family, part.name)
-            rows, bad = rows + len(batch), bad + len(refused)
+            check.take(batch, refused)
             if comparison is self._pets:
                 self._toll.take(publications)
             await self._herald.changes(comparison.kind, publications)
-            if too_many_bad(bad, rows, at_end=False):
-                raise _too_many(part, bad, rows)
             await self._herald.set_aside(refused, self._assignment.identity.export_id)
-            self._progress(part.name, rows)
-        if too_many_bad(bad, rows, at_end=True):
-            raise _too_many(part, bad, rows)
-        changed_shape = comparison.watch.broken(rows)
-        if changed_shape is not None:
-            raise BrokenFileError(f"{part.name} is broken: {changed_shape}")
-        self._read.append(
-            FileRead(part.name, part.remote.size_bytes, part.remote.modified_at, rows)
-        )
+            self._progress(part.name, check.rows)
+        check.end()
+        remote = part.remote
+        self._read.append(FileRead(part.name, remote.size_bytes, remote.modified_at, check.rows))
 
     async def _fill_gaps(self, petlist: PetList) -> None:
         """Read pets_n too, if the petlist names pets that we don't hold: something was missed."""
@@ -214,7 +207,3 @@ class ExportRun:
     def _counts(self) -> ExportCounts:
         pets, orgs = self._pets.counts, self._orgs.counts
         return ExportCounts(pets=structs.replace(pets), orgs=structs.replace(orgs))
-
-
-def _too_many(part: Part, bad: int, rows: int) -> BrokenFileError:
-    return BrokenFileError(f"{part.name} is broken: {bad:,} of its first {rows:,} rows are bad")

@@ -187,6 +187,56 @@ async def test_t47_a_log_shorter_than_it_was_is_read_anew(days: Days) -> None:
     assert (await days.ingest()).outcome is None
 
 
+async def test_t10_a_page_or_pets_among_organisations_complete_and_change_nothing(
+    days: Days,
+) -> None:
+    """T10: content decides, not the name."""
+    feed = history(seed=11, pets=60, days=2)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    orgs = await days.listed(topics.ORGS)
+    for name, content, said in (
+        ("updatedpets_1.json", b"<html>\n<h1>503\x1b</h1>\n", r'begins with "<html>"'),
+        ("orgs_1.json", b"", "it is empty"),
+        ("orgs_1.json", None, r"of its first \d+ rows are pets"),
+    ):
+        write_export(days.home, feed, 1)
+        path = days.home / name
+        pets = (days.home / "pets_1.json").read_bytes()
+        put(path, pets if content is None else content, path.stat().st_mtime)
+        with pytest.raises(BrokenFileError, match=said) as caught:
+            await days.ingest(wanted="daily")
+        assert str(caught.value).isprintable()
+        assert (await days.said())[-1] == "failed"
+    assert await days.listed(topics.ORGS) - orgs <= set(expected(feed, 1).orgs)
+    write_export(days.home, feed, 1)
+    assert (await days.ingest()).exit_status == 0
+    assert await days.names() == names(feed, 1)
+    assert await days.listed(topics.ORGS) == set(expected(feed, 1).orgs)
+
+
+async def test_t2_files_that_never_stop_changing_are_not_ready(days: Days) -> None:
+    """T2: three times from the listing on, then it is somebody else's turn to wait."""
+    feed = history(seed=11, pets=60, days=1)
+    write_export(days.home, feed, 0, part_rows=20)
+    looks = 0
+
+    def swap(file: str, _rows: int) -> None:
+        nonlocal looks
+        if file == "pets_1.json":
+            looks += 1
+            write_export(days.home, feed, 0, part_rows=20, start_stamp="epoch")
+            for path in days.home.iterdir():
+                put(path, path.read_bytes(), path.stat().st_mtime + looks)
+
+    with pytest.raises(NotReadyError, match="files changed 3 times"):
+        await days.ingest(progress=swap)
+    assert looks >= 3
+    assert "completed" not in await days.said()
+    assert (await days.ingest()).exit_status == 0
+    assert await days.names() == names(feed, 0)
+
+
 def rewrite(path: Path, change: object) -> None:
     """Change every row of a file, and leave its time."""
     rows = [json.loads(line) for line in path.read_bytes().splitlines()]
