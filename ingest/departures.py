@@ -98,8 +98,8 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
         plural = comparison.kind.plural
         if verdict.contradictions:
             notes.append(
-                f"{verdict.contradictions:,} {plural} are in the files but not in the petlist: "
-                "they stay"
+                f"in the files but not in the petlist, so they stay: {verdict.contradictions:,} "
+                f"{plural}"
             )
         if comparison is pets:
             notes.extend(closures(pets.ledger, verdict.removals))

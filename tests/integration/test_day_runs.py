@@ -55,6 +55,23 @@ async def test_t3_two_days_mixed_are_not_ready_and_nothing_is_done(days: Days) -
     assert await days.names() == names(feed, 1)
 
 
+@pytest.mark.parametrize("mode", ["scrub", "daily"])
+async def test_t11_no_run_reads_part_of_a_set(days: Days, mode: str) -> None:
+    """T11: a gap in the parts is not ready, status 3; nothing is read of the others."""
+    feed = history(seed=14, pets=60, days=2)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    before = await days.said()
+    write_export(
+        days.home, feed, 1, part_rows=2 if mode == "daily" else 20, faults=["missing-part"]
+    )
+    with pytest.raises(NotReadyError, match=r"pets_\d+\.json is missing") as caught:
+        await days.ingest(wanted=mode)
+    assert caught.value.exit_status == 3
+    assert await days.said() == before
+    assert await days.names() == names(feed, 0)
+
+
 async def test_t5_an_older_export_put_back_is_refused_and_changes_nothing(days: Days) -> None:
     """T5: known by its start stamp; read only with --allow-older, and even then without effect."""
     feed = history(seed=6, pets=60, days=3)
