@@ -3,7 +3,7 @@
 Rule 1: the topic is the truth; this is only its fold, made anew at the start of every run.
 Rule 2: the highest (sequence, digest) of a key wins, whatever the order of the log; a key whose
         last record isn't its newest is `stale` until it is published again.
-Rule 3: a row whose raw digest is known is unchanged, and needs no parsing.
+Rule 3: a row whose raw digest is held for its key is unchanged, and needs no parsing.
 Rule 4: what is looked at on every row is in memory, some 300 bytes a key; values are on a shelf.
 """
 
@@ -70,14 +70,13 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """The entries of one topic, by key, and the raw digests of the rows they came from."""
+    """The entries of one topic, by key."""
 
     def __init__(self, shelf: Shelf | None = None) -> None:
         """Start empty, with values on `shelf` (None: in memory); `fold` or `hold` fill it."""
         self.stale: set[int] = set()
         self._shelf = MemoryShelf() if shelf is None else shelf
         self._entries: dict[int, bytes] = {}  # packed: as objects they'd take thrice the room
-        self._by_raw: dict[bytes, int] = {}
 
     def fold(self, key: int, headers: Headers, value: bytes) -> None:
         """Take one record of the topic, in the order of the log."""
@@ -96,11 +95,6 @@ class Ledger:
     ) -> None:
         """Take the newest event of a key, which is the last one in the log as well."""
         self.stale.discard(key)
-        held = self.get(key)
-        if held is not None and held.raw_digest and self._by_raw.get(held.raw_digest) == key:
-            del self._by_raw[held.raw_digest]
-        if listed and raw_digest:
-            self._by_raw[raw_digest] = key
         head = _HEAD.pack(sequence, self._shelf.put(value), len(raw_digest), listed)
         self._entries[key] = head + raw_digest + digest.encode("ascii")
 
@@ -109,9 +103,14 @@ class Ledger:
         packed = self._entries.get(key)
         return None if packed is None else self._entry(packed)
 
-    def unchanged(self, raw_digest: bytes) -> int | None:
-        """Return the key whose listed newest event came from a row of just these bytes."""
-        return self._by_raw.get(raw_digest)
+    def came_from(self, key: int, raw_digest: bytes) -> bool:
+        """Tell whether a listed key's newest event came from a row of just these bytes."""
+        packed = self._entries.get(key)
+        return (
+            packed is not None
+            and bool(packed[_LISTED])
+            and packed.startswith(raw_digest, _HEAD.size)
+        )
 
     def listed(self) -> Iterator[int]:
         """Return the keys that are in the feed as far as we published."""

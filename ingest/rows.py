@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ijson
 
@@ -37,8 +36,7 @@ _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A framed row: its number from 1, its byte offset in the unzipped file, its bytes."""
 
     number: int
@@ -46,8 +44,7 @@ class Row:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(NamedTuple):
     """A row that is set aside: where it stood, a stable word why, and its first 2,048 bytes."""
 
     number: int
