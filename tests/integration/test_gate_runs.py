@@ -78,6 +78,24 @@ async def test_t6_no_bad_petlist_removes_anybody_and_the_updates_flow(days: Days
     assert len(plans) == len(lists)
 
 
+async def test_t6_a_list_that_was_there_before_the_rows_removes_nobody(days: Days) -> None:
+    """T6: older than the files it judges: held; the rows are read."""
+    pets = {key: pet(key) for key in range(1, 101)}
+    families: dict[str, Any] = {"orgs": [org(701)], "pets": pets.values(), "newpets": []}
+    write(days.home, START, pets, updatedpets=[], **families)
+    await days.ingest()
+    write(days.home, START + DAY, [*pets][:-2], updatedpets=[pet(1, name="Rex")], **families)
+    for name in ("updatedpets_1.json", "newpets_1.json"):
+        path = days.home / name
+        put(path, path.read_bytes(), START + DAY + timedelta(hours=3))
+    result = await days.ingest()
+    assert (result.exit_status, len(await days.listed())) == (4, 100)
+    assert (await days.names())[1] == "Rex"
+    (plan,) = await removals.plans(days.settings, days.kafka)
+    assert plan.plan.removals == (99, 100)
+    assert "is older than newpets_1.json" in str(plan.plan.event.reason)
+
+
 async def test_a_plan_expires_aloud_and_can_not_be_approved_any_more(days: Days) -> None:
     feed = history(seed=13, pets=120, days=2)
     write_export(days.home, feed, 0)

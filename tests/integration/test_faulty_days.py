@@ -1,0 +1,75 @@
+"""Many days with something wrong on most of them: nobody is removed wrongly, and all is well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from days_of_a_feed import Days
+
+from console.simulator import FAULTS, expected, history, serve_ftp, write_export
+from contracts import topics
+from contracts.errors import NotReadyError
+from contracts.events import ExportEvent
+from contracts.settings import FtpUrl, Settings
+
+pytestmark = pytest.mark.servers
+
+DAYS = int(os.environ.get("FAULTY_DAYS", "12"))
+SEEDS = [int(seed) for seed in os.environ.get("FAULTY_SEEDS", "1").split(",")]
+NOT_READY = {"stale-petlist", "stale-pets", "missing-part", "cut-file", "cut-last-row"}
+HELD = {"missing-petlist", "empty-petlist", "truncated-petlist", "short-petlist", "html-petlist"}
+
+
+@pytest.fixture
+async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
+    home = tmp_path / "ftp"
+    home.mkdir()
+    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
+        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
+        settings = Settings(
+            ftp=ftp,
+            data_dir=tmp_path / "data",
+            topic_prefix=prefix,
+            settle_s=0,
+            removal_max_share=0.5,  # days without removals make one with many
+        )
+        yield Days(home, settings, kafka)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_t1_to_t29_days_with_faults_end_as_days_without(days: Days, seed: int) -> None:
+    """T1, T3, T4, T6, T11, T18, T19, T22, T28: a fault a day, drawn from the simulator's list."""
+    rng = Random(seed)  # noqa: S311  a draw that can be repeated
+    feed = history(seed=seed, pets=150, days=DAYS + 1)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    statuses: dict[str, set[int]] = {}
+    listed = await days.listed()
+    for day in range(1, DAYS):
+        fault = rng.choice(sorted(FAULTS))
+        write_export(days.home, feed, day, part_rows=60, zipped=rng.random() < 0.3, faults=[fault])
+        try:
+            status = (await days.ingest()).exit_status
+        except NotReadyError as error:
+            status = error.exit_status
+        statuses.setdefault(fault, set()).add(status)
+        before, listed = listed, await days.listed()
+        wrong = (before - listed) & set(feed.truth(day).pets)
+        assert not wrong, f"day {day}, {fault}: removed wrongly"
+    for fault, found in statuses.items():
+        if fault in NOT_READY:
+            assert found == {3}, fault
+        elif fault in HELD:
+            assert found == {4}, fault
+    write_export(days.home, feed, DAYS)
+    last = await days.ingest(wanted="scrub")  # rows that were odd once are whole again
+    assert last.exit_status == 0
+    wanted = expected(feed, DAYS)
+    assert await days.names() == {key: row["name"] or None for key, row in wanted.pets.items()}
+    assert await days.listed(topics.ORGS) == set(wanted.orgs)
+    told = [e for e in await days.exports() if isinstance(e, ExportEvent)]
+    assert {e.state for e in told if e.export_id == told[-1].export_id} == {"started", "completed"}
