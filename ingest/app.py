@@ -138,7 +138,7 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
     )
     archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
     with closing(FileShelf(settings.data_dir)) as shelf:
-        state = State(memory, *(await _fold_ledgers(kafka, prefix, shelf)))
+        state = State(memory, *(await _fold_ledgers(kafka, prefix, shelf, say)))
         known = f"{len(state.pets):,} pets and {len(state.orgs):,} orgs known"
         say(f"export {identity.export_id}: {known}")
         async with Publisher(kafka) as publisher:
@@ -176,13 +176,19 @@ async def fold_exports(kafka: KafkaAccess, prefix: str) -> Memory:
     return memory
 
 
-async def _fold_ledgers(kafka: KafkaAccess, prefix: str, shelf: Shelf) -> tuple[Ledger, Ledger]:
+async def _fold_ledgers(
+    kafka: KafkaAccess, prefix: str, shelf: Shelf, say: Say
+) -> tuple[Ledger, Ledger]:
     names = (topics.PETS.full_name(prefix), topics.ORGS.full_name(prefix))
     ledgers = {name: Ledger(shelf) for name in names}
     async with aclosing(read_to_end(kafka, list(ledgers))) as batches:
         async for records in batches:
             for record in records:
-                ledgers[record.topic].fold(int(record.key), record.headers, record.value)
+                if not ledgers[record.topic].fold(record.key, record.headers, record.value):
+                    say(
+                        f"{record.topic}/{record.partition}/{record.offset} is damaged or a "
+                        "stranger's: passed over; its pet is published again if the feed has it"
+                    )
     return ledgers[names[0]], ledgers[names[1]]
 
 

@@ -9,6 +9,7 @@ Rule 4: what is looked at on every row is in memory, some 300 bytes a key; value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from struct import Struct
 from typing import Any, Final, NamedTuple, Protocol
@@ -16,7 +17,9 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from contracts.codec import RAW_DIGEST, Headers
+from contracts.events import SOURCE
 
+_ID: Final = re.compile(rb"[0-9]{1,18}")
 _REMOVED: Final = b".removed"
 _HEAD: Final = Struct("<qqB?")  # sequence, place on the shelf, length of the raw digest, listed
 _LISTED: Final = _HEAD.size - 1
@@ -78,17 +81,23 @@ class Ledger:
         self._shelf = MemoryShelf() if shelf is None else shelf
         self._entries: dict[int, bytes] = {}  # packed: as objects they'd take thrice the room
 
-    def fold(self, key: int, headers: Headers, value: bytes) -> None:
-        """Take one record of the topic, in the order of the log."""
-        found = dict(headers)
-        sequence, digest = int(found["ce_sequence"]), found["ce_digest"].decode("ascii")
-        held = self.get(key)
-        if held is not None and (held.sequence, held.digest) > (sequence, digest):
-            self.stale.add(key)
-            return
-        listed = not found["ce_type"].endswith(_REMOVED)
-        raw_digest = found.get(RAW_DIGEST, b"")
-        self.hold(key, sequence, digest, raw_digest, value, listed=listed)
+    def fold(self, key: bytes, headers: Headers, value: bytes) -> bool:
+        """Take one record of the topic, in the order of the log; False if it isn't to be believed.
+
+        A key whose last record is damaged, or a stranger's, is stale: consumers have parked it.
+        """
+        if not _ID.fullmatch(key):
+            return False
+        number = int(key)
+        held = self.get(number)
+        told = _told(headers, value)
+        if told is None or (held is not None and (held.sequence, held.digest) > told[:2]):
+            if held is not None:
+                self.stale.add(number)
+            return told is not None
+        sequence, digest, raw_digest, listed = told
+        self.hold(number, sequence, digest, raw_digest, value, listed=listed)
+        return True
 
     def hold(  # noqa: PLR0913  what an entry is made of
         self, key: int, sequence: int, digest: str, raw_digest: bytes, value: bytes, *, listed: bool
@@ -129,3 +138,25 @@ class Ledger:
         end = _HEAD.size + length
         digest = packed[end:].decode("ascii")
         return Entry(sequence, digest, packed[_HEAD.size : end], listed, place, self._shelf)
+
+
+class _Numbered(msgspec.Struct):
+    """All that is read of an event while it is folded; the rest must be JSON."""
+
+    sequence: int
+
+
+_NUMBERED: Final = msgspec.json.Decoder(_Numbered)
+
+
+def _told(headers: Headers, value: bytes) -> tuple[int, str, bytes, bool] | None:
+    """Return sequence, digest, raw digest and whether it lists the key; None: not one of ours."""
+    found = dict(headers)
+    try:
+        sequence, digest = int(found["ce_sequence"]), found["ce_digest"].decode("ascii")
+        listed = not found["ce_type"].endswith(_REMOVED)
+        if found["ce_source"] != SOURCE.encode() or _NUMBERED.decode(value).sequence != sequence:
+            return None
+    except (KeyError, ValueError, msgspec.DecodeError):
+        return None
+    return sequence, digest, found.get(RAW_DIGEST, b""), listed

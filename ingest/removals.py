@@ -143,7 +143,7 @@ async def _comparison(
     async with aclosing(read_to_end(kafka, [topic])) as batches:
         async for records in batches:
             for record in records:
-                ledger.fold(int(record.key), record.headers, record.value)
+                ledger.fold(record.key, record.headers, record.value)
     event = plan.event
     start = datetime.fromisoformat(event.export_id.partition("Z")[0]).replace(tzinfo=UTC)
     return Comparison(kind, ledger, Facts(event.export_id, event.base, start, event.mode))

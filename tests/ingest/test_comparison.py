@@ -31,7 +31,7 @@ def refolded(log: list[Publication]) -> Ledger:
     """Fold a log, as the next run does."""
     ledger = Ledger()
     for one in log:
-        ledger.fold(int(one.key), one.headers, one.value)
+        assert ledger.fold(one.key.encode(), one.headers, one.value)
     return ledger
 
 
@@ -111,6 +111,47 @@ def event_of(one: Publication) -> PetEvent:
     event = decode(one.headers, one.value).event
     assert isinstance(event, PetEvent)
     return event
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda one: one._replace(value=b"{"),
+        lambda one: one._replace(value=b""),
+        lambda one: one._replace(value=one.value.replace(b'"sequence":', b'"sequence":1')),
+        lambda one: one._replace(headers=()),
+        lambda one: one._replace(headers=(*one.headers, ("ce_source", b"/somebody/else"))),
+        lambda one: one._replace(headers=(*one.headers, ("ce_sequence", b"many"))),
+    ],
+)
+def test_t44_a_damaged_record_is_not_believed_and_its_pet_is_published_again(damage: Any) -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(1), pet_row(2)])])
+    feed.log[1] = damage(feed.log[1])
+    ledger = Ledger()
+    believed = [ledger.fold(one.key.encode(), one.headers, one.value) for one in feed.log]
+    assert (believed, ledger.stale, len(ledger)) == ([True, False], set(), 1)
+    run = Comparison(PETS, ledger, facts(1))
+    (again,) = run.compare(framed(pet_row(1), pet_row(2)), "pets", "pets_1.json")[0]
+    assert (event_of(again).op, event_of(again).animal_id) == ("added", 2)
+
+
+def test_t44_a_damaged_record_behind_a_good_one_makes_its_key_stale() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(1)])])
+    ledger = refolded(feed.log)
+    assert not ledger.fold(b"1", feed.log[0].headers, b"{")
+    assert ledger.stale == {1}
+    assert Comparison(PETS, ledger, facts(1)).again(1) == feed.log[0]
+
+
+@pytest.mark.parametrize("key", [b"", b"one", b"-1", b"1" * 19])
+def test_a_record_under_a_key_that_is_no_id_is_passed_over(key: bytes) -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(1)])])
+    ledger = Ledger()
+    assert not ledger.fold(key, feed.log[0].headers, feed.log[0].value)
+    assert (len(ledger), ledger.stale) == (0, set())
 
 
 def test_a_new_pet_is_added_with_its_whole_record() -> None:

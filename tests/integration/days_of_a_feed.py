@@ -55,7 +55,7 @@ class Days:
         ledger = Ledger()
         async with aclosing(self._records(topic)) as records:
             async for record in records:
-                ledger.fold(int(record.key), record.headers, record.value)
+                ledger.fold(record.key, record.headers, record.value)
         return ledger
 
     async def listed(self, topic: topics.Topic = topics.PETS) -> set[int]:

@@ -327,7 +327,6 @@ async def test_t44_a_record_at_kafkas_limit_is_parked_and_comes_back_whole(
     assert (await stage.names()).keys() == {1, 2}
 
 
-@pytest.mark.xfail(reason="the ledger takes a damaged event for what it says in its headers")
 async def test_t44_the_pet_of_a_parked_event_is_put_right_by_the_next_scrub(
     stage: Stage, tmp_path: Path
 ) -> None:
