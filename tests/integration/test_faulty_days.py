@@ -44,7 +44,7 @@ async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
 async def test_t1_to_t29_days_with_faults_end_as_days_without(days: Days, seed: int) -> None:
     """T1, T3, T4, T6, T11, T18, T19, T22, T28: a fault a day, drawn from the simulator's list."""
     rng = Random(seed)  # noqa: S311  a draw that can be repeated
-    feed = history(seed=seed, pets=150, days=DAYS + 1)
+    feed = history(seed=seed, pets=150, days=DAYS + 2)
     write_export(days.home, feed, 0)
     await days.ingest()
     statuses: dict[str, set[int]] = {}
@@ -66,9 +66,11 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(days: Days, seed: 
         elif fault in HELD:
             assert found == {4}, fault
     write_export(days.home, feed, DAYS)
-    last = await days.ingest(wanted="scrub")  # rows that were odd once are whole again
-    assert last.exit_status == 0
-    wanted = expected(feed, DAYS)
+    healing = await days.ingest(wanted="scrub")  # rows that were odd once are whole again
+    assert healing.exit_status in {0, 4}, "it may change more than is believable"
+    write_export(days.home, feed, DAYS + 1)
+    assert (await days.ingest(wanted="daily")).exit_status == 0
+    wanted = expected(feed, DAYS + 1)
     assert await days.names() == {key: row["name"] or None for key, row in wanted.pets.items()}
     assert await days.listed(topics.ORGS) == set(wanted.orgs)
     told = [e for e in await days.exports() if isinstance(e, ExportEvent)]
