@@ -40,8 +40,8 @@ def put_out(home: Path, pets: int) -> None:
     ids_of_all = range(first, first + pets)
     petlist = "\n".join(",".join(map(str, ids_of_all[at : at + 100])) for at in range(0, pets, 100))
     (home / "petlist.csv").write_text(petlist + "\n", encoding="ascii")
-    for file in home.iterdir():
-        os.utime(file, (at_end, at_end))
+    for laid in home.iterdir():
+        os.utime(laid, (at_end, at_end))
 
 
 @pytest.fixture
