@@ -33,6 +33,7 @@ def test_a_few_departures_pass() -> None:
 def test_a_missing_empty_half_or_broken_list_is_held(
     present: set[int] | None, problem: str
 ) -> None:
+    """T6: whatever is wrong with the list."""
     assert verdict(present, frozenset(), *([problem] if problem else [])).reason
 
 
@@ -48,6 +49,7 @@ def test_a_pet_that_the_export_itself_lists_is_kept_and_counted() -> None:
 
 
 def test_a_list_that_lacks_many_of_todays_own_pets_is_held() -> None:
+    """T7: a list that doesn't know this export's own pets isn't its list."""
     found = verdict(set(range(1, 1001)), frozenset(range(990, 1100)))
     assert found.reason is not None
     assert "are missing from its petlist" in found.reason

@@ -29,10 +29,12 @@ def test_ids_are_found_in_every_form(data: bytes) -> None:
     ],
 )  # fmt: skip
 def test_a_list_that_is_no_whole_list_is_doubted(data: bytes) -> None:
+    """T6, T7, T10: empty, a header, a page, junk, cut inside an id: no list to remove by."""
     assert problems(read_petlist(data))
 
 
 def test_every_cut_of_a_list_is_noticed() -> None:
+    """T7: wherever a list is cut, but at a line's end, where its ids are right."""
     rows = (b",".join(b"%d" % (22_000_000 + row * 100 + n) for n in range(100)) for row in range(9))
     data = b"\n".join(rows) + b"\n"
     unnoticed = [end for end in range(len(data)) if not problems(read_petlist(data[:end]))]
@@ -47,6 +49,7 @@ def test_a_header_is_one_reject_and_forgiven() -> None:
 
 
 def test_duplicates_are_counted_and_harmless() -> None:
+    """T6: duplicated ids are one."""
     found = read_petlist(b"7,7,8\n")
     assert (found.ids, found.duplicates, problems(found)) == (frozenset({7, 8}), 1, [])
 
