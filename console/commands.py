@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
 
 from console import account, embedded, signals
-from console.places import database_of, kafka_of
+from console.places import database_of, kafka_of, with_picture_store
 from console.progress import adding_up, shown
 from contracts.errors import UsageError
 from contracts.settings import KafkaAccess, Settings, load
@@ -32,7 +32,7 @@ CONSUMERS: Final[tuple[Literal["pets", "deletions", "images"], ...]] = (
 
 def up(_options: Namespace) -> int:
     """Run the daemon."""
-    settings = load()
+    settings = with_picture_store(load())
     _need_ftp(settings)
     from console import daemon
 
@@ -97,7 +97,7 @@ def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
 
 def consume(options: Namespace) -> int:
     """Apply what the topics say, for ever or until all is applied."""
-    settings = load()
+    settings = with_picture_store(load())
     kafka, database = kafka_of(settings, note), database_of(settings, note)
     names = CONSUMERS if options.consumer == "all" else (options.consumer,)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from console import cli, demo_account, embedded, practice, signals
 from console.commands import CONSUMERS, note, say
@@ -78,6 +79,8 @@ def _stage(data_dir: Path, feed: practice.Feed, *, zipped: bool) -> Stage:
         topic_prefix=PREFIX,
         settle_s=0,  # the simulator is never in the middle of writing when it is read
         window=("00:00", "23:59"),  # and its days have dates of their own
+        pictures=(data_dir.absolute() / "pictures").as_uri(),
+        picture_trusted_hosts=frozenset({urlsplit(feed.pictures_url).netloc}),
     )
     kafka, database_url = kafka_of(settings, note), database_of(settings, note)
     return Stage(settings, kafka, database_url, feed, zipped)

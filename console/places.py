@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from console import embedded
 from contracts.settings import KafkaAccess, Settings
@@ -32,6 +33,13 @@ def database_of(settings: Settings, say: Say) -> str:
     for name in asyncio.run(migrate(url)):
         say(f"migrated the embedded database: {name}")
     return url
+
+
+def with_picture_store(settings: Settings) -> Settings:
+    """Return the settings with a picture store: under the data directory if none is configured."""
+    if settings.pictures is not None:
+        return settings
+    return replace(settings, pictures=(settings.data_dir.absolute() / "pictures").as_uri())
 
 
 def known_database(settings: Settings, say: Say) -> str | None:

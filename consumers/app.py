@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from consumers import deletions, images, pets
 from consumers.migrate import missing_migrations
+from consumers.picture_workers import with_workers, work_of
 from consumers.runner import Consumer, Surroundings, run
 from contracts.cluster import PATIENCE_S, ensure_topics
 from contracts.errors import PetstreamError, UnreachableError
@@ -54,7 +55,10 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
-                group.create_task(run(_consumer(name, settings), around), name=name)
+                consuming = run(_consumer(name, settings), around)
+                if name == "images":
+                    consuming = with_workers(consuming, work_of(settings), around)
+                group.create_task(consuming, name=name)
     except ExceptionGroup as errors:
         told, others = errors.split(PetstreamError)
         if told is None or others is not None:

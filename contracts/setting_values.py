@@ -72,6 +72,30 @@ def picture_store(text: str) -> str:
     return text
 
 
+def hosts(text: str) -> frozenset[str]:
+    """Read names of hosts."""
+    found = [one.strip().lower() for one in text.split(",")]
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", one) for one in found):
+        raise ValueError("it must be names of hosts, separated by commas")
+    return frozenset(found)
+
+
+def hosts_with_ports(text: str) -> frozenset[str]:
+    """Read hosts that may be at private addresses."""
+    found = [one.strip().lower() for one in text.split(",")]
+    if not all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*:\d{1,5}", one) for one in found):
+        raise ValueError("it must be host:port, more of them separated by commas")
+    return frozenset(found)
+
+
+def pixels(text: str) -> tuple[int, ...]:
+    """Read the sizes of thumbnails."""
+    found = [one.strip() for one in text.split(",")]
+    if not all(re.fullmatch(r"[1-9]\d{1,3}", one) for one in found) or len(found) > 5:  # noqa: PLR2004  more than enough
+        raise ValueError("it must be up to five sizes of 10 to 9999 pixels, separated by commas")
+    return tuple(sorted({int(one) for one in found}))
+
+
 def topic_prefix(text: str) -> str:
     """Read what stands before every topic's name."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text):

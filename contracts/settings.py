@@ -41,6 +41,9 @@ class Settings:
     kafka: KafkaAccess | None = None
     database_url: str | None = field(default=None, repr=False)
     pictures: str | None = None
+    picture_hosts: frozenset[str] = frozenset()
+    picture_trusted_hosts: frozenset[str] = frozenset()
+    thumbnails: tuple[int, ...] = (320, 960)
     data_dir: Path = Path(".petstream")
     topic_prefix: str = "petstream."
     window: tuple[str, str] = ("04:00", "12:00")
@@ -105,6 +108,13 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
         "postgresql://me:secret@localhost/pets",
     ),
     "PETSTREAM_PICTURES": ("pictures", setting_values.picture_store, "file:///var/lib/petstream/pictures"),
+    "PETSTREAM_PICTURE_HOSTS": ("picture_hosts", setting_values.hosts, "cdn.rescuegroups.org"),
+    "PETSTREAM_PICTURE_TRUSTED_HOSTS": (
+        "picture_trusted_hosts",
+        setting_values.hosts_with_ports,
+        "127.0.0.1:8080",
+    ),
+    "PETSTREAM_THUMBNAILS": ("thumbnails", setting_values.pixels, "320,960"),
     "PETSTREAM_DATA_DIR": ("data_dir", Path, "/var/lib/petstream"),
     "PETSTREAM_TOPIC_PREFIX": ("topic_prefix", setting_values.topic_prefix, "petstream."),
     "PETSTREAM_WINDOW": ("window", setting_values.window, "04:00-12:00"),

@@ -2,40 +2,61 @@
 
 -- name: accept_picture_sets
 -- Take the picture sets that aren't older than what is held; return whose they are.
-INSERT INTO petstream.picture_set AS held (animal_id, sequence, digest)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
-ON CONFLICT (animal_id) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest
+INSERT INTO petstream.picture_set AS held (animal_id, sequence, digest, export_id, left_at)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[])
+ON CONFLICT (animal_id) DO UPDATE SET
+    sequence = excluded.sequence, digest = excluded.digest, export_id = excluded.export_id,
+    left_at = excluded.left_at
 WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest)
 RETURNING animal_id;
 
 -- name: drop_pictures
--- Forget the pictures of pets ($1) that aren't in their new sets ($2, $3).
-DELETE FROM petstream.pet_picture AS held
-WHERE held.animal_id = ANY ($1::bigint[])
-    AND NOT EXISTS (
-        SELECT FROM unnest($2::bigint[], $3::text[]) AS kept (animal_id, picture_key)
-        WHERE kept.animal_id = held.animal_id AND kept.picture_key = held.picture_key
-    );
+-- Forget the pictures of pets ($1) that aren't in their new sets ($2, $3); tell of those stored.
+WITH dropped AS (
+    DELETE FROM petstream.pet_picture AS held
+    WHERE held.animal_id = ANY ($1::bigint[])
+        AND NOT EXISTS (
+            SELECT FROM unnest($2::bigint[], $3::text[]) AS kept (animal_id, picture_key)
+            WHERE kept.animal_id = held.animal_id AND kept.picture_key = held.picture_key
+        )
+    RETURNING held.animal_id, held.picture_id, held.stored_as, held.told
+)
+INSERT INTO petstream.picture_news (op, animal_id, picture_id, sequence, export_id)
+SELECT 'gone', animal_id, picture_id, greatest(owner.sequence, told + 1),
+    coalesce(owner.export_id, '')
+FROM dropped JOIN petstream.picture_set AS owner USING (animal_id)
+WHERE stored_as IS NOT NULL AND picture_id IS NOT NULL;
 
 -- name: want_picture
--- Want a picture; the same picture of the same time keeps what is known of it, whatever its URL.
+-- Want a picture; one of the same version keeps what is known of it, whatever its name and URL.
+-- What could not be had is tried again under another URL; what is stored is not.
 INSERT INTO petstream.pet_picture AS held (
     animal_id, picture_key, picture_id, position, updated_at, original_url, large_url, small_url,
-    status
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    status, version
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (animal_id, picture_key) DO UPDATE SET
     position = excluded.position, updated_at = excluded.updated_at,
     original_url = excluded.original_url, large_url = excluded.large_url,
     small_url = excluded.small_url,
-    status = CASE WHEN held.updated_at IS NOT DISTINCT FROM excluded.updated_at
-        THEN held.status ELSE excluded.status END,
-    attempts = CASE WHEN held.updated_at IS NOT DISTINCT FROM excluded.updated_at
-        THEN held.attempts ELSE 0 END,
-    next_try_at = CASE WHEN held.updated_at IS NOT DISTINCT FROM excluded.updated_at
-        THEN held.next_try_at END,
-    error = CASE WHEN held.updated_at IS NOT DISTINCT FROM excluded.updated_at
-        THEN held.error END
+    version = greatest(held.version, excluded.version),
+    (status, attempts, misses, next_try_at, error) = (
+        SELECT
+            CASE WHEN again THEN excluded.status ELSE held.status END,
+            CASE WHEN again THEN 0 ELSE held.attempts END,
+            CASE WHEN again THEN 0 ELSE held.misses END,
+            CASE WHEN again THEN NULL ELSE held.next_try_at END,
+            CASE WHEN again THEN NULL ELSE held.error END
+        FROM (SELECT
+            coalesce(excluded.version > held.version,
+                excluded.version IS NOT NULL AND held.version IS NULL)
+            OR (held.status IN ('failed', 'gone')
+                AND coalesce(excluded.original_url, excluded.large_url, excluded.small_url)
+                    IS DISTINCT FROM
+                    coalesce(held.original_url, held.large_url, held.small_url)) AS again
+        ) AS decided
+    )
 WHERE (excluded.position, excluded.updated_at, excluded.original_url, excluded.large_url,
-       excluded.small_url)
+       excluded.small_url, greatest(held.version, excluded.version))
     IS DISTINCT FROM
-    (held.position, held.updated_at, held.original_url, held.large_url, held.small_url);
+    (held.position, held.updated_at, held.original_url, held.large_url, held.small_url,
+     held.version);

@@ -1,0 +1,187 @@
+"""The workers: they take due pictures from the list until told to stop or, draining, none is due.
+
+Rule 1: they share nothing with the consumer but the list: a slow host never stalls a partition.
+Rule 2: any number of processes share the list; each row is claimed by one.
+Rule 3: trouble with Postgres, Kafka or the store is waited out, and no picture is blamed for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from consumers import picture_news, picture_sweep
+from consumers.patience import Patience
+from consumers.picture_claims import Claim, Outcome, Postponed, claim, settle
+from consumers.picture_fetch import Workshop, fetched
+from consumers.picture_host import Limits, picture_hosts
+from consumers.picture_store import DirectoryStore, PictureStore, directory_of
+from consumers.postgres import TROUBLE, Connection, connected
+from consumers.queries import query
+from consumers.runner import Surroundings
+from consumers.thumbnails import thumbnailer
+from contracts.settings import Settings
+
+_AT_ONCE: Final = 12
+_PAUSE_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the workers do, and where."""
+
+    store: PictureStore
+    limits: Limits
+    sizes: tuple[int, ...]
+
+
+def work_of(settings: Settings) -> Work | None:
+    """Return what the settings ask for; None if pictures are neither fetched nor stored."""
+    if settings.pictures is None or settings.pictures == "off":
+        return None
+    limits = Limits(
+        allowed=settings.picture_hosts,
+        trusted=settings.picture_trusted_hosts,
+    )
+    return Work(_store(settings.pictures), limits, settings.thumbnails)
+
+
+def _store(url: str) -> PictureStore:
+    if url.startswith("s3:"):
+        from consumers.picture_bucket import BucketStore  # noqa: PLC0415  only where it is used
+
+        return BucketStore(url)
+    return DirectoryStore(Path(directory_of(url)))
+
+
+async def with_workers(
+    consuming: Coroutine[Any, Any, None], work: Work | None, around: Surroundings
+) -> None:
+    """Run the consumer images and, beside it, the workers on its list."""
+    if work is None:
+        await consuming
+        return
+    listed, done = asyncio.Event(), asyncio.Event()
+
+    async def consume() -> None:
+        await consuming
+        listed.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(consume(), name="images")
+        group.create_task(_working(work, around, listed, done), name="picture workers")
+        group.create_task(_housekeeping(work, around, done), name="picture news")
+
+
+async def _working(
+    work: Work, around: Surroundings, listed: asyncio.Event, done: asyncio.Event
+) -> None:
+    patience = Patience("pictures", around.stopping, limited=around.drain)
+    while not around.stopping.is_set():
+        async with patience:
+            async with (
+                connected(around.database_url) as connection,
+                picture_hosts(work.limits) as hosts,
+                thumbnailer() as small,
+            ):
+                await connection.execute(query("want_pictures_left_off"))
+                shop = Workshop(hosts, small, work.store, work.sizes)
+                await _Session(connection, shop, around, patience, listed).run()
+            break
+    done.set()
+
+
+class _Session:
+    """The pictures in hand, over one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        shop: Workshop,
+        around: Surroundings,
+        patience: Patience,
+        listed: asyncio.Event,
+    ) -> None:
+        self._connection, self._shop, self._around = connection, shop, around
+        self._patience, self._listed = patience, listed
+        self._running: dict[asyncio.Task[Outcome], Claim] = {}
+
+    async def run(self) -> None:
+        try:
+            while not self._around.stopping.is_set():
+                all_was_listed = self._listed.is_set()
+                taken = await self._take()
+                if not self._running:
+                    if self._around.drain and all_was_listed and not taken:
+                        return
+                    await _pause(self._around.stopping)
+                    continue
+                done, _ = await asyncio.wait(
+                    self._running, timeout=_PAUSE_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    await self._settle(task)
+        finally:
+            await self._let_go()
+
+    async def _take(self) -> int:
+        free = _AT_ONCE - len(self._running)
+        claims = await claim(self._connection, free) if free else []
+        for one in claims:
+            self._running[asyncio.create_task(fetched(one, self._shop))] = one
+        return len(claims)
+
+    async def _settle(self, task: asyncio.Task[Outcome]) -> None:
+        outcome = task.result()  # raises what the store did
+        await settle(self._connection, self._running[task], outcome)
+        del self._running[task]
+        self._patience.rest()
+        if not isinstance(outcome, Postponed):
+            self._around.progress("pictures", 1)
+
+    async def _let_go(self) -> None:
+        """Give back what is in hand, if that can be; else it is due when the lease is over."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+            for task, one in self._running.items():
+                if not task.cancelled():
+                    task.exception()  # told by whoever raised first
+                with suppress(*TROUBLE):
+                    await settle(self._connection, one, Postponed(0.0))
+        self._running.clear()
+
+
+async def _housekeeping(work: Work, around: Surroundings, done: asyncio.Event) -> None:
+    """Publish the news; sweep once a day, unless this process is to end by itself."""
+    patience = Patience("picture news", around.stopping, limited=around.drain)
+    while not around.stopping.is_set():
+        async with patience:
+            async with connected(around.database_url) as connection:
+                while not around.stopping.is_set():
+                    last = done.is_set()
+                    told = await picture_news.publish(connection, around.kafka, around.prefix)
+                    patience.rest()
+                    if last and not told:
+                        return
+                    if not around.drain:
+                        swept = await picture_sweep.sweep_if_due(connection, work.store)
+                        if swept is not None:
+                            _log.info("pictures swept: %d dropped, %d lost", *swept)
+                    if not told:
+                        await _pause(done if around.drain else around.stopping)
+            return
+
+
+async def _pause(unless: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PAUSE_S):
+            await unless.wait()

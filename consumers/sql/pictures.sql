@@ -1,0 +1,126 @@
+-- The work on the wanted list: claimed, fetched, told, swept.
+
+-- name: claim_pictures
+-- Take up to $1 due pictures for $2; a claim that is never finished is due again afterwards.
+UPDATE petstream.pet_picture AS picture
+SET attempts = picture.attempts + 1, next_try_at = now() + $2::interval
+FROM (
+    SELECT animal_id, picture_key FROM petstream.pet_picture AS one
+    WHERE (status = 'due' OR (status = 'failed' AND next_try_at IS NOT NULL))
+        AND (next_try_at IS NULL OR next_try_at <= now())
+        AND NOT EXISTS (
+            SELECT FROM petstream.picture_set AS owner
+            WHERE owner.animal_id = one.animal_id AND owner.left_at IS NOT NULL
+        )
+    ORDER BY next_try_at NULLS FIRST
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE picture.animal_id = due.animal_id AND picture.picture_key = due.picture_key
+RETURNING picture.animal_id, picture.picture_key, picture.version, picture.attempts, picture.misses,
+    coalesce(picture.original_url, picture.large_url, picture.small_url) AS url,
+    picture.fetched_url, picture.etag, picture.last_modified, picture.stored_as, picture.thumbnails;
+
+-- name: picture_stored
+-- Note a picture as stored, and tell of it, unless the claim was lost or the picture moved on.
+WITH done AS (
+    UPDATE petstream.pet_picture SET
+        status = 'stored', next_try_at = NULL, error = NULL, misses = 0, fetched_at = now(),
+        stored_as = $5, thumbnails = $6, sha256 = $7, content_type = $8, bytes = $9, width = $10,
+        height = $11, fetched_url = $12, etag = $13, last_modified = $14,
+        told = (SELECT greatest(sequence, told + 1) FROM petstream.picture_set AS owner
+            WHERE owner.animal_id = pet_picture.animal_id)
+    WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4
+    RETURNING animal_id, picture_id, told
+)
+INSERT INTO petstream.picture_news (
+    op, animal_id, picture_id, sequence, export_id, stored_as, thumbnails, sha256, content_type,
+    bytes, width, height
+)
+SELECT 'stored', animal_id, picture_id, told, coalesce(export_id, ''), $5, $6, $7, $8, $9, $10, $11
+FROM done JOIN petstream.picture_set USING (animal_id) WHERE picture_id IS NOT NULL;
+
+-- name: picture_unchanged
+-- Note that the host has nothing newer than what is stored.
+UPDATE petstream.pet_picture
+SET status = 'stored', next_try_at = NULL, error = NULL, misses = 0, fetched_at = now()
+WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4;
+
+-- name: picture_failed
+-- Note what came of a try, and when the next one is ($8: seconds from now; null: never).
+UPDATE petstream.pet_picture
+SET status = $5, error = $6, misses = $7, next_try_at = now() + make_interval(secs => $8)
+WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4;
+
+-- name: picture_gone
+-- Note that the host has it no longer; tell of it if it was stored.
+WITH held AS (
+    SELECT animal_id, picture_key, stored_as FROM petstream.pet_picture
+    WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4
+    FOR UPDATE
+), done AS (
+    UPDATE petstream.pet_picture AS picture SET
+        status = 'gone', error = $5, misses = $6, next_try_at = NULL, stored_as = NULL,
+        thumbnails = NULL, sha256 = NULL, content_type = NULL, bytes = NULL, width = NULL,
+        height = NULL, fetched_url = NULL, etag = NULL, last_modified = NULL,
+        told = (SELECT greatest(sequence, told + 1) FROM petstream.picture_set AS owner
+            WHERE owner.animal_id = picture.animal_id)
+    FROM held
+    WHERE picture.animal_id = held.animal_id AND picture.picture_key = held.picture_key
+    RETURNING picture.animal_id, picture.picture_id, picture.told, held.stored_as
+)
+INSERT INTO petstream.picture_news (op, animal_id, picture_id, sequence, export_id)
+SELECT 'gone', animal_id, picture_id, told, coalesce(export_id, '')
+FROM done JOIN petstream.picture_set USING (animal_id)
+WHERE stored_as IS NOT NULL AND picture_id IS NOT NULL;
+
+-- name: release_picture
+-- Give a claim back untried.
+UPDATE petstream.pet_picture SET attempts = attempts - 1, next_try_at = now() + make_interval(secs => $5)
+WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4;
+
+-- name: want_pictures_left_off
+-- Want what was listed while there was no store.
+UPDATE petstream.pet_picture SET status = 'due' WHERE status = 'off';
+
+-- name: news_lock
+-- One process tells at a time, so that events go out in order.
+SELECT pg_try_advisory_xact_lock(x'70696374'::int);
+
+-- name: picture_news
+-- The oldest events that weren't published.
+SELECT id, op, animal_id, picture_id, sequence, export_id, at, stored_as, thumbnails, sha256,
+    content_type, bytes, width, height
+FROM petstream.picture_news ORDER BY id LIMIT $1;
+
+-- name: forget_news
+-- Forget published events.
+DELETE FROM petstream.picture_news WHERE id = ANY ($1::bigint[]);
+
+-- name: begin_sweep
+-- Take a sweep if one is due: whoever gets a row does it.
+UPDATE petstream.picture_sweep SET swept_at = now()
+WHERE swept_at < now() - $1::interval RETURNING swept_at;
+
+-- name: drop_pictures_of_departed
+-- Forget the pictures of pets that left longer ago than the grace time; tell of those stored.
+WITH dropped AS (
+    DELETE FROM petstream.pet_picture AS held USING petstream.picture_set AS owner
+    WHERE owner.animal_id = held.animal_id AND owner.left_at < now() - $1::interval
+    RETURNING held.animal_id, held.picture_id, held.stored_as, held.told, owner.sequence,
+        owner.export_id
+)
+INSERT INTO petstream.picture_news (op, animal_id, picture_id, sequence, export_id)
+SELECT 'gone', animal_id, picture_id, greatest(sequence, told + 1), coalesce(export_id, '')
+FROM dropped WHERE stored_as IS NOT NULL AND picture_id IS NOT NULL;
+
+-- name: stored_keys
+-- The files that rows of a part of the store name: originals and thumbnails.
+SELECT stored_as, thumbnails FROM petstream.pet_picture
+WHERE stored_as COLLATE "C" >= $1 AND stored_as COLLATE "C" < $1 || chr(127);
+
+-- name: want_lost_pictures
+-- Want anew what is stored under names whose files aren't there.
+UPDATE petstream.pet_picture SET status = 'due', attempts = 0, next_try_at = NULL, etag = NULL,
+    last_modified = NULL, error = 'file-lost'
+WHERE stored_as = ANY ($1::text[]) AND status = 'stored';

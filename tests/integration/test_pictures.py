@@ -1,0 +1,349 @@
+"""Pictures from a pet's event to the store, with real Kafka, Postgres and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from hostile_pictures import HostilePictures, drawn, hostile_pictures
+from PIL import Image
+
+from console.records import read_topic
+from consumers import images, picture_sweep
+from consumers.app import consume
+from consumers.picture_claims import claim, settle
+from consumers.picture_refusal import RefusedPictureError
+from consumers.picture_store import SHARDS, DirectoryStore, directory_of
+from consumers.picture_workers import with_workers, work_of
+from consumers.postgres import connected
+from consumers.runner import Surroundings
+from contracts import codec
+from contracts.cluster import ensure_topics
+from contracts.codec import Envelope
+from contracts.events import PetEvent, PictureEvent, Source
+from contracts.model import Pet, Picture, Rendition
+from contracts.settings import KafkaAccess, Settings
+from contracts.topics import PICTURES
+
+START = datetime(2026, 11, 2, 8, tzinfo=UTC)
+PETS = (7, 8)
+STORED, GONE = "org.petstream.picture.stored", "org.petstream.picture.gone"
+
+
+def picture(ident: int | None, url: str | None, day: int | None = 0, position: int = 1) -> Picture:
+    at = None if day is None else START + timedelta(days=day)
+    return Picture(ident, position, at, Rendition(url) if url else None)
+
+
+def pet(
+    animal_id: int,
+    day: int,
+    pictures: Sequence[Picture] = (),
+    op: Any = "updated",
+    media: int | None = None,
+) -> Envelope:
+    at = None if media is None else START + timedelta(days=media)
+    event = PetEvent(
+        op=op, animal_id=animal_id, sequence=1_000_000 * (day + 1), first_seen_at=START,
+        pet=Pet(animal_id=animal_id, pictures=tuple(pictures), media_updated_at=at),
+        source=Source(f"export-{day}", "daily", "pets_1.json", 1),
+    )  # fmt: skip
+    return Envelope(
+        f"pet.{op}", f"pet/{animal_id}", event.sequence, f"export-{day}", f"{day:032}",
+        START + timedelta(days=day), event,
+    )  # fmt: skip
+
+
+async def nothing() -> None:
+    """Consume nothing."""
+
+
+@dataclass
+class Stage:
+    """A database, a host and a store."""
+
+    database_url: str
+    host: HostilePictures
+    settings: Settings
+
+    @property
+    def store(self) -> DirectoryStore:
+        """The picture store."""
+        return DirectoryStore(directory_of(self.settings.pictures or ""))
+
+    async def hear(self, *envelopes: Envelope) -> None:
+        """Let the consumer images apply events."""
+        async with connected(self.database_url) as connection, connection.transaction():
+            await images.consumer("due").apply(connection, envelopes)
+
+    async def fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """Ask the database."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return [dict(row) for row in await connection.fetch(query, *values)]
+        finally:
+            await connection.close()
+
+    async def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the wanted list."""
+        found = await self.fetch("SELECT * FROM petstream.pet_picture")
+        return {row["picture_key"]: row for row in found}
+
+    async def consume(self, kafka: str) -> None:
+        """Run `consume images --drain`."""
+        await consume(
+            ["images"], self.settings, kafka=KafkaAccess(kafka), database_url=self.database_url,
+            drain=True, stopping=asyncio.Event(),
+        )  # fmt: skip
+
+    async def work(self, kafka: str) -> None:
+        """Run the workers only, until nothing is due."""
+        around = Surroundings(
+            KafkaAccess(kafka), self.database_url, self.settings.topic_prefix, drain=True,
+            stopping=asyncio.Event(), progress=lambda _name, _records: None,
+        )  # fmt: skip
+        await ensure_topics(around.kafka, around.prefix)
+        await with_workers(nothing(), work_of(self.settings), around)
+
+    async def told(self, kafka: str) -> list[tuple[bytes, Any]]:
+        """Return what was published about pictures."""
+        topic = PICTURES.full_name(self.settings.topic_prefix)
+        records = [
+            one
+            for key in PETS
+            for one in await read_topic(KafkaAccess(kafka), topic, key=b"%d" % key)
+        ]
+        return [(one.key or b"", codec.decode(one.headers, one.value)) for one in records]
+
+    async def keys(self) -> set[str]:
+        """Return what is in the store."""
+        return {one.key for shard in SHARDS async for one in self.store.kept(shard)}
+
+
+@pytest.fixture
+async def stage(database_url: str, prefix: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with hostile_pictures() as host:
+        settings = Settings(
+            topic_prefix=prefix, pictures=(tmp_path / "store").as_uri(), thumbnails=(16, 32),
+            picture_trusted_hosts=frozenset({urlsplit(host.url("/")).netloc}),
+        )  # fmt: skip
+        yield Stage(database_url, host, settings)
+
+
+async def test_a_picture_is_stored_made_small_and_told_of(stage: Stage, kafka: str) -> None:
+    await stage.hear(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
+    await stage.consume(kafka)
+    row = (await stage.rows())["1"]
+    assert (row["status"], row["error"], row["attempts"]) == ("stored", None, 1)
+    assert (row["content_type"], row["width"], row["height"]) == ("image/jpeg", 80, 60)
+    data = await stage.store.get(row["stored_as"])
+    assert data == drawn("a.jpg")
+    assert row["bytes"] == len(data)
+    small = json.loads(row["thumbnails"])
+    for size in ("16", "32"):
+        image = Image.open(io.BytesIO(await stage.store.get(small[size])))
+        assert max(image.size) == int(size)
+    ((key, envelope),) = await stage.told(kafka)
+    assert key == b"7"
+    assert (envelope.type, envelope.subject) == (STORED, "picture/1")
+    assert envelope.export_id == "export-0"
+    event = envelope.event
+    assert isinstance(event, PictureEvent)
+    assert (event.op, event.animal_id, event.stored_as) == ("stored", 7, row["stored_as"])
+    assert (event.sha256, event.thumbnails) == (row["sha256"], small)
+    assert await stage.fetch("SELECT * FROM petstream.picture_news") == []
+
+
+async def test_the_same_id_and_time_is_the_same_picture_whatever_name_and_url(
+    stage: Stage, kafka: str
+) -> None:
+    """T36: hosts and names move: zero downloads; a newer time or a new id: one."""
+    url = stage.host.url
+    await stage.hear(pet(7, 0, [picture(1, url("/old/1.jpg")), picture(2, url("/old/2.jpg"))]))
+    await stage.work(kafka)
+    assert sum(stage.host.hits.values()) == 2
+    moved = [picture(1, url("/cdn/one.jpg"), position=2), picture(2, url("/cdn/two.jpg"))]
+    await stage.hear(pet(7, 1, moved))
+    await stage.work(kafka)
+    assert sum(stage.host.hits.values()) == 2
+    rows = await stage.rows()
+    assert (rows["1"]["original_url"], rows["1"]["position"]) == (url("/cdn/one.jpg"), 2)
+    assert {row["status"] for row in rows.values()} == {"stored"}
+    await stage.hear(pet(7, 2, [picture(1, url("/cdn/one.jpg"), 2), picture(3, url("/3.jpg"))]))
+    await stage.work(kafka)
+    assert stage.host.hits["/cdn/one.jpg"] == stage.host.hits["/3.jpg"] == 1
+    assert set(await stage.rows()) == {"1", "3"}
+    told = [(one.subject, one.type) for _, one in await stage.told(kafka)]
+    assert told.count(("picture/2", GONE)) == 1
+    assert told.count(("picture/1", STORED)) == 2
+    assert len({(one.subject, one.sequence) for _, one in await stage.told(kafka)}) == len(told)
+
+
+async def test_without_id_the_files_name_and_without_time_the_pets_decides(
+    stage: Stage, kafka: str
+) -> None:
+    url = stage.host.url
+    await stage.hear(pet(7, 0, [picture(None, url("/a/x.jpg"), None)], media=0))
+    await stage.work(kafka)
+    await stage.hear(pet(7, 1, [picture(None, url("/b/x.jpg?width=9"), None)], media=0))
+    await stage.work(kafka)
+    assert sum(stage.host.hits.values()) == 1
+    await stage.hear(pet(7, 2, [picture(None, url("/b/y.jpg"), None)], media=0))
+    await stage.work(kafka)
+    assert set(await stage.rows()) == {"name y.jpg"}
+    await stage.hear(pet(7, 3, [picture(None, url("/b/y.jpg"), None)], media=3))
+    await stage.work(kafka)
+    assert stage.host.hits["/b/y.jpg"] == 2
+    assert stage.host.conditional["/b/y.jpg"] == 1  # and cost nothing but the asking
+    assert (await stage.rows())["name y.jpg"]["status"] == "stored"
+
+
+async def test_t33_t35_what_cant_be_had_says_why_in_its_row(stage: Stage, kafka: str) -> None:
+    """T30, T33, T35: stable reasons; the others are stored all the same."""
+    wanted = {
+        "html": ("failed", "markup"), "svg": ("failed", "markup"), "cut": ("failed", "truncated"),
+        "missing": ("due", "http-404"), "broken": ("due", "http-500"), "good": ("stored", None),
+    }  # fmt: skip
+    pictures = [
+        picture(number, stage.host.url(f"/{name}/1.jpg")) for number, name in enumerate(wanted)
+    ]
+    pictures += [picture(90, "http://127.0.0.1/a.jpg"), picture(91, None)]
+    await stage.hear(pet(7, 0, pictures))
+    await stage.work(kafka)
+    rows = await stage.rows()
+    found = {name: rows[str(number)] for number, name in enumerate(wanted)}
+    assert {name: (row["status"], row["error"]) for name, row in found.items()} == wanted
+    assert (rows["90"]["error"], rows["90"]["next_try_at"]) == ("address-refused", None)
+    assert rows["91"]["error"] == "no-url"
+    assert found["broken"]["next_try_at"] > datetime.now(UTC)
+    assert len(await stage.keys()) == 3
+
+
+async def test_t35_a_picture_is_gone_after_three_tries_over_days(stage: Stage, kafka: str) -> None:
+    """T35: and it is told of only because it had been stored."""
+    await stage.hear(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
+    await stage.work(kafka)
+    await stage.hear(pet(7, 1, [picture(1, stage.host.url("/missing/a.jpg"), 1)]))
+    for tries in (1, 2, 3):
+        await stage.work(kafka)
+        await stage.work(kafka)  # not due: nothing is asked
+        assert stage.host.hits["/missing/a.jpg"] == tries
+        row = (await stage.rows())["1"]
+        assert (row["status"], row["misses"]) == ("gone" if tries == 3 else "due", tries)
+        await stage.fetch(
+            "UPDATE petstream.pet_picture SET next_try_at = now() WHERE next_try_at IS NOT NULL"
+        )
+    assert row["stored_as"] is None
+    assert [one.type for _, one in await stage.told(kafka)] == [STORED, GONE]
+    await stage.hear(pet(7, 2, [picture(1, stage.host.url("/back.jpg"), 1)]))  # under another URL
+    await stage.work(kafka)
+    assert (await stage.rows())["1"]["status"] == "stored"
+
+
+async def test_t36_processes_that_share_the_list_fetch_each_picture_once(
+    stage: Stage, kafka: str
+) -> None:
+    """T36: replayed events and several workers: one fetch a version."""
+    events = [
+        pet(animal, 0, [picture(animal * 10 + one, stage.host.url(f"/{animal}-{one}.jpg"))
+                        for one in range(10)])
+        for animal in PETS
+    ]  # fmt: skip
+    await stage.hear(*events)
+    await ensure_topics(KafkaAccess(kafka), stage.settings.topic_prefix)
+    await asyncio.gather(*(stage.work(kafka) for _ in range(3)))
+    await stage.hear(*events)
+    await stage.work(kafka)
+    assert set(stage.host.hits.values()) == {1}
+    assert len(stage.host.hits) == 20
+    assert len(await stage.told(kafka)) == 20
+
+
+async def test_t36_a_worker_never_waits_for_anothers_rows(stage: Stage) -> None:
+    """T36: FOR UPDATE SKIP LOCKED; a claim is nobody else's until its lease is over."""
+    await stage.hear(pet(7, 0, [picture(one, stage.host.url(f"/{one}.jpg")) for one in range(4)]))
+    async with (
+        connected(stage.database_url) as first,
+        connected(stage.database_url) as second,
+    ):
+        async with first.transaction():
+            mine = await claim(first, 2)
+            async with asyncio.timeout(5):
+                yours = await claim(second, 4)
+        assert len({one.key for one in mine}) == len({one.key for one in yours}) == 2
+        assert {one.key for one in mine} ^ {one.key for one in yours} == {"0", "1", "2", "3"}
+        assert await claim(second, 4) == []
+        await second.execute("UPDATE petstream.pet_picture SET next_try_at = now()")
+        again = await claim(second, 4)  # as if the leases were over
+        assert {one.attempts for one in again} == {2}
+        late = RefusedPictureError("late")
+        await settle(first, mine[0], late)  # whoever comes back late changes nothing
+        assert {row["error"] for row in (await stage.rows()).values()} == {None}
+
+
+async def test_t37_a_row_without_its_file_is_fetched_again_and_orphans_go(
+    stage: Stage, kafka: str
+) -> None:
+    """T37: a crash between file and row leaves an orphan; a lost file is noticed."""
+    await stage.hear(pet(7, 0, [picture(one, stage.host.url(f"/{one}.jpg")) for one in (1, 2)]))
+    await stage.work(kafka)
+    rows, before = await stage.rows(), await stage.keys()
+    orphan = f"ab/cd/ab{'c' * 62}.jpg"
+    await stage.store.put(orphan, b"of a crash")
+    path = directory_of(stage.settings.pictures or "") / orphan
+    async with connected(stage.database_url) as connection:
+        assert (await picture_sweep.sweep(connection, stage.store)).dropped == 0  # may be in use
+        os.utime(path, (time.time() - 100_000, time.time() - 100_000))
+        await stage.store.drop(rows["1"]["stored_as"])
+        await stage.store.drop(json.loads(rows["2"]["thumbnails"])["32"])
+        assert await picture_sweep.sweep(connection, stage.store) == (1, 2)
+    await stage.work(kafka)
+    assert await stage.keys() == before
+    assert stage.host.hits["/1.jpg"] == stage.host.hits["/2.jpg"] == 2
+
+
+async def test_the_pictures_of_a_pet_that_left_go_when_the_grace_time_is_over(
+    stage: Stage, kafka: str
+) -> None:
+    sets = {7: [picture(1, stage.host.url("/a.jpg"))]}
+    sets[8] = [picture(2, stage.host.url("/missing/b.jpg"))]
+    await stage.hear(*(pet(key, 0, pictures) for key, pictures in sets.items()))
+    await stage.work(kafka)
+    await stage.hear(*(pet(key, 1, pictures, "removed") for key, pictures in sets.items()))
+    await stage.fetch("UPDATE petstream.pet_picture SET next_try_at = now() WHERE animal_id = 8")
+    await stage.work(kafka)
+    assert stage.host.hits["/missing/b.jpg"] == 1  # nobody asks for pictures of who left
+    async with connected(stage.database_url) as connection:
+        await picture_sweep.sweep(connection, stage.store, grace=timedelta(days=36_500), orphan_s=0)
+        assert len(await stage.keys()) == 3
+        await picture_sweep.sweep(connection, stage.store, orphan_s=0, grace=timedelta(0))
+    assert await stage.keys() == set()
+    await stage.work(kafka)
+    assert [one.type for _, one in await stage.told(kafka)] == [STORED, GONE]
+    await stage.hear(pet(7, 2, [picture(1, stage.host.url("/a.jpg"))], op="relisted"))
+    await stage.work(kafka)
+    assert (await stage.rows())["1"]["status"] == "stored"
+    assert len(await stage.keys()) == 3
+
+
+async def test_pictures_left_off_are_fetched_once_there_is_a_store(
+    stage: Stage, kafka: str
+) -> None:
+    async with connected(stage.database_url) as connection:
+        await images.consumer("off").apply(
+            connection, [pet(7, 0, [picture(1, stage.host.url("/a.jpg"))])]
+        )
+    assert (await stage.rows())["1"]["status"] == "off"
+    await stage.work(kafka)
+    assert (await stage.rows())["1"]["status"] == "stored"

@@ -1,0 +1,150 @@
+"""Pictures fetched over real sockets: who may be asked, and what is taken from them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hostile_pictures import HostilePictures, drawn, hostile_pictures
+
+from consumers import picture_address
+from consumers.picture_host import Limits, Validators, picture_hosts
+from consumers.picture_refusal import RefusedPictureError
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[HostilePictures]:
+    async with hostile_pictures() as made:
+        yield made
+
+
+def limits(host: HostilePictures, **changes: Any) -> Limits:
+    own = {"most_bytes": 200_000, "deadline_s": 3.0}
+    return Limits(**own | {"trusted": frozenset({f"127.0.0.1:{host.port}"})} | changes)
+
+
+async def refused(url: str, chosen: Limits) -> tuple[str, str]:
+    async with picture_hosts(chosen) as hosts:
+        with pytest.raises(RefusedPictureError) as error:
+            await hosts.fetch(url)
+    return error.value.reason, error.value.kind
+
+
+async def test_a_picture_is_fetched_once_and_then_asked_for_conditionally(
+    host: HostilePictures,
+) -> None:
+    async with picture_hosts(limits(host)) as hosts:
+        first = await hosts.fetch(host.url("/a.jpg"))
+        assert first is not None
+        assert first.data == drawn("a.jpg")
+        assert await hosts.fetch(host.url("/a.jpg"), first.validators) is None
+        again = await hosts.fetch(host.url("/a.jpg"), Validators('"other"'))
+        assert again == first
+    assert host.conditional["/a.jpg"] == 2
+
+
+SPELLINGS = (
+    "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0x7f.1", "017700000001",
+    "0177.0.0.1", "0", "0.0.0.0",  # noqa: S104  not bound, asked for
+    "127.0.0.1.", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1]",
+    "[::]", "127。0。0。1", "①②⑦.0.0.1", "%31%32%37.0.0.1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_t30_loopback_isnt_reached_by_any_spelling(
+    host: HostilePictures, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    """T30: the server would answer on that very port; it gets no hit."""
+    monkeypatch.setattr(picture_address, "_USUAL", {"http": host.port})
+    reason, _ = await refused(
+        f"http://{spelling}:{host.port}/a.jpg", limits(host, trusted=frozenset())
+    )
+    assert reason in {"address-refused", "bad-url", "connection", "unknown-host"}
+    assert not host.hits
+
+
+async def test_t30_a_name_that_is_bound_anew_is_checked_at_connecting(
+    host: HostilePictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T30: DNS rebinding: whatever was looked up before, the socket's address decides."""
+    asked = 0
+
+    def lookup(*_: Any, **__: Any) -> list[Any]:
+        nonlocal asked
+        asked += 1
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", host.port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    found = await refused("http://cdn.rebound.example/a.jpg", limits(host))
+    assert found == ("address-refused", "never")
+    assert asked
+    assert not host.hits
+
+
+async def test_t31_three_redirects_are_followed_and_not_four(host: HostilePictures) -> None:
+    """T31: by hand."""
+    async with picture_hosts(limits(host)) as hosts:
+        found = await hosts.fetch(host.url("/hops/2"))
+    assert found is not None
+    assert found.data == drawn("there.jpg")
+    assert await refused(host.url("/hops/3"), limits(host)) == ("redirects", "content")
+
+
+@pytest.mark.parametrize(
+    ("to", "reason"),
+    [
+        ("http://127.0.0.1/a.jpg", "address-refused"),
+        ("http://169.254.169.254/latest/meta-data/", "address-refused"),
+        ("http://[::ffff:10.0.0.1]/a.jpg", "address-refused"),
+        ("http://127.0.0.1:22/", "port"),
+        ("file:///etc/passwd", "scheme"),
+        ("gopher://127.0.0.1/", "scheme"),
+        ("http://me:secret@cdn.example/a.jpg", "user-in-url"),
+    ],
+)
+async def test_t31_each_redirect_is_checked_like_a_first_url(
+    host: HostilePictures, to: str, reason: str
+) -> None:
+    """T31: a host that is trusted may not send us where a stranger may not."""
+    assert await refused(host.url(f"/away/x?to={to}"), limits(host)) == (reason, "never")
+
+
+async def test_t31_a_redirect_doesnt_leave_the_hosts_there_may_be(host: HostilePictures) -> None:
+    """T31: with the allow-list."""
+    chosen = limits(host, allowed=frozenset({"cdn.example"}))
+    found = await refused(host.url("/away/x?to=https://evil.example/a.jpg"), chosen)
+    assert found == ("host-not-allowed", "never")
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/endless/1", ("too-large", "content")),
+        ("/huge/1", ("too-large", "content")),
+        ("/dripping/1", ("deadline", "trouble")),
+        ("/lying/1", ("short", "trouble")),
+        ("/squeezed/1", ("encoded", "content")),
+        ("/missing/1", ("http-404", "missing")),
+        ("/broken/1", ("http-500", "trouble")),
+    ],
+)
+async def test_t32_a_body_costs_no_more_than_the_limits(
+    host: HostilePictures, path: str, found: tuple[str, str]
+) -> None:
+    """T32: endless, dripping, lying, compressed. T35: what statuses mean."""
+    chosen = limits(host, deadline_s=0.6 if "drip" in path else 10.0)
+    assert await refused(host.url(path), chosen) == found
+
+
+async def test_t35_a_host_that_asks_for_it_is_left_alone(host: HostilePictures) -> None:
+    """T35: Retry-After."""
+    async with picture_hosts(limits(host)) as hosts:
+        assert hosts.asked_to_wait_s(host.url("/b.jpg")) == 0
+        with pytest.raises(RefusedPictureError) as error:
+            await hosts.fetch(host.url("/busy/1"))
+        assert (error.value.reason, error.value.retry_after_s) == ("http-429", 7_200.0)
+        assert hosts.asked_to_wait_s(host.url("/b.jpg")) > 3_000
+        assert hosts.asked_to_wait_s("http://other.example/b.jpg") == 0
