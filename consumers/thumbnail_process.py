@@ -45,14 +45,16 @@ def serve(asked: IO[bytes], told: IO[bytes]) -> None:
 
 def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Return a JPEG for each size, no side of it longer; never larger than the picture is."""
-    image: Image.Image
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        if opened.format == "JPEG":
-            opened.draft("RGB", (max(sizes) * 2, max(sizes) * 2))  # decodes at a fraction
-        opened.load()
-        image = ImageOps.exif_transpose(opened)
     found = []
-    image = _flat(image)
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        most = max(sizes)
+        opened.draft("RGB", (most * 2, most * 2))  # a JPEG is decoded at a fraction
+        opened.load()
+        image: Image.Image = opened
+        if image.mode not in {"RGB", "RGBA", "L", "CMYK"}:  # a palette can't be made smaller
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        image.thumbnail((most, most), Image.Resampling.LANCZOS)  # first: all else is cheap then
+        image = _flat(ImageOps.exif_transpose(image))
     for size in sorted(sizes, reverse=True):
         image.thumbnail((size, size), Image.Resampling.LANCZOS)
         bare = Image.new("RGB", image.size)
@@ -65,7 +67,7 @@ def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 def _flat(image: Image.Image) -> Image.Image:
     """Return the picture in RGB, on white where it is transparent."""
-    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+    if image.has_transparency_data:
         above = image.convert("RGBA")
         white = Image.new("RGBA", above.size, "white")
         return Image.alpha_composite(white, above).convert("RGB")

@@ -245,3 +245,26 @@ async def test_t34_t37_a_store_keeps_whole_files_under_names_of_its_own(tmp_path
     for bad in ("../../etc/passwd", "/etc/passwd", f"{key}/../x", "ab/cd/x.jpg", ""):
         with pytest.raises(ValueError, match="not a key"):
             await store.put(bad, b"x")
+
+
+async def test_t33_the_largest_pictures_there_may_be_fit_into_the_memory_of_the_process() -> None:
+    """T33: 64 million pixels of a few bytes are made small, or refused; they take nothing down."""
+    file = io.BytesIO()
+    Image.new("RGBA", (8_000, 8_000), (255, 0, 0, 128)).save(file, "PNG")
+    assert len(file.getvalue()) < 2_000_000
+    assert sniffed(file.getvalue()).width == 8_000
+    async with thumbnailer() as small:
+        (made,) = await small.make(file.getvalue(), (30,))
+    red = Image.open(io.BytesIO(made)).convert("RGB").getpixel((15, 15))
+    assert isinstance(red, tuple)
+    assert red[0] > 240  # on white
+    assert 100 < red[1] < 150
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+async def test_pictures_of_every_mode_are_made_small(mode: str) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (64, 32)).save(file, "JPEG" if mode == "CMYK" else "PNG")
+    async with thumbnailer() as small:
+        (made,) = await small.make(file.getvalue(), (16,))
+    assert Image.open(io.BytesIO(made)).size == (16, 8)

@@ -22,7 +22,8 @@ from PIL import Image
 from console.records import read_topic
 from consumers import images, picture_sweep
 from consumers.app import consume
-from consumers.picture_claims import claim, settle
+from consumers.picture_claims import Stored, claim, settle
+from consumers.picture_host import Validators
 from consumers.picture_refusal import RefusedPictureError
 from consumers.picture_store import SHARDS, DirectoryStore, directory_of
 from consumers.picture_workers import with_workers, work_of
@@ -290,6 +291,21 @@ async def test_t36_a_worker_never_waits_for_anothers_rows(stage: Stage) -> None:
         late = RefusedPictureError("late")
         await settle(first, mine[0], late)  # whoever comes back late changes nothing
         assert {row["error"] for row in (await stage.rows()).values()} == {None}
+
+
+async def test_t36_a_picture_that_moves_on_while_it_is_fetched_stays_due(stage: Stage) -> None:
+    """T36: what was fetched of the older version isn't taken for the newer one."""
+    await stage.hear(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
+    async with connected(stage.database_url) as connection:
+        (one,) = await claim(connection, 1)
+        await stage.hear(pet(7, 1, [picture(1, stage.host.url("/a.jpg"), 1)]))
+        (newer,) = await claim(connection, 1)
+        assert newer.attempts == one.attempts == 1
+        stored = Stored("x.jpg", {}, "x", "image/jpeg", 1, 1, 1, Validators())
+        await settle(connection, one, stored)
+        assert (await stage.rows())["1"]["status"] == "due"
+        await settle(connection, newer, stored)
+        assert (await stage.rows())["1"]["status"] == "stored"
 
 
 async def test_t37_a_row_without_its_file_is_fetched_again_and_orphans_go(
