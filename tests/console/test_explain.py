@@ -110,7 +110,7 @@ def test_tables_are_compared_with_the_newest_event() -> None:
 def test_without_postgres_it_says_so_and_tells_the_rest() -> None:
     said = render(life(record("pet.added"), pictures=[record("picture.stored")]))
     assert "  not reachable (ConnectionRefusedError)" in said
-    assert "1. picture 102900001: stored as 22611/22611034/102900001" in said
+    assert "1. picture 102900001: stored as 9f/86/9f86d081884c" in said
 
 
 def test_a_status_other_than_available_is_pointed_out() -> None:
