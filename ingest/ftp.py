@@ -22,39 +22,16 @@ from contracts.errors import NotReadyError, PetstreamError, UnreachableError
 from contracts.settings import FtpUrl
 from ingest import ftp_words
 from ingest.feed import RemoteFile, is_logical
+from ingest.wire import SOCKET_TIMEOUT_S, Connection
 
 BLOCK_BYTES: Final = 256 * 1024
-SOCKET_TIMEOUT_S: Final = 60.0
 CONNECT_TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 """How long a server may be away before a command gives up."""
 
 _QUIT_S: Final = 5.0
-_MOST_REPLY_LINES: Final = 1_000
 _MOST_LISTING_BYTES: Final = 4 * 1024 * 1024
 WIRE_TROUBLE: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
-
-
-class Connection(aioftp.Client):
-    """A connection, logged in, in the feed's directory; no reply is endless."""
-
-    _lines = 0
-
-    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
-        """Read a reply in bounded time and space."""
-        self._lines = 0
-        async with asyncio.timeout(SOCKET_TIMEOUT_S):
-            return await super().parse_response()
-
-    async def parse_line(self) -> tuple[aioftp.Code, str]:
-        """Read a line of a reply; one that doesn't end is trouble of the wire."""
-        self._lines += 1
-        if self._lines > _MOST_REPLY_LINES:
-            raise ConnectionResetError("a reply of too many lines")
-        try:
-            return await super().parse_line()
-        except ValueError as error:
-            raise ConnectionResetError("a line that doesn't end") from error
 
 
 class FileChangedError(NotReadyError):
@@ -99,7 +76,7 @@ async def listing(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> list[Remote
 async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGenerator[bytes, None]:
     """Return a file's bytes from an offset on (REST); the connection is spent afterwards."""
     async with asyncio.timeout(SOCKET_TIMEOUT_S):
-        data = await client.download_stream(file.path, offset=offset)
+        data = await client.data_of(f"RETR {file.path}", offset)
     try:
         async for block in data.iter_by_block(BLOCK_BYTES):
             yield block
@@ -143,16 +120,25 @@ async def _log_in(client: Connection, ftp: FtpUrl) -> None:
     async with asyncio.timeout(CONNECT_TIMEOUT_S * 2):
         await client.connect(ftp.host, ftp.port)
         if ftp.tls:
-            await client.upgrade_to_tls(ssl.create_default_context())
+            await _under_tls(client, ftp)
         await client.login(ftp_words.sent(ftp.user), ftp_words.sent(ftp.password))
         if ftp.directory:
             await client.change_directory(ftp_words.sent(ftp.directory))
 
 
+async def _under_tls(client: Connection, ftp: FtpUrl) -> None:
+    try:
+        await client.upgrade_to_tls(ssl.create_default_context())
+    except aioftp.StatusCodeError as error:
+        if (_code(error) or "").startswith("5"):
+            raise ftp_words.without_tls(ftp.host) from error
+        raise
+
+
 async def _names(client: Connection) -> list[str]:
     """Return the names in the directory as the server spells them (NLST: every server has it)."""
     try:
-        data = await client.get_stream("NLST", "1xx")
+        data = await client.data_of("NLST")
     except aioftp.StatusCodeError as error:
         if _code(error) in {"450", "550"}:
             return []  # some servers answer so where there are no files

@@ -32,6 +32,14 @@ def refusal(code: str | None, error: Exception, host: str) -> PetstreamError | N
     return None
 
 
+def without_tls(host: str) -> PetstreamError:
+    """Return the line for a server that refuses TLS: nothing was sent to it."""
+    return PetstreamError(
+        f"the FTP server {host} offers no TLS, which ftps:// in PETSTREAM_FTP_URL asks for: "
+        "no password was sent; ask its operator, or use ftp:// if the network is yours"
+    )
+
+
 def size_of(told: str) -> int:
     """Return a file's size in bytes from the answer to SIZE."""
     if not re.fullmatch(r"[0-9]{1,15}", told):

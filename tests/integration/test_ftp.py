@@ -17,7 +17,7 @@ from console.simulator import FtpAddress, serve_ftp
 from contracts.errors import PetstreamError, UnreachableError
 from contracts.settings import FtpUrl
 from ingest import ftp as door
-from ingest import transfer
+from ingest import transfer, wire
 from ingest.feed import RemoteFile, plan
 from ingest.ftp import FileChangedError, listing
 from ingest.transfer import stream
@@ -167,7 +167,8 @@ class _Session:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lose patience in tenths of a second: the same code, with its settings scaled down."""
-    monkeypatch.setattr(door, "SOCKET_TIMEOUT_S", 0.5)
+    for module in (door, wire):
+        monkeypatch.setattr(module, "SOCKET_TIMEOUT_S", 0.5)
     monkeypatch.setattr(door, "_QUIT_S", 0.3)
 
 

@@ -1,0 +1,82 @@
+"""One FTP connection as we use it: bounded replies, and data under TLS as servers expect it.
+
+Rule 1: no reply is endless, and closing never waits for the server.
+Rule 2: the data connection's TLS begins after the command was answered, and takes up the session of
+        the control connection: servers shake hands only then, and some demand the same session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import Final
+
+import aioftp
+from aioftp.client import DataConnectionThrottleStreamIO
+from aioftp.common import SSLSessionBoundContext
+
+SOCKET_TIMEOUT_S: Final = 60.0
+_MOST_REPLY_LINES: Final = 1_000
+
+
+class Connection(aioftp.Client):
+    """A connection, logged in, in the feed's directory; no reply is endless."""
+
+    _lines = 0
+
+    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
+        """Read a reply in bounded time and space."""
+        self._lines = 0
+        async with asyncio.timeout(SOCKET_TIMEOUT_S):
+            return await super().parse_response()
+
+    async def parse_line(self) -> tuple[aioftp.Code, str]:
+        """Read a line of a reply; one that doesn't end is trouble of the wire."""
+        self._lines += 1
+        if self._lines > _MOST_REPLY_LINES:
+            raise ConnectionResetError("a reply of too many lines")
+        try:
+            return await super().parse_line()
+        except ValueError as error:
+            raise ConnectionResetError("a line that doesn't end") from error
+
+    async def get_passive_connection(
+        self, conn_type: aioftp.client.ConnType = "I", commands: Sequence[str] | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a data connection; ask with PASV where EPSV is refused, in whatever words."""
+        try:
+            return await super().get_passive_connection(conn_type, commands)
+        except aioftp.StatusCodeError as error:
+            if commands or str(error.received_codes[-1]) == "421":
+                raise
+            return await super().get_passive_connection(conn_type, ("pasv",))
+
+    async def data_of(self, command: str, offset: int = 0) -> DataConnectionThrottleStreamIO:
+        """Send a command that is answered with data; return those, from an offset on (REST)."""
+        reader, writer = await self.get_passive_connection("I")
+        try:
+            if offset:
+                await self.command(f"REST {offset}", "350")
+            await self.command(command, "1xx")
+            tls = self.stream.writer.transport.get_extra_info("ssl_object")
+            if tls is not None:
+                await writer.start_tls(
+                    SSLSessionBoundContext(
+                        ssl.PROTOCOL_TLS_CLIENT, context=tls.context, session=tls.session
+                    ),
+                    server_hostname=self.server_host,
+                    ssl_handshake_timeout=SOCKET_TIMEOUT_S,
+                )
+        except BaseException:
+            writer.transport.abort()
+            raise
+        return DataConnectionThrottleStreamIO(
+            self, reader, writer, throttles={"_": self.throttle}, timeout=self.socket_timeout
+        )
+
+    async def _open_connection(
+        self, host: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        async with asyncio.timeout(self.connection_timeout):
+            return await asyncio.open_connection(host, port)
