@@ -85,8 +85,7 @@ class PictureHosts:
             RefusedPictureError: it can't be had.
         """
         try:
-            async with asyncio.timeout(self._limits.deadline_s):
-                return await self._followed(self._checked(text), known)
+            return await self._followed(self._checked(text), known)
         except TimeoutError:
             raise RefusedPictureError("deadline", "trouble") from None
         except aiohttp.ClientError as error:
@@ -106,8 +105,15 @@ class PictureHosts:
         return checked_url(text, self._limits.allowed, self._limits.trusted)
 
     async def _followed(self, url: URL, known: Validators) -> Fetched | None:
+        clock, left_s = asyncio.get_running_loop(), self._limits.deadline_s
         for _ in range(_REDIRECTS + 1):
-            answer = await self._asked(url, known)
+            async with self._slots[
+                url.host or ""
+            ]:  # the time spent waiting for it isn't the host's
+                began = clock.time()
+                async with asyncio.timeout(left_s):
+                    answer = await self._asked(url, known)
+                left_s -= clock.time() - began
             if not isinstance(answer, URL):
                 return answer
             url = answer
@@ -124,10 +130,7 @@ class PictureHosts:
             )
             if value
         }
-        async with (
-            self._slots[host],
-            session.get(url, headers=headers, allow_redirects=False) as response,
-        ):
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status in _MOVED and (location := response.headers.get("Location")):
                 return self._checked(str(url.join(URL(location))))
             if response.status == _NOT_MODIFIED and headers:

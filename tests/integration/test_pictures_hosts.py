@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 
 from consumers import picture_address
@@ -148,3 +150,24 @@ async def test_t35_a_host_that_asks_for_it_is_left_alone(host: HostilePictures) 
         assert (error.value.reason, error.value.retry_after_s) == ("http-429", 7_200.0)
         assert hosts.asked_to_wait_s(host.url("/b.jpg")) > 3_000
         assert hosts.asked_to_wait_s("http://other.example/b.jpg") == 0
+
+
+async def test_t35_a_host_is_asked_by_a_few_at_a_time_and_waiting_costs_nobody_the_deadline(
+    host: HostilePictures,
+) -> None:
+    """T35: the per-host limit."""
+    now, most = 0, 0
+
+    async def slow(_: web.Request) -> web.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.3)
+        now -= 1
+        return web.Response(body=drawn())
+
+    host.answers["/slow.jpg"] = slow
+    async with picture_hosts(limits(host, deadline_s=0.6)) as hosts:
+        found = await asyncio.gather(*(hosts.fetch(host.url("/slow.jpg")) for _ in range(12)))
+    assert most == 4
+    assert {one.data for one in found if one} == {drawn()}
