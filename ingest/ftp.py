@@ -22,7 +22,12 @@ from contracts.errors import NotReadyError, PetstreamError, UnreachableError
 from contracts.settings import FtpUrl
 from ingest import ftp_words
 from ingest.feed import RemoteFile, is_logical
-from ingest.wire import SOCKET_TIMEOUT_S, Connection
+from ingest.wire import SOCKET_TIMEOUT_S, Connection, RestRefusedError
+
+__all__ = [
+    "WIRE_TROUBLE", "Connection", "FileChangedError", "RestRefusedError", "blocks", "connect",
+    "listing", "same", "told",
+]  # fmt: skip
 
 BLOCK_BYTES: Final = 256 * 1024
 CONNECT_TIMEOUT_S: Final = 20.0

@@ -20,6 +20,10 @@ SOCKET_TIMEOUT_S: Final = 60.0
 _MOST_REPLY_LINES: Final = 1_000
 
 
+class RestRefusedError(OSError):
+    """A server that can't take up a transfer in the middle of a file."""
+
+
 class Connection(aioftp.Client):
     """A connection, logged in, in the feed's directory; no reply is endless."""
 
@@ -57,7 +61,7 @@ class Connection(aioftp.Client):
         reader, writer = await self.get_passive_connection("I")
         try:
             if offset:
-                await self.command(f"REST {offset}", "350")
+                await self._rest(offset)
             await self.command(command, "1xx")
             tls = self.stream.writer.transport.get_extra_info("ssl_object")
             if tls is not None:
@@ -74,6 +78,14 @@ class Connection(aioftp.Client):
         return DataConnectionThrottleStreamIO(
             self, reader, writer, throttles={"_": self.throttle}, timeout=self.socket_timeout
         )
+
+    async def _rest(self, offset: int) -> None:
+        try:
+            await self.command(f"REST {offset}", "350")
+        except aioftp.StatusCodeError as error:
+            if str(error.received_codes[-1]).startswith("5"):
+                raise RestRefusedError("REST is refused") from error
+            raise
 
     async def _open_connection(
         self, host: str, port: int

@@ -37,6 +37,13 @@ class Script:
     data: bytes = DATA
     cuts: list[tuple[int, str]] = field(default_factory=list)  # bytes sent, and how it ends
     ignores_rest: bool = False
+    refuses_rest: bool = False
+    drips: bool = False
+    epsv: bytes = b""  # how EPSV is refused
+    lacks: str = ""  # a command that the server doesn't know
+    commands: list[str] = field(default_factory=list)
+    open: int = 0  # control connections
+    most_open: int = 0
     greetings: list[bytes] = field(default_factory=lambda: [b"220 ready"])
     names: bytes = NAME.encode() + b"\r\n"
     endless_names: bool = False
@@ -58,8 +65,11 @@ async def scripted(script: Script) -> AsyncIterator[FtpUrl]:
         me = asyncio.current_task()
         assert me is not None
         sessions.add(me)
+        script.open += 1
+        script.most_open = max(script.open, script.most_open)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await _Session(script, reader, writer, wires).run()
+        script.open -= 1
         writer.close()
 
     server = await asyncio.start_server(session, "127.0.0.1", 0)
@@ -95,8 +105,15 @@ class _Session:
         await self.say(greeting)
         while line := await self.reader.readline():
             command, _, value = line.decode().strip().partition(" ")
-            if command == "EPSV":
-                await self.listen()
+            script.commands.append(command)
+            if command == "EPSV" and script.epsv:
+                await self.say(script.epsv)
+            elif command in {"EPSV", "PASV"}:
+                await self.listen(command)
+            elif command == "QUIT" and script.lacks == "QUIT-reply":
+                await asyncio.sleep(3_600)
+            elif command == script.lacks or (command == "REST" and script.refuses_rest):
+                await self.say(b"502 no")
             elif command == "NLST":
                 await self.send_names()
             elif command == "RETR":
@@ -122,14 +139,18 @@ class _Session:
         self.writer.write(line + b"\r\n")
         await self.writer.drain()
 
-    async def listen(self) -> None:
+    async def listen(self, command: str) -> None:
         async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.wires.append(writer)
             self.data.put_nowait(writer)
             waiting.close()
 
         waiting = await asyncio.start_server(connected, "127.0.0.1", 0)
-        await self.say(b"229 passive (|||%d|)" % waiting.sockets[0].getsockname()[1])
+        port = waiting.sockets[0].getsockname()[1]
+        if command == "PASV":
+            await self.say(b"227 there (10,255,255,1,%d,%d)" % divmod(port, 256))
+        else:
+            await self.say(b"229 passive (|||%d|)" % port)
 
     async def send_names(self) -> None:
         await self.say(b"150 names")
@@ -147,6 +168,11 @@ class _Session:
         stop, end = script.cuts.pop(0) if script.cuts else (len(script.data), "")
         await self.say(b"150 bytes")
         wire = await self.data.get()
+        while script.drips:
+            wire.write(script.data[self.offset : self.offset + 1])
+            self.offset += 1
+            await wire.drain()
+            await asyncio.sleep(0.01)
         wire.write(script.data[self.offset : self.offset + stop])
         await wire.drain()
         self.offset = 0
@@ -239,10 +265,18 @@ async def test_t1_a_cut_transfer_is_read_on_from_where_it_was_cut(end: str) -> N
     assert script.offsets[-1] > len(DATA) // 2, "it was resumed, not begun again"
 
 
-@pytest.mark.parametrize("sixteenth", range(16))
-async def test_t1_a_cut_at_any_sixteenth_loses_and_doubles_nothing(sixteenth: int) -> None:
-    async with scripted(Script(cuts=[(len(DATA) * sixteenth // 16, "226 done")])) as ftp:
-        assert await received(ftp, remote()) == DATA
+@pytest.mark.parametrize("end", ["226 done", "426 cut", "close", "reset", "stall"])
+async def test_t1_a_cut_at_any_sixteenth_loses_and_doubles_nothing(end: str) -> None:
+    """T1: cut at every 1/16 with each ending; then success."""
+
+    async def cut(sixteenth: int) -> Script:
+        script = Script(cuts=[(len(DATA) * sixteenth // 16, end)])
+        async with scripted(script) as ftp:
+            assert await received(ftp, remote()) == DATA
+        return script
+
+    scripts = await asyncio.gather(*(cut(sixteenth) for sixteenth in range(16)))
+    assert max(script.most_open for script in scripts) <= 2, "at most two connections at once"
 
 
 @pytest.mark.parametrize("end", ["426 odd", "close", "no reply"])
@@ -253,11 +287,90 @@ async def test_t15_a_late_or_missing_226_after_all_bytes_costs_nothing(end: str)
     assert script.transfers == 1
 
 
-async def test_a_server_that_ignores_rest_is_caught_not_believed() -> None:
-    script = Script(cuts=[(len(DATA) // 2, "426 cut")], ignores_rest=True)
+@pytest.mark.parametrize("rest", ["ignored", "refused"])
+async def test_t1_where_rest_is_ignored_or_refused_the_file_is_read_again_and_passed_over(
+    rest: str,
+) -> None:
+    """T1: a server that ignores REST is caught, one without it is no obstacle."""
+    cuts = [(len(DATA) // 2, "426 cut")]
+    script = Script(cuts=cuts, ignores_rest=rest == "ignored", refuses_rest=rest == "refused")
     async with scripted(script) as ftp:
-        with pytest.raises(FileChangedError, match="doesn't fit"):
+        assert await received(ftp, remote()) == DATA
+    assert script.most_open <= 2
+
+
+async def test_t2_other_bytes_of_the_same_size_are_not_taken_for_the_rest() -> None:
+    """T2: swapped mid-transfer under the same size and time: what was read is compared."""
+    script = Script(cuts=[(len(DATA) // 2, "426 cut")])
+    async with scripted(script) as ftp, aclosing(stream(ftp, remote())) as blocks:
+        await anext(blocks)
+        script.data = bytes(len(DATA))
+        with pytest.raises(FileChangedError, match="otherwise"):
+            async for _ in blocks:
+                pass
+
+
+async def test_t15_a_drip_is_cut_and_a_file_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T15: below the least rate the transfer is cut; the deadline counts all tries together."""
+    monkeypatch.setattr(transfer, "_RATE_WINDOW_S", 0.1)
+    monkeypatch.setattr(transfer, "DEADLINE_S", 0.5)
+    script = Script(drips=True)
+    async with scripted(script) as ftp:
+        with pytest.raises(UnreachableError, match="breaks off"):
             await received(ftp, remote())
+    assert script.transfers > 1, "the least rate cut it before the deadline did"
+    assert script.most_open <= 2
+
+
+async def test_t15_a_slow_reader_is_not_taken_for_a_slow_wire(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T15: what our own side takes isn't counted."""
+    monkeypatch.setattr(transfer, "_RATE_WINDOW_S", 0.02)
+    monkeypatch.setattr(transfer, "LEAST_BYTES_PER_S", 1_000_000_000)
+    pace = transfer._Pace()  # noqa: SLF001  the clock itself
+    for _ in range(100):
+        pace.took(0.0001, 100_000)
+    with pytest.raises(TimeoutError):
+        pace.took(0.5, 100_000)
+
+
+@pytest.mark.parametrize("code", [b"500 no", b"522 no", b"425 no"])
+async def test_t14_where_epsv_is_refused_pasv_is_asked_and_its_address_not_followed(
+    code: bytes,
+) -> None:
+    """T14: a PASV reply that points elsewhere gives the port only."""
+    async with scripted(Script(epsv=code)) as ftp:
+        assert [file.path for file in await listing(ftp)] == [NAME]
+        assert await received(ftp, remote()) == DATA
+
+
+@pytest.mark.parametrize("lacking", ["SIZE", "MDTM"])
+async def test_t1_a_server_without_size_or_mdtm_is_named(lacking: str) -> None:
+    """T1: without them nobody can know whether a file is whole."""
+    async with scripted(Script(lacks=lacking)) as ftp:
+        with pytest.raises(PetstreamError, match="SIZE, MDTM") as caught:
+            await listing(ftp, patience_s=0.1)
+    assert_no_secret(caught.value)
+
+
+async def test_t15_a_goodbye_that_never_comes_holds_nobody() -> None:
+    """T15: QUIT is answered by silence; we're out in bounded time."""
+    async with scripted(Script(lacks="QUIT-reply")) as ftp, asyncio.timeout(3):
+        assert [file.path for file in await listing(ftp)] == [NAME]
+
+
+async def test_t13_a_password_is_not_sent_where_tls_is_refused() -> None:
+    """T13: AUTH TLS is refused: nothing follows."""
+    script = Script()
+    async with scripted(script) as ftp:
+        secure = FtpUrl(USER, PASSWORD, ftp.host, ftp.port, "", tls=True)
+        with pytest.raises(PetstreamError, match="offers no TLS"):
+            await listing(secure, patience_s=0.1)
+    assert "PASS" not in script.commands
+    assert "USER" not in script.commands
 
 
 async def test_t2_a_file_swapped_while_it_is_read_is_noticed() -> None:
