@@ -3,6 +3,7 @@
 Rule 1: a name inside a zip is looked at, and never becomes a path.
 Rule 2: what comes out is bounded, absolutely and as a ratio: a bomb is a broken file.
 Rule 3: the check sum comes last: whoever reads must not call the file whole before the end.
+Rule 4: a zip is read to its last byte, which must close it: one cut in its directory is cut.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ _MAGIC: Final = b"PK\x03\x04"
 _EMPTY_MAGIC: Final = b"PK\x05\x06"
 _RATIO_COUNTS_FROM_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
+_TAIL_BYTES: Final = 22 + 65_535
+"""The end of a zip, with the longest comment there can be."""
 
 
 async def unzipped(
@@ -48,6 +51,10 @@ async def unzipped(
             if out_bytes > max(_RATIO_COUNTS_FROM_BYTES, max_ratio * whole.bytes):
                 raise BrokenFileError(f"it shrinks more than {max_ratio} times: a zip bomb")
             yield chunk
+        async for _ in whole.remaining():
+            pass  # the wire's end is looked at too: what comes behind a zip is part of the transfer
+        if head.startswith(_MAGIC) and _EMPTY_MAGIC not in whole.tail:
+            raise BrokenFileError("the zip is cut: its end isn't there")
     except (UnzipError, InvalidOperationError) as error:
         raise BrokenFileError(f"the zip can't be read ({type(error).__name__})") from error
 
@@ -57,17 +64,27 @@ class _Counted:
 
     def __init__(self, head: bytes, rest: AsyncIterable[bytes]) -> None:
         self.bytes = 0
+        self.tail = b""
         self._head = head
         self._rest = rest
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Return the head that was looked at, then the rest."""
-        self.bytes += len(self._head)
         if self._head:
+            self._count(self._head)
             yield self._head
-        async for chunk in self._rest:
-            self.bytes += len(chunk)
+        async for chunk in self.remaining():
             yield chunk
+
+    async def remaining(self) -> AsyncGenerator[bytes, None]:
+        """Return what nobody has read yet."""
+        async for chunk in self._rest:
+            self._count(chunk)
+            yield chunk
+
+    def _count(self, chunk: bytes) -> None:
+        self.bytes += len(chunk)
+        self.tail = (self.tail + chunk)[-_TAIL_BYTES:]
 
 
 async def _members(whole: _Counted) -> AsyncGenerator[bytes, None]:
