@@ -148,7 +148,10 @@ class ArchiveWriter:
 
     def _rename(self) -> None:
         check_sum = Path(f"{self._path}.xxh128")
-        check_sum.write_text(self._digest.hexdigest() + "\n", encoding="ascii")
+        with check_sum.open("w", encoding="ascii") as file:
+            file.write(self._digest.hexdigest() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         crashes.point("ingest.archive.rename.before")
         self._part.replace(self._path)
         directory = os.open(self._path.parent, os.O_RDONLY)

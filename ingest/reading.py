@@ -114,6 +114,7 @@ class Reader:
         try:
             await writer.commit()
         except ArchiveFullError as error:
+            await writer.abort()
             self._give_up(error)
 
     def _give_up(self, error: ArchiveFullError) -> None:
