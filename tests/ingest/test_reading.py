@@ -1,0 +1,59 @@
+"""A file is whole or broken, and its name and what is wrong are said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.errors import BrokenFileError
+from contracts.settings import FtpUrl
+from ingest import reading
+from ingest.archive import Archive
+from ingest.feed import Part, RemoteFile
+
+PART = Part("pets", 1, RemoteFile("Ab3dEf9h_pets_1.json", 1, datetime(2026, 11, 2, tzinfo=UTC)))
+ROW = b'{"animalID":"1","name":"Biscuit"}\n'
+
+
+async def read(monkeypatch: pytest.MonkeyPatch, data: bytes, directory: Path) -> int:
+    """Read a file of these bytes; return how many rows came."""
+
+    async def stream(*_: Any) -> AsyncGenerator[bytes, None]:
+        yield data
+
+    monkeypatch.setattr(reading, "stream", stream)
+    ftp = FtpUrl("apikey-Ab3dEf9h", "secret", "localhost", 21, "", tls=False)
+    reader = reading.Reader(ftp, Archive(directory), "2026-11-02T08:00:01Z", print)
+    return sum([len(batch) async for batch in reader.rows(PART)])
+
+
+@pytest.mark.parametrize("end", range(1, len(ROW) - 1))
+async def test_t19_a_file_whose_last_row_is_cut_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: int
+) -> None:
+    """T19, T1: cut anywhere in its last row; named without the key."""
+    with pytest.raises(BrokenFileError, match=r"^pets_1\.json is cut") as caught:
+        await read(monkeypatch, ROW * 3 + ROW[:end], tmp_path)
+    assert "Ab3dEf9h" not in str(caught.value)
+
+
+async def test_t19_a_last_row_without_its_line_end_is_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """T19: the end of the line isn't part of the row; the archive's name holds no key (T27)."""
+    assert await read(monkeypatch, (ROW * 3).strip(), tmp_path) == 3
+    names = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(names) == ["pets_1.json.zst", "pets_1.json.zst.xxh128"]
+
+
+async def test_t9_a_broken_zip_is_named_and_leaves_nothing_in_the_archive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """T9: broken, not completed, named."""
+    with pytest.raises(BrokenFileError, match=r"^pets_1\.json is broken: the zip"):
+        await read(monkeypatch, b"PK\x03\x04" + bytes(40), tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
