@@ -85,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     one = _command(add, "status", looking.status, "exports, counts, held plans, lag, dead letters")
     one.add_argument("--json", action="store_true")
 
+    one = _command(add, "doctor", looking.doctor, "check everything; say how to mend what fails")
+    one.add_argument("--json", action="store_true")
     one = _command(add, "removals", looking.removals, "held removal plans")
     _actions(one, "list", "show ID", "approve ID", "reject ID")
     one = _command(add, "dead-letters", looking.dead_letters, "refused rows and events")

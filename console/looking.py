@@ -31,6 +31,13 @@ def status(options: Namespace) -> int:
     return signals.run(work, stopped_status=1)
 
 
+def doctor(options: Namespace) -> int:
+    """Check everything, start nothing."""
+    from console.doctor import doctor as examine
+
+    return signals.run(lambda _: examine(as_json=options.json), stopped_status=1)
+
+
 def explain(options: Namespace) -> int:
     """Print one pet's whole life."""
     settings = load()

@@ -1,0 +1,100 @@
+"""What `doctor` asks of the feed: login, what the server can, and the state of the export.
+
+Rule 1: files are shown by their logical names only; a server's own words never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+from console.finding import Finding
+from contracts.errors import PetstreamError
+from contracts.settings import FtpUrl
+from ingest.abilities import abilities
+from ingest.arrival import start_stamp
+from ingest.feed import ExportSet, missing, plan
+from ingest.ftp import WIRE_TROUBLE, listing, told
+from ingest.memory import MISSED_AFTER
+from ingest.readiness import misfits, stale_petlist
+
+_DEADLINE_S: Final = 60.0
+_MODES: Final = ("daily", "scrub")
+
+
+async def feed(ftp: FtpUrl, now: datetime) -> list[Finding]:
+    """Look at the server and at the export that lies on it."""
+    found: list[Finding] = []
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            found += _server(ftp, await abilities(ftp))
+            files = plan(await listing(ftp, patience_s=0))
+            found.append(Finding("ftp", "pass", "gives a listing, with SIZE and MDTM of each file"))
+            start = await start_stamp(ftp, files) if files.parts else None
+            found += export(files, start, now)
+    except PetstreamError as error:
+        found.append(Finding("ftp", "fail", str(error), "mend what the line names"))
+    except WIRE_TROUBLE as error:
+        found.append(Finding("ftp", "fail", f"trouble on the wire ({told(error)})", "try again"))
+    return found
+
+
+def export(files: ExportSet, start: datetime | None, now: datetime) -> list[Finding]:
+    """Judge the files that are there."""
+    if not files.parts:
+        return [Finding("feed", "warn", missing(files, "daily")[0], "look again tomorrow")]
+    again = "wait and look again; if it stays so, tell RescueGroups"
+    lacking = list(dict.fromkeys(line for mode in _MODES for line in missing(files, mode)))
+    found = [Finding("feed", "fail", line, again) for line in lacking]
+    if not lacking:
+        found.append(Finding("feed", "pass", f"{len(files.parts)} files, no part is missing"))
+        mixed = list(dict.fromkeys(one for mode in _MODES for one in misfits(files, mode, start)))
+        found += [Finding("feed", "fail", line, again) for line in mixed] or [
+            Finding("feed", "pass", "the files are of one export")
+        ]
+    found.append(_age(start or files.newest_modified_at, now))
+    found.append(_petlist(files))
+    return found
+
+
+def _server(ftp: FtpUrl, can: frozenset[str] | None) -> list[Finding]:
+    found = [Finding("ftp", "pass", f"logged in at {ftp.host}:{ftp.port}")]
+    if ftp.tls:
+        found.append(Finding("ftp", "pass", "under TLS"))
+    elif can is not None and "AUTH" in can:
+        mend = "write ftps:// in PETSTREAM_FTP_URL"
+        found.append(Finding("ftp", "warn", "plain FTP, though the server offers TLS", mend))
+    else:
+        told_of = "plain FTP: the server offers no TLS, so the password travels in the clear"
+        found.append(Finding("ftp", "warn", told_of, "none on our side; ask its operator"))
+    if can is None:
+        return [*found, Finding("ftp", "warn", "the server doesn't say what it can (FEAT)", "none")]
+    if "REST" in can:
+        found.append(Finding("ftp", "pass", "REST: a cut file is read on from where it was cut"))
+    else:
+        found.append(
+            Finding("ftp", "warn", "no REST: a cut file is read again from its start", "none")
+        )
+    listed = "has" if can & {"MLST", "MLSD"} else "hasn't"
+    return [*found, Finding("ftp", "pass", f"the server {listed} MLSD (it isn't needed)")]
+
+
+def _age(written_at: datetime, now: datetime) -> Finding:
+    hours = (now - written_at).total_seconds() / 3600
+    what = f"the newest export is {hours:.0f} h old ({written_at.astimezone(UTC):%F %H:%M} UTC)"
+    if now - written_at > MISSED_AFTER:
+        return Finding("feed", "warn", what, "a day was missed: wait, or tell RescueGroups")
+    return Finding("feed", "pass", what)
+
+
+def _petlist(files: ExportSet) -> Finding:
+    mend = "nothing to do: removals are held until a good list comes"
+    if files.petlist is None:
+        return Finding("feed", "warn", "there is no petlist.csv", mend)
+    if files.petlist.remote.size_bytes == 0:
+        return Finding("feed", "warn", "petlist.csv is empty", mend)
+    stale = next(filter(None, (stale_petlist(files, mode) for mode in _MODES)), None)
+    if stale:
+        return Finding("feed", "warn", stale, mend)
+    return Finding("feed", "pass", "petlist.csv isn't older than the files it judges")

@@ -1,0 +1,83 @@
+"""What `doctor` makes of what it is shown, without servers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console import doctor
+from console.checks_feed import export
+from console.checks_kafka import compared
+from console.checks_store import directory
+from console.finding import Finding
+from contracts import topics
+from ingest.feed import RemoteFile, plan
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")
+
+
+def judged(*without: str, age_h: float = 3, **ages_h: float) -> dict[str, str]:
+    files = [
+        RemoteFile(name, 10, NOW - timedelta(hours=ages_h.get(name.partition(".")[0], age_h)))
+        for name in NAMES
+        if name not in without
+    ]
+    return {one.what: one.state for one in export(plan(files), None, NOW)}
+
+
+def test_a_whole_fresh_export_passes() -> None:
+    assert set(judged().values()) == {"pass"}
+
+
+def test_a_missing_part_fails_and_is_named() -> None:
+    assert judged("newpets_1.json")["there is no newpets_1.json"] == "fail"
+
+
+def test_files_of_two_days_fail() -> None:
+    assert "fail" in judged(pets_1=27).values()
+
+
+def test_an_export_of_more_than_thirty_hours_is_a_warning() -> None:
+    assert sorted(judged(age_h=31).values()) == ["pass", "pass", "pass", "warn"]
+
+
+def test_a_lacking_petlist_is_a_warning() -> None:
+    assert judged("petlist.csv")["there is no petlist.csv"] == "warn"
+
+
+def test_an_older_petlist_is_a_warning() -> None:
+    assert "warn" in judged(petlist=5).values()
+
+
+@pytest.mark.parametrize("key", topics.PETS.configs)
+def test_each_config_of_a_topic_that_differs_fails(key: str) -> None:
+    found = compared(topics.PETS, "p", 6, topics.PETS.configs | {key: "1"})
+    assert [one.state for one in found] == ["fail"]
+    assert key in found[0].mend
+
+
+def test_a_directory_that_is_a_file_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert directory("data", tmp_path / "file", "X")[0].state == "fail"
+
+
+async def test_every_wrong_setting_is_said_and_the_rest_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PETSTREAM_WINDOW=never\n")
+    monkeypatch.setenv("PETSTREAM_SCRUB", "hourly")
+    monkeypatch.setenv("PETSTREAM_FTP_URL", "http://apikey-canary:canary-word@h/")
+    assert await doctor.doctor(as_json=True) == 1
+    said = capsys.readouterr().out
+    checks = [Finding(**one) for one in json.loads(said)["checks"]]
+    wrong = {one.what.partition(":")[0] for one in checks if one.area == "settings"}
+    assert wrong == {"PETSTREAM_WINDOW", "PETSTREAM_SCRUB", "PETSTREAM_FTP_URL"}
+    warned = [one.area for one in checks if one.state == "warn"]
+    assert {"ftp", "kafka", "postgres"} <= set(warned)
+    assert list(tmp_path.iterdir()) == [tmp_path / ".env"]
+    assert "canary" not in said
