@@ -31,6 +31,7 @@ SPARE_BYTES: Final = 256 * 1024 * 1024
 
 _LEVEL: Final = 1
 _READ_BYTES: Final = 1024 * 1024
+_WRITTEN_AFTER_BYTES: Final = 2 * 1024 * 1024  # every write goes through another thread
 _EXPORT_DIRECTORY: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9-]+Z(\.\d+)?", re.ASCII)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
@@ -119,12 +120,16 @@ class ArchiveWriter:
         self._path, self._part, self._file = path, part, file
         self._deflate = cramjam.zstd.Compressor(level=_LEVEL)
         self._digest = xxhash.xxh3_128()
+        self._taken_bytes = 0  # since the last write
 
     async def write(self, data: bytes) -> None:
         """Take some bytes; raises `ArchiveFullError` where the disk is full."""
         self._digest.update(data)
         self._deflate.compress(data)
-        await self._put(bytes(self._deflate.flush()))
+        self._taken_bytes += len(data)
+        if self._taken_bytes >= _WRITTEN_AFTER_BYTES:
+            self._taken_bytes = 0
+            await self._put(bytes(self._deflate.flush()))
 
     async def commit(self) -> None:
         """Make the file appear, whole."""

@@ -55,6 +55,7 @@ async def read_to_end(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_bytes=16 * 1024 * 1024,
+        fetch_max_wait_ms=50,  # a poll that waits at the end of a topic would hold up the run
         max_partition_fetch_bytes=4 * 1024 * 1024,
     )
     try:
@@ -62,7 +63,6 @@ async def read_to_end(
         partitions = await _assigned(consumer, topics)
         ends = await consumer.end_offsets(partitions)
         starts = await consumer.beginning_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
         behind = {one for one in partitions if ends[one] > starts[one]}
         while behind:
             async with asyncio.timeout(_READ_DEADLINE_S):

@@ -1,6 +1,7 @@
 """Values put away in a file for as long as a run needs them: 64,000 pets would fill the memory.
 
 Rule 1: the file has no name and holds nothing that isn't in the topics: it ends with the process.
+Rule 2: nothing is compressed: most files end before the disk has seen them.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Final
-
-import cramjam
 
 from contracts.errors import PetstreamError
 
@@ -40,9 +39,8 @@ class FileShelf:
     def put(self, value: bytes) -> int:
         """Put a value away, and return its place."""
         place = self._written + len(self._fresh)
-        packed = bytes(cramjam.lz4.compress_block(value))
-        self._fresh += len(packed).to_bytes(_LENGTH_BYTES, "little")
-        self._fresh += packed
+        self._fresh += len(value).to_bytes(_LENGTH_BYTES, "little")
+        self._fresh += value
         if len(self._fresh) >= _WRITTEN_AT_ONCE_BYTES:
             self._write()
         return place
@@ -55,7 +53,7 @@ class FileShelf:
         end = _LENGTH_BYTES + int.from_bytes(found[:_LENGTH_BYTES], "little")
         if len(found) < end:
             found += os.pread(self._file.fileno(), end - len(found), place + len(found))
-        return bytes(cramjam.lz4.decompress_block(found[_LENGTH_BYTES:end]))
+        return found[_LENGTH_BYTES:end]
 
     def close(self) -> None:
         """Give the room back: nothing is read from here any more."""
@@ -73,5 +71,5 @@ class FileShelf:
     def _unwritable(self, error: OSError) -> PetstreamError:
         return PetstreamError(
             f"PETSTREAM_DATA_DIR: {self._directory} can't be written ({error.strerror}): make room "
-            "there (some 2 KB a pet while an export is read), or name another directory"
+            "there (some 8 KB a pet while an export is read), or name another directory"
         )

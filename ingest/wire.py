@@ -18,6 +18,8 @@ from aioftp.common import SSLSessionBoundContext
 
 SOCKET_TIMEOUT_S: Final = 60.0
 _MOST_REPLY_LINES: Final = 1_000
+_LONGEST_LINE_BYTES: Final = 64 * 1024
+_BUFFER_BYTES: Final = 256 * 1024  # asyncio's 64 KiB would make blocks of a hundred
 
 
 class RestRefusedError(OSError):
@@ -28,6 +30,7 @@ class Connection(aioftp.Client):
     """A connection, logged in, in the feed's directory; no reply is endless."""
 
     _lines = 0
+    _buffer_bytes = _LONGEST_LINE_BYTES
 
     async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
         """Read a reply in bounded time and space."""
@@ -58,6 +61,7 @@ class Connection(aioftp.Client):
 
     async def data_of(self, command: str, offset: int = 0) -> DataConnectionThrottleStreamIO:
         """Send a command that is answered with data; return those, from an offset on (REST)."""
+        self._buffer_bytes = _BUFFER_BYTES
         reader, writer = await self.get_passive_connection("I")
         try:
             if offset:
@@ -91,4 +95,4 @@ class Connection(aioftp.Client):
         self, host: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with asyncio.timeout(self.connection_timeout):
-            return await asyncio.open_connection(host, port)
+            return await asyncio.open_connection(host, port, limit=self._buffer_bytes)

@@ -1,5 +1,7 @@
 """Measure every part, and print a table; the raw figures go to a file as JSON.
 
+The steps are run in rounds, one after the other; the first round warms up and isn't counted.
+
 Usage: scripts/bench [--pets N] [--rows 4.4|real] [--repeats N] [--json FILE] [--keep]
 Nothing else should run meanwhile. Kafka, Postgres and the FTP server run on the same machine.
 """
@@ -19,8 +21,6 @@ from console.bench.feed import Feed, Kind, feed
 from console.bench.steps import MEANINGS, Measured, round_of_steps, servers
 from console.cli import positive
 
-WARM_UP_PETS = 2_000
-
 
 def main() -> None:
     """Run the bench."""
@@ -28,11 +28,9 @@ def main() -> None:
     kind: Kind = "real" if options.rows == "real" else "short"
     directory: Path = options.dir
     rounds: list[Measured] = []
-    only: bool = options.end_to_end_only
-    _run(directory, feed(directory, WARM_UP_PETS, kind), ["warm"], whole_line_only=only)
     measured = feed(directory, options.pets, kind)
-    names = [str(number) for number in range(options.repeats)]
-    rounds = _run(directory, measured, names, whole_line_only=only)
+    names = ["warmup", *(f"run{number}" for number in range(1, options.repeats + 1))]
+    rounds = _run(directory, measured, names, whole_line_only=options.end_to_end_only)
     for line in table(rounds, measured):
         print(line)  # noqa: T201  the result
     if options.json:
@@ -91,13 +89,15 @@ def document(rounds: Sequence[Measured], measured: Feed) -> dict[str, object]:
 def _run(
     directory: Path, measured: Feed, names: Sequence[str], *, whole_line_only: bool
 ) -> list[Measured]:
+    """Run rounds of steps; the first one warms up and isn't counted."""
     found: list[Measured] = []
     with servers(directory / "servers", measured) as around:
         for name in names:
             for one in round_of_steps(around, measured, name, whole_line_only=whole_line_only):
                 speed = f"{one.rows / one.seconds:,.0f} rows/s"
                 print(f"{name}: {one.step}: {speed}", file=sys.stderr, flush=True)  # noqa: T201  for the person who waits
-                found.append(one)
+                if name != names[0]:
+                    found.append(one)
     return found
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from console import signals
 from console.bench.usage import usage
 from console.places import database_of, kafka_of
 from console.simulator import serve_ftp
@@ -48,7 +49,8 @@ def serve(directory: str, port: str) -> dict[str, Any]:
 
 def ingest(mode: str) -> dict[str, Any]:
     """Read the export, and say how long the topics took to fold and the pets to be read."""
-    from ingest.app import ingest as read_export  # noqa: PLC0415  its import is part of the time
+    from ingest.app import Result  # noqa: PLC0415  its import is part of the time
+    from ingest.app import ingest as read_export  # noqa: PLC0415  the same
 
     settings = load()
     kafka = kafka_of(settings, lambda _line: None)
@@ -61,12 +63,18 @@ def ingest(mode: str) -> dict[str, Any]:
 
     began = time.time()
     wanted = cast("Literal['initial', 'scrub']", mode)
-    result = asyncio.run(
-        read_export(
+    found: list[Result] = []
+
+    async def work(_stopping: asyncio.Event) -> int:
+        result = await read_export(
             settings, kafka, wanted=wanted, progress=progress,
             say=lambda line: known.append(time.time()) if line.startswith("export ") else None,
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+        found.append(result)
+        return 0
+
+    signals.run(work, stopped_status=1)
+    (result,) = found
     times = [mark for file in marks.values() for mark in file]
     rows = sum(file[-1][1] for file in marks.values())
     return {
@@ -88,9 +96,7 @@ def consume(name: str, records: str = "0") -> dict[str, Any]:
     times: list[float] = []
     applied = 0
 
-    async def work() -> None:
-        stopping = asyncio.Event()
-
+    async def work(stopping: asyncio.Event) -> int:
         def progress(_name: str, more: int) -> None:
             nonlocal applied
             applied += more
@@ -103,9 +109,10 @@ def consume(name: str, records: str = "0") -> dict[str, Any]:
             names, settings, kafka=kafka, database_url=database, drain=not wanted,
             stopping=stopping, progress=progress,
         )  # fmt: skip
+        return 0
 
     began = time.time()
-    asyncio.run(work())
+    signals.run(work, stopped_status=1, patient=True)
     return {"rows": applied, "seconds": times[-1] - began, "last": times[-1]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -61,7 +62,9 @@ class Servers(NamedTuple):
 
 @contextmanager
 def servers(data_dir: Path, feed: Feed) -> Iterator[Servers]:
-    """Start what is measured against: Kafka and Postgres as users get them, and an FTP server."""
+    """Start what is measured against: Kafka and Postgres as users get them, new, and FTP."""
+    embedded.down(data_dir)
+    shutil.rmtree(data_dir, ignore_errors=True)
     kafka, database_url = embedded.ensure_kafka(data_dir), embedded.ensure_postgres(data_dir)
     command = [*_PART, "serve", str(feed.directory), str(_PORT)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ftp:  # noqa: S603  our own module
@@ -81,14 +84,14 @@ def round_of_steps(
 ) -> Iterator[Measured]:
     """Run every step once, with topics and databases of its own."""
     if whole_line_only:
-        yield _end_to_end(around, feed, _prepared(around, f"{name}b"))
+        yield _end_to_end(around, feed, _prepared(around, f"{name}_b"))
         return
-    apart = _prepared(around, f"{name}a")
+    apart = _prepared(around, f"{name}_a")
     yield _measured(around, "first import", apart, "ingest", "initial")
     yield _measured(around, "nothing changed", apart, "ingest", "scrub")
     for consumer in ("pets", "images", "deletions"):
         yield _measured(around, f"rebuild: {consumer}", apart, "consume", consumer)
-    yield _end_to_end(around, feed, _prepared(around, f"{name}b"))
+    yield _end_to_end(around, feed, _prepared(around, f"{name}_b"))
 
 
 def _prepared(around: Servers, name: str) -> dict[str, str]:
@@ -114,6 +117,13 @@ async def _fresh_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
+async def _at_rest(url: str) -> None:
+    """Do now what Postgres would do by itself in the middle of the next step."""
+    async with connected(url) as connection:
+        await connection.execute("VACUUM (ANALYZE)")
+        await connection.execute("CHECKPOINT")
+
+
 def _measured(
     around: Servers, step: str, environment: Mapping[str, str], *arguments: str
 ) -> Measured:
@@ -121,6 +131,7 @@ def _measured(
     told = _told(_begun(environment, *arguments))
     more = {key: float(told[key]) for key in MEANINGS if key in told}
     costs = _costs(around, before, {arguments[0]: told})
+    asyncio.run(_at_rest(environment["PETSTREAM_DATABASE_URL"]))
     return Measured(step, told["rows"], told["seconds"], costs, more)
 
 
@@ -137,6 +148,7 @@ def _end_to_end(around: Servers, feed: Feed, environment: Mapping[str, str]) -> 
         raise
     consumed = _told(consumer)
     costs = _costs(around, before, {"ingest": ingested, "consume pets": consumed})
+    asyncio.run(_at_rest(environment["PETSTREAM_DATABASE_URL"]))
     return Measured("end to end", feed.pets, consumed["last"] - ingested["began"], costs, {})
 
 
