@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import commands, looking
+from console import arguments, commands, looking
 from console.simulator.faults import FAULTS
 from contracts.errors import PetstreamError
 
@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--allow-older", action="store_true", help="read an export older than the last completed"
     )
+    one.add_argument("--from-archive", metavar="EXPORT", help="read an archived export once more")
 
     one = _command(add, "consume", commands.consume, "apply what the topics say")
     one.add_argument("consumer", choices=("pets", "images", "deletions", "all"))
@@ -94,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     looking.replay_arguments(_command(add, "replay", looking.replay, "rewind a consumer"))
 
     one = _command(add, "explain", looking.explain, "one pet's whole life")
-    one.add_argument("animal_id", type=_animal_id, metavar="ANIMAL_ID")
+    one.add_argument("animal_id", type=arguments.animal_id, metavar="ANIMAL_ID")
 
     one = _command(add, "tail", looking.tail, "watch a topic")
     one.add_argument("topic", choices=_TOPICS)
@@ -105,14 +106,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="DIR")
 
     one = _command(add, "simulate", commands.simulate, "serve simulated exports to practise on")
-    one.add_argument("--pets", type=positive, default=2000, metavar="N")
-    one.add_argument("--days", type=positive, default=3, metavar="N")
+    one.add_argument("--pets", type=arguments.positive, default=2000, metavar="N")
+    one.add_argument("--days", type=arguments.positive, default=3, metavar="N")
     one.add_argument(
         "--fault", action="extend", nargs="+", default=[], choices=tuple(FAULTS), metavar="NAME",
         help="what is wrong with every export: " + ", ".join(FAULTS),
     )  # fmt: skip
     one.add_argument("--zip", action="store_true", help="the files are zipped")
-    one.add_argument("--port", type=_port, metavar="P", help="of the FTP server (2121 if free)")
+    one.add_argument(
+        "--port", type=arguments.port, metavar="P", help="of the FTP server (2121 if free)"
+    )
     one.add_argument(
         "--every", type=float, metavar="SECONDS", help="the next day comes by itself, not by Enter"
     )
@@ -153,25 +156,6 @@ def is_daemon(options: argparse.Namespace) -> bool:
         or (options.name == "ingest" and options.watch)
         or (options.name == "consume" and not options.drain)
     )
-
-
-def _animal_id(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:  # noqa: PLR2004  a bigint's
-        raise argparse.ArgumentTypeError(f"an animal id is a number, not {text!r}")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """Read a number from 1 up, for argparse."""
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**7:
-        raise argparse.ArgumentTypeError(f"it must be a number from 1 up, not {text!r}")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65_535:  # noqa: PLR2004  the last
-        raise argparse.ArgumentTypeError(f"a port is a number up to 65535, not {text!r}")
-    return int(text)
 
 
 def _quiet_libraries() -> None:

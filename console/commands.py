@@ -54,22 +54,31 @@ def down(_options: Namespace) -> int:
 def ingest(options: Namespace) -> int:
     """Read one export, or every one as it comes."""
     settings = load()
-    _need_ftp(settings)
+    archived: str | None = options.from_archive
+    if archived is None:
+        _need_ftp(settings)
+    elif options.watch or options.allow_older or options.mode != "auto":
+        raise UsageError("--from-archive goes alone: it reads the export as it was read first")
     kafka = kafka_of(settings, note)
     if options.watch:
         return _watch(options, settings, kafka)
 
     async def work(_stopping: asyncio.Event) -> int:
         from ingest.app import ingest as read_export
+        from ingest.rereading import ingest_again
 
         with shown("rows") as progress:
-            result = await read_export(
-                settings,
-                kafka,
-                wanted=options.mode,
-                allow_older=options.allow_older,
-                progress=progress,
-                say=say,
+            result = (
+                await read_export(
+                    settings,
+                    kafka,
+                    wanted=options.mode,
+                    allow_older=options.allow_older,
+                    progress=progress,
+                    say=say,
+                )
+                if archived is None
+                else await ingest_again(settings, kafka, archived, progress=progress, say=say)
             )
         for line in account.lines(result):
             say(line)

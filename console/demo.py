@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from console import cli, demo_account, embedded, practice, signals
+from console import arguments, cli, demo_account, embedded, practice, signals
 from console.commands import CONSUMERS, note, say
 from console.daemon import up
 from console.places import database_of, kafka_of
@@ -183,7 +183,7 @@ def parser() -> argparse.ArgumentParser:
         description="petstream on a simulated RescueGroups: FTP, Kafka, Postgres, pictures.",
     )
     made.add_argument("--pets", type=_pets, default=2000, metavar="N", help="on the first day")
-    made.add_argument("--days", type=cli.positive, default=3, metavar="N")
+    made.add_argument("--days", type=arguments.positive, default=3, metavar="N")
     made.add_argument("--zip", action="store_true", help="the export's files are zipped")
     made.add_argument(
         "--no-serve", dest="serve", action="store_false", help="end after the account"
@@ -192,7 +192,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _pets(text: str) -> int:
-    pets = cli.positive(text)
+    pets = arguments.positive(text)
     if pets < FEWEST_PETS:
         raise argparse.ArgumentTypeError(f"it must be {FEWEST_PETS} or more, not {text}")
     return pets

@@ -20,7 +20,8 @@ from console.signals import pause, unless_stopped
 from contracts.cluster import ensure_topics
 from contracts.errors import BrokenFileError, NotReadyError, UnreachableError
 from contracts.settings import KafkaAccess, Settings
-from ingest.app import Result, fold_exports, ingest
+from ingest.app import Result, ingest
+from ingest.folding import fold_exports
 from ingest.memory import MISSED_AFTER, Wanted, start_of
 
 NEW_YORK: Final = ZoneInfo("America/New_York")

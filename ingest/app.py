@@ -8,16 +8,14 @@ Rule 3: an export that was completed with just these files costs a listing and n
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import aclosing, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from contracts import topics
 from contracts.cluster import ensure_topics
-from contracts.codec import UndecodableError, decode
-from contracts.errors import NotReadyError, PetstreamError, UsageError
-from contracts.events import ExportEvent, PlanEvent
+from contracts.errors import NotReadyError, UsageError
+from contracts.events import ExportEvent
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.archive import Archive
 from ingest.arrival import settled_export, start_stamp
@@ -25,13 +23,13 @@ from ingest.ends import end_offsets, lost_since
 from ingest.expiry import expire
 from ingest.export import ExportRun
 from ingest.feed import ExportSet
+from ingest.folding import fold_exports, fold_ledgers
 from ingest.ftp import FileChangedError
-from ingest.kafka import read_to_end
-from ingest.ledger import Ledger, Shelf
+from ingest.listings import keep_listing
 from ingest.memory import Choice, Memory, Wanted, start_of
 from ingest.outcome import Assignment, Outcome, Progress, State
 from ingest.publisher import Publisher
-from ingest.reading import Reader
+from ingest.reading import Reader, from_ftp
 from ingest.rows import assert_backend
 from ingest.shelf import FileShelf
 
@@ -137,59 +135,44 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
         older=memory.newest is not None and identity.base < memory.newest.base,
     )
     archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
+    if archive is not None and not assignment.again:
+        await keep_listing(archive, assignment, files)
+    reader = Reader(from_ftp(ftp), archive, identity.export_id, say)
+    result = await carry_out(settings, kafka, memory, assignment, files, reader, progress, say)
+    if archive is not None:
+        await archive.prune(settings.archive_days, clock())
+    return result
+
+
+async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
+    settings: Settings,
+    kafka: KafkaAccess,
+    memory: Memory,
+    assignment: Assignment,
+    files: ExportSet,
+    reader: Reader,
+    progress: Progress,
+    say: Say,
+) -> Result:
+    """Fold the topics, and read an export on top of them."""
+    prefix = settings.topic_prefix
     with closing(FileShelf(settings.data_dir)) as shelf:
-        state = State(memory, *(await _fold_ledgers(kafka, prefix, shelf, say)))
+        state = State(memory, *(await fold_ledgers(kafka, prefix, shelf, say)))
         known = f"{len(state.pets):,} pets and {len(state.orgs):,} orgs known"
-        say(f"export {identity.export_id}: {known}")
+        say(f"export {assignment.identity.export_id}: {known}")
         async with Publisher(kafka) as publisher:
             run = ExportRun(
                 assignment=assignment,
                 files=files,
                 state=state,
-                reader=Reader(ftp, archive, identity.export_id, say),
+                reader=reader,
                 publisher=publisher,
                 settings=settings,
                 measure=partial(end_offsets, kafka, prefix),
                 progress=progress,
             )
             outcome = await run.run()
-    if archive is not None:
-        await archive.prune(settings.archive_days, clock())
     return Result(outcome.export_id, outcome, outcome.held)
-
-
-async def fold_exports(kafka: KafkaAccess, prefix: str) -> Memory:
-    """Return what exports.v1 remembers."""
-    memory = Memory()
-    async with aclosing(read_to_end(kafka, [topics.EXPORTS.full_name(prefix)])) as batches:
-        async for records in batches:
-            for record in records:
-                try:
-                    event = decode(record.headers, record.value).event
-                except UndecodableError as error:
-                    raise PetstreamError(
-                        f"{record.topic} offset {record.offset} can't be read ({error}): "
-                        "it was written by another version of petstream; use that or a newer one"
-                    ) from error
-                if isinstance(event, ExportEvent | PlanEvent):
-                    memory.fold(event)
-    return memory
-
-
-async def _fold_ledgers(
-    kafka: KafkaAccess, prefix: str, shelf: Shelf, say: Say
-) -> tuple[Ledger, Ledger]:
-    names = (topics.PETS.full_name(prefix), topics.ORGS.full_name(prefix))
-    ledgers = {name: Ledger(shelf) for name in names}
-    async with aclosing(read_to_end(kafka, list(ledgers))) as batches:
-        async for records in batches:
-            for record in records:
-                if not ledgers[record.topic].fold(record.key, record.headers, record.value):
-                    say(
-                        f"{record.topic}/{record.partition}/{record.offset} is damaged or a "
-                        "stranger's: passed over; its pet is published again if the feed has it"
-                    )
-    return ledgers[names[0]], ledgers[names[1]]
 
 
 def _already_completed(memory: Memory, files: ExportSet) -> ExportEvent | None:

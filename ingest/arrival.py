@@ -17,7 +17,7 @@ from contracts.settings import FtpUrl
 from ingest import normalise
 from ingest.feed import ExportSet, missing, plan, settled
 from ingest.ftp import listing
-from ingest.reading import Reader
+from ingest.reading import Reader, from_ftp
 from ingest.rows import Row, parse
 
 _FIRST_ROWS: Final = 50
@@ -50,7 +50,7 @@ async def start_stamp(ftp: FtpUrl, files: ExportSet) -> datetime | None:
     if not first:
         return None
     latest = files.newest_modified_at + _LATER_THAN_FILES
-    reader = Reader(ftp, None, "", lambda _line: None)
+    reader = Reader(from_ftp(ftp), None, "", lambda _line: None)
     async with aclosing(reader.rows(first[0])) as batches:
         async for batch in batches:
             for found in parse([row for row in batch[:_FIRST_ROWS] if isinstance(row, Row)]):

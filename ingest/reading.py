@@ -28,15 +28,31 @@ MOST_RATIO: Final = 200
 
 Rows = Sequence[Row | BadRow]
 
+Source = Callable[[Part], AsyncGenerator[bytes, None]]
+"""Gives the bytes of a part, unzipped."""
+
+
+def from_ftp(ftp: FtpUrl) -> Source:
+    """Return the source that the feed is."""
+
+    async def read(part: Part) -> AsyncGenerator[bytes, None]:
+        raw = stream(ftp, part.remote)
+        limited = unzipped(raw, max_output_bytes=MOST_OUTPUT_BYTES, max_ratio=MOST_RATIO)
+        async with aclosing(raw), aclosing(limited) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    return read
+
 
 class Reader:
     """Reads the files of one export; keeps them in the archive as long as that has room."""
 
     def __init__(
-        self, ftp: FtpUrl, archive: Archive | None, export_id: str, warn: Callable[[str], None]
+        self, source: Source, archive: Archive | None, export_id: str, warn: Callable[[str], None]
     ) -> None:
-        """Read from `ftp`; keep in `archive` under `export_id`, if there is one."""
-        self._ftp = ftp
+        """Read from `source`; keep in `archive` under `export_id`, if there is one."""
+        self._source = source
         self._archive = archive
         self._export_id = export_id
         self._warn = warn
@@ -75,9 +91,7 @@ class Reader:
     async def _bytes(self, part: Part) -> AsyncGenerator[bytes, None]:
         writer = await self._writer(part)
         try:
-            raw = stream(self._ftp, part.remote)
-            limited = unzipped(raw, max_output_bytes=MOST_OUTPUT_BYTES, max_ratio=MOST_RATIO)
-            async with aclosing(raw), aclosing(limited) as chunks:
+            async with aclosing(self._source(part)) as chunks:
                 async for chunk in chunks:
                     if writer is not None:
                         writer = await self._keep(writer, chunk)

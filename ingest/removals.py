@@ -18,8 +18,8 @@ from contracts.events import PlanDecision
 from contracts.sequence import removal_sequence
 from contracts.settings import KafkaAccess, Settings
 from ingest import announcements
-from ingest.app import fold_exports
 from ingest.comparison import Comparison
+from ingest.folding import fold_exports
 from ingest.kafka import read_to_end
 from ingest.ledger import Ledger, Shelf
 from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory

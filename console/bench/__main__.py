@@ -17,9 +17,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from console.arguments import positive
 from console.bench.feed import Feed, Kind, feed
 from console.bench.steps import MEANINGS, Measured, round_of_steps, servers
-from console.cli import positive
 
 
 def main() -> None:

@@ -89,7 +89,8 @@ reading.stream = stream
 said = []
 async def main():
     where = Path(sys.argv[1])
-    reader = reading.Reader(None, Archive(where), "2026-11-02T08:00:01Z", said.append)
+    source = reading.from_ftp(None)
+    reader = reading.Reader(source, Archive(where), "2026-11-02T08:00:01Z", said.append)
     part = Part("pets", 1, RemoteFile("pets_1.json", len(data), datetime.now(UTC)))
     for _ in range(2):
         rows = 0

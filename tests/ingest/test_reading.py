@@ -27,7 +27,9 @@ async def read(monkeypatch: pytest.MonkeyPatch, data: bytes, directory: Path) ->
 
     monkeypatch.setattr(reading, "stream", stream)
     ftp = FtpUrl("apikey-Ab3dEf9h", "secret", "localhost", 21, "", tls=False)
-    reader = reading.Reader(ftp, Archive(directory), "2026-11-02T08:00:01Z", print)
+    reader = reading.Reader(
+        reading.from_ftp(ftp), Archive(directory), "2026-11-02T08:00:01Z", print
+    )
     return sum([len(batch) async for batch in reader.rows(PART)])
 
 

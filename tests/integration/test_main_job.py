@@ -25,7 +25,8 @@ from consumers.app import consume
 from contracts.errors import NotReadyError, UsageError
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest import removals
-from ingest.app import Result, fold_exports, ingest
+from ingest.app import Result, ingest
+from ingest.folding import fold_exports
 
 pytestmark = pytest.mark.servers
 

@@ -1,0 +1,64 @@
+"""An export read once more, from the archive: into empty topics the same events with the same ids.
+
+Rule 1: where the topics have it already, nothing new is said; a newer one stays on top of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+
+from contracts.cluster import ensure_topics
+from contracts.settings import KafkaAccess, Settings
+from ingest.app import Result, carry_out
+from ingest.archive import Archive
+from ingest.feed import Part
+from ingest.folding import fold_exports
+from ingest.listings import archived_listing
+from ingest.outcome import Progress
+from ingest.reading import Reader, Source
+from ingest.rows import assert_backend
+
+
+async def ingest_again(
+    settings: Settings,
+    kafka: KafkaAccess,
+    export_id: str,
+    *,
+    progress: Progress = lambda _file, _rows: None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> Result:
+    """Read an archived export in the mode in which it was read first.
+
+    Args:
+        settings: where the archive is, and the rest of what a run needs but FTP.
+        kafka: how to reach Kafka.
+        export_id: as `petstream status` shows it.
+        progress: is told each file's rows as they are read.
+        say: takes one line for a person at a time.
+
+    Raises:
+        UsageError: the archive doesn't have it.
+        NotReadyError: a file of it is missing or damaged there.
+    """
+    assert_backend()
+    archive = Archive(settings.data_dir / "archive")
+    listing = await archived_listing(archive, export_id)
+    await ensure_topics(kafka, settings.topic_prefix)
+    memory = await fold_exports(kafka, settings.topic_prefix)
+    newest = memory.newest
+    assignment = listing.assignment(
+        again=export_id in memory.completed,
+        older=newest is not None and listing.base < newest.base,
+    )
+    reader = Reader(from_archive(archive, export_id), None, export_id, say)
+    files = listing.export_set()
+    return await carry_out(settings, kafka, memory, assignment, files, reader, progress, say)
+
+
+def from_archive(archive: Archive, export_id: str) -> Source:
+    """Return the source that an archived export is."""
+
+    def read(part: Part) -> AsyncGenerator[bytes, None]:
+        return archive.read(export_id, part.name)
+
+    return read
