@@ -91,6 +91,15 @@ def test_the_subscriber_shown_is_python_of_twenty_lines() -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
 
 
+def test_every_hostile_input_has_a_test_that_names_it() -> None:
+    rows = re.findall(r"^\| T(\d+) \|.*\| (.*) \|$", _read("docs/hostile-inputs.md"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == [*range(1, 30), 53]
+    for number, files in rows:
+        named = re.compile(rf"_t{number}_|\bT{number}\b")
+        for file in re.findall(r"`([^`]+)`", files):
+            assert named.search(_read(f"tests/{file}")), f"{file} doesn't name T{number}"
+
+
 def _read(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 

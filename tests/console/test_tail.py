@@ -38,7 +38,7 @@ def test_a_long_text_is_named_and_not_shown() -> None:
         ("export.failed", "failed export 2026-11-23T08:12:04Z (daily): newpets_1.json is broken"),
         ("export.held", "held removals 2026-11-23T08:12:04Z.pets (2 pets): 7,120 of 64,120"),
         ("removals.approved", "approved removals 2026-11-23T08:12:04Z.pets by ann: a shelter"),
-        ("picture.stored", "stored picture 102900001 of pet 22611034: 22611/22611034/1029"),
+        ("picture.stored", "stored picture 102900001 of pet 22611034: 9f/86/9f86d0818"),
         ("picture.gone", "gone picture 102900001 of pet 22611034"),
     ],
 )

@@ -105,6 +105,7 @@ def test_api_names_and_other_cases_are_understood() -> None:
 
 @pytest.mark.parametrize("sent", ["", None, "x", "0x1", "-1", [], "1" * 19])
 def test_a_row_without_a_sensible_id_is_refused(sent: Any) -> None:
+    """T21: it is set aside; nothing else refuses a row."""
     assert isinstance(normalise_pet(pet_row(animalID=sent)), Rejection)
 
 

@@ -37,6 +37,7 @@ def test_an_id_is_digits_as_text_or_number(sent: Any) -> None:
     "sent", ["", "abc", "-5", "1.5", "1" * 19, "٣٤", True, None, [], Decimal("1e400"), "12 34"]
 )
 def test_anything_else_is_no_id(sent: Any) -> None:
+    """T21: 1 to 18 ASCII digits, as text or as a number, and nothing else."""
     with pytest.raises(ValueError, match=r"."):
         values.identifier(sent)
 
@@ -85,6 +86,7 @@ def test_a_size_of_zero_is_unset(sent: Any, means: float | None) -> None:
 
 @pytest.mark.parametrize("sent", ["-3", "1e400", "big", Decimal("1e999999999"), [], "NaN"])
 def test_absurd_sizes_do_not_fit(sent: Any) -> None:
+    """T23: and none of them is computed with."""
     with pytest.raises(ValueError, match=r"."):
         values.size(sent)
 
