@@ -86,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
     one = _command(add, "status", looking.status, "exports, counts, held plans, lag, dead letters")
     one.add_argument("--json", action="store_true")
 
+    one = _command(add, "diff", looking.diff, "what lies between two exports")
+    one.add_argument("older", nargs="?", default="previous", metavar="OLDER")
+    one.add_argument("newer", nargs="?", default="last", metavar="NEWER")
+    one.add_argument("--json", action="store_true")
+
     one = _command(add, "doctor", looking.doctor, "check everything; say how to mend what fails")
     one.add_argument("--json", action="store_true")
     one = _command(add, "removals", looking.removals, "held removal plans")

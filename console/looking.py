@@ -38,6 +38,19 @@ def doctor(options: Namespace) -> int:
     return signals.run(lambda _: examine(as_json=options.json), stopped_status=1)
 
 
+def diff(options: Namespace) -> int:
+    """Compare two exports."""
+    settings = load()
+    kafka = kafka_of(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.diff import diff as compare
+
+        return compare(settings, kafka, options.older, options.newer, as_json=options.json)
+
+    return signals.run(work, stopped_status=1)
+
+
 def explain(options: Namespace) -> int:
     """Print one pet's whole life."""
     settings = load()
