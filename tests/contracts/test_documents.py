@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from console import fields_page, schemas
+from console import fields_page, metrics_page, schemas
 from contracts import events, fields, topics
 from contracts.codec import encode
 from contracts.model import Organization, Pet
@@ -34,6 +34,10 @@ def schema_of(type_: str) -> dict[str, Any]:
 
 def test_the_page_of_fields_is_the_one_the_code_makes() -> None:
     assert fields_page.PAGE.read_text(encoding="utf-8") == fields_page.page()
+
+
+def test_docs_metrics_is_what_the_code_declares() -> None:
+    assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page()
 
 
 @pytest.mark.parametrize("record", [Pet, Organization])

@@ -1,0 +1,40 @@
+"""docs/metrics.md, made from the declarations in `contracts.metrics`.
+
+Run ``python -m console.metrics_page`` after a change there; a test compares.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Final
+
+from contracts.telemetry import DECLARED
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "metrics.md"
+
+_HEAD: Final = """\
+# Metrics
+
+Made from the code by `python -m console.metrics_page`; a test compares. `/metrics` of `up`,
+`ingest --watch` and `consume` (at `PETSTREAM_CONSOLE`) tells them in Prometheus' text format; with
+`up`, all its parts' figures are told together. No label ever holds an id, a name or an address.
+[ops/](ops/) has a Grafana dashboard and alert rules that use them.
+
+| metric | kind, unit | labels | means | what to do |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    importlib.import_module("contracts.metrics")  # declares them
+    return _HEAD + "".join(
+        f"| `{one.name}` | {one.kind}, {one.unit} | {', '.join(one.labels) or 'none'} "
+        f"| {one.meaning} | {one.remedy} |\n"
+        for one in DECLARED
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,140 @@
+"""Every metric of petstream, declared once; docs/metrics.md is made from this.
+
+Times are seconds since 1970 (``_timestamp_seconds``): an age is ``time()`` less that.
+"""
+
+from __future__ import annotations
+
+from contracts.telemetry import counter, gauge, histogram
+
+# --- the feed and its exports: told by whoever watches the feed ---------------------------------
+
+EXPORT_STARTED = gauge(
+    "petstream_export_started_timestamp_seconds",
+    "When the newest completed export was begun at RescueGroups: its id as a time.",
+    unit="seconds",
+    remedy="Over 30 h old: see `petstream status` for what the last looks at the feed found, and "
+    "`petstream doctor` for the FTP account.",
+)
+EXPORT_LATE = gauge(
+    "petstream_export_late",
+    "1 while today's export should have been there by the end of PETSTREAM_WINDOW and isn't.",
+    unit="0 or 1",
+    remedy="Wait: it is still looked for. If it stays 1 for a day, ask RescueGroups.",
+)
+LOOKS = counter(
+    "petstream_feed_looks_total",
+    "Looks at the feed, by what came of them: completed, held, nothing_new, not_ready, broken, "
+    "unreachable.",
+    unit="looks",
+    remedy="broken or not_ready all day: `petstream status` names the file; unreachable: check the "
+    "account by `petstream doctor`.",
+    labels=("outcome",),
+)
+ROWS = counter(
+    "petstream_rows_total",
+    "Rows of completed exports, by entity (pets, orgs) and outcome (read, added, updated, "
+    "unchanged, removed, relisted, refused).",
+    unit="rows",
+    remedy="refused rising: `petstream dead-letters list` says which and why.",
+    labels=("entity", "outcome"),
+)
+ROWS_READ = counter(
+    "petstream_rows_read_total",
+    "Rows read from files, of any export, as they are read.",
+    unit="rows",
+    remedy="Stands still while an export is being read: Kafka or the FTP server is slow.",
+)
+STAGE_SECONDS = gauge(
+    "petstream_export_stage_seconds",
+    "How long the stages of the last run took: listing (with PETSTREAM_SETTLE_S), folding (topics "
+    "to ledger), reading (rows, removals, completed).",
+    unit="seconds",
+    remedy="docs/performance.md has what to expect.",
+    labels=("stage",),
+)
+PLANS_HELD = gauge(
+    "petstream_removal_plans_held",
+    "Plans of removals that wait for a person, of the newest export.",
+    unit="plans",
+    remedy="`petstream removals list`, then approve or reject: docs/operating.md.",
+)
+
+# --- consumers ----------------------------------------------------------------------------------
+
+RECORDS = counter(
+    "petstream_consumer_records_total",
+    "Records applied, by consumer (pets, deletions, images; pictures counts pictures tried).",
+    unit="records",
+    remedy="Stands still while the lag grows: see petstream_server_up, then the consumer's log.",
+    labels=("consumer",),
+)
+LAG = gauge(
+    "petstream_consumer_lag_records",
+    "Records in the topics that a consumer has not committed yet.",
+    unit="records",
+    remedy="Growing for long: start more of that consumer, docs/consumers.md.",
+    labels=("consumer",),
+)
+LETTERS = counter(
+    "petstream_dead_letters_total",
+    "Rows and events refused and set aside, by where: rows (of the feed), events (by a consumer).",
+    unit="records",
+    remedy="`petstream dead-letters list`; after the cause is mended, `dead-letters replay`.",
+    labels=("origin",),
+)
+BATCH_SECONDS = histogram(
+    "petstream_consumer_batch_seconds",
+    "How long a batch took from decoding to the committed offset.",
+    unit="seconds",
+    remedy="Over a second for long: Postgres is slow; look at its disk and its locks.",
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+    labels=("consumer",),
+)
+
+# --- pictures -----------------------------------------------------------------------------------
+
+PICTURES = counter(
+    "petstream_pictures_total",
+    "Tries to fetch a picture, by outcome: stored, unchanged, postponed, refused.",
+    unit="tries",
+    remedy="refused rising: view pet_pictures has `error`, docs/pictures.md what each means.",
+    labels=("outcome",),
+)
+PICTURES_WAITING = gauge(
+    "petstream_pictures_by_status",
+    "Pictures of listed pets, by status (due, stored, failed, gone, off).",
+    unit="pictures",
+    remedy="due growing for days: start more `consume images`.",
+    labels=("status",),
+)
+
+# --- the process and its servers ----------------------------------------------------------------
+
+SERVER_UP = gauge(
+    "petstream_server_up",
+    "1 if the server answered the last probe (kafka, postgres).",
+    unit="0 or 1",
+    remedy="Start the server; what petstream does waits for it, and nothing is lost.",
+    labels=("server",),
+)
+READY = gauge(
+    "petstream_ready",
+    "1 while /readyz says so: servers answer, and no consumer stands still with work before it.",
+    unit="0 or 1",
+    remedy="Ask /readyz: it says in words what is wrong.",
+)
+RESTARTS = counter(
+    "petstream_part_restarts_total",
+    "Times that `up` started a part again after it had died, by part.",
+    unit="restarts",
+    remedy="The log has the part's last line before each.",
+    labels=("part",),
+)
+BUILD = gauge(
+    "petstream_build_info",
+    "Always 1; its label is petstream's version.",
+    unit="1",
+    remedy="Nothing to do.",
+    labels=("version",),
+)
