@@ -92,13 +92,19 @@ def ingest(options: Namespace) -> int:
 
 
 def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
+    from console import probes
+    from console.health import Health
     from console.watch import watch
+    from console.web import served
 
     async def work(stopping: asyncio.Event) -> int:
+        health = Health([probes.of_kafka(kafka)])
         with shown("rows") as progress:
-            await watch(
-                settings, kafka, wanted=options.mode, stopping=stopping, say=say, progress=progress
-            )
+            async with served(settings.console, health, say=note):
+                await watch(
+                    settings, kafka, wanted=options.mode, stopping=stopping, say=say,
+                    progress=progress,
+                )  # fmt: skip
         return 0
 
     return signals.run(work, stopped_status=0, patient=True)
@@ -111,18 +117,25 @@ def consume(options: Namespace) -> int:
     names = CONSUMERS if options.consumer == "all" else (options.consumer,)
 
     async def work(stopping: asyncio.Event) -> int:
+        from console import probes
+        from console.health import Health
+        from console.web import served
         from consumers.app import consume as apply
 
+        reading = probes.of_consumers(kafka, settings.topic_prefix, names)
+        health = Health([reading, probes.of_postgres(database)])
+        address = None if options.drain else settings.console
         with shown("events") as progress:
-            await apply(
-                names,
-                settings,
-                kafka=kafka,
-                database_url=database,
-                drain=options.drain,
-                stopping=stopping,
-                progress=adding_up(progress),
-            )
+            async with served(address, health, say=note):
+                await apply(
+                    names,
+                    settings,
+                    kafka=kafka,
+                    database_url=database,
+                    drain=options.drain,
+                    stopping=stopping,
+                    progress=adding_up(progress),
+                )
         return 0
 
     return signals.run(work, stopped_status=1 if options.drain else 0, patient=True)

@@ -12,6 +12,7 @@ from consumers.picture_workers import with_workers, work_of
 from consumers.runner import Consumer, Surroundings, run
 from contracts.cluster import PATIENCE_S, ensure_topics
 from contracts.errors import PetstreamError, UnreachableError
+from contracts.metrics import RECORDS
 from contracts.settings import KafkaAccess, Settings
 
 Name = Literal["pets", "images", "deletions"]
@@ -51,7 +52,12 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s), stopping
     )
     await _check_migrated(database_url, patience_s, stopping)
-    around = Surroundings(kafka, database_url, settings.topic_prefix, drain, stopping, progress)
+
+    def counted(name: str, records: int) -> None:
+        RECORDS.labels(name).inc(records)
+        progress(name, records)
+
+    around = Surroundings(kafka, database_url, settings.topic_prefix, drain, stopping, counted)
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):

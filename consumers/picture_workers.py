@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from consumers import picture_news, picture_sweep
 from consumers.patience import Patience
-from consumers.picture_claims import Claim, Outcome, Postponed, claim, settle
+from consumers.picture_claims import Claim, Outcome, Postponed, Stored, claim, settle
 from consumers.picture_fetch import Workshop, fetched
 from consumers.picture_host import Limits, picture_hosts
 from consumers.picture_store import DirectoryStore, PictureStore, directory_of
@@ -25,6 +25,7 @@ from consumers.postgres import TROUBLE, Connection, connected
 from consumers.queries import query
 from consumers.runner import Surroundings
 from consumers.thumbnails import thumbnailer
+from contracts.metrics import PICTURES
 from contracts.settings import Settings
 
 _AT_ONCE: Final = 12
@@ -141,6 +142,7 @@ class _Session:
     async def _settle(self, task: asyncio.Task[Outcome]) -> None:
         outcome = task.result()  # raises what the store did
         await settle(self._connection, self._running[task], outcome)
+        PICTURES.labels(_word_for(outcome)).inc()
         del self._running[task]
         self._patience.rest()
         if not isinstance(outcome, Postponed):
@@ -158,6 +160,14 @@ class _Session:
                 with suppress(*TROUBLE):
                     await settle(self._connection, one, Postponed(0.0))
         self._running.clear()
+
+
+def _word_for(outcome: Outcome) -> str:
+    if outcome is None:
+        return "unchanged"
+    if isinstance(outcome, Stored):
+        return "stored"
+    return "postponed" if isinstance(outcome, Postponed) else "refused"
 
 
 async def _housekeeping(work: Work, around: Surroundings, done: asyncio.Event) -> None:

@@ -27,6 +27,7 @@ from contracts import crashes
 from contracts.codec import UndecodableError
 from contracts.errors import PetstreamError
 from contracts.events import SOURCE
+from contracts.metrics import BATCH_SECONDS, LETTERS
 from contracts.settings import KafkaAccess
 from contracts.topics import DEAD_LETTERS, Topic
 
@@ -118,7 +119,8 @@ class _Session(Generic[T]):
                 return
             records = [one for one in records if one.place in self._held]
             if records:
-                await self._take(connection, subscription, records)
+                with BATCH_SECONDS.labels(self._consumer.name).time():
+                    await self._take(connection, subscription, records)
                 probed = clock.time()
                 self._patience.rest()
             elif clock.time() - probed > _PROBE_S:
@@ -212,4 +214,5 @@ class _Session(Generic[T]):
             now = datetime.now(UTC)
             letters = [dead_letters.letter(one, self._group, now) for one in parked]
             await send_all(self._around.kafka, topic, letters)
+            LETTERS.labels("events").inc(len(letters))
             crashes.point("consumer.parked")

@@ -74,6 +74,25 @@ async def ensure_topics(
             return
 
 
+async def answers(access: KafkaAccess) -> None:
+    """Ask the broker something, over a new connection.
+
+    Raises:
+        UnreachableError: it is away, or doesn't let us in.
+    """
+    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        await admin.list_topics()
+    except (KafkaError, OSError) as error:
+        raise UnreachableError(
+            f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
+            "start it, or mend PETSTREAM_KAFKA"
+        ) from error
+    finally:
+        await admin.close()
+
+
 def _away(error: KafkaError) -> bool:
     return isinstance(error, KafkaConnectionError | NodeNotReadyError)
 

@@ -144,9 +144,11 @@ def count(text: str) -> int:
     return int(text)
 
 
-def address(text: str) -> tuple[str, int]:
-    """Read an address and a port to listen on."""
+def address(text: str) -> tuple[str, int] | None:
+    """Read an address and a port to listen on; None for ``off``."""
+    if text == "off":
+        return None
     host, _, port = text.rpartition(":")
     if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65_535:  # noqa: PLR2004  the last port there is
-        raise ValueError("it must be address:port")
+        raise ValueError("it must be address:port, or off")
     return host.strip("[]"), int(port)

@@ -53,7 +53,7 @@ class Settings:
     settle_s: float = 60.0
     archive_days: int = 14
     publish_contacts: bool = False
-    console: tuple[str, int] = ("127.0.0.1", 8642)
+    console: tuple[str, int] | None = ("127.0.0.1", 8642)
 
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
