@@ -16,9 +16,11 @@ from contracts import setting_values
 from contracts.errors import UsageError
 from contracts.setting_values import FtpUrl
 
-__all__ = ["NAMES", "FtpUrl", "KafkaAccess", "Settings", "load"]
+__all__ = ["NAMES", "SETTLED", "FtpUrl", "KafkaAccess", "Settings", "load", "texts"]
 
 PREFIX: Final = "PETSTREAM_"
+SETTLED: Final = "PETSTREAM_SETTLED"
+"""Set by `up` for its parts: the environment holds every setting, and ``.env`` isn't read."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,7 @@ class Settings:
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
     """Return the settings of the environment and ``.env``, or raise one `UsageError` for all."""
-    environment = os.environ if environ is None else environ
-    values = {**_read_dotenv(dotenv or Path(".env")), **environment}
+    values = texts(environ, dotenv)
     wrong: list[str] = []
     found: dict[str, Any] = {}
     for name, (attribute, read, example) in _SETTINGS.items():
@@ -70,11 +71,11 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
             found[attribute] = read(text)
         except ValueError as error:
             wrong.append(f"{name}: {error}; for example {name}={example}")
-    known = set(_SETTINGS) | set(_KAFKA)
+    known = set(_SETTINGS) | set(_KAFKA) | {SETTLED}
     wrong.extend(
         f"{name}: there is no such setting; see docs/operating.md for those there are"
         for name in sorted(values)
-        if name.startswith(PREFIX) and name not in known and not name.startswith("PETSTREAM_TEST_")
+        if name not in known and not name.startswith("PETSTREAM_TEST_")
     )
     if wrong:
         raise UsageError("\n".join(wrong))
@@ -84,11 +85,24 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     return Settings(**found)
 
 
+def texts(
+    environ: Mapping[str, str] | None = None, dotenv: Path | None = None
+) -> dict[str, str]:
+    """Return what is set, as it was written and unchecked: the environment, ``.env`` beneath it."""
+    environment = os.environ if environ is None else environ
+    beneath = {} if environment.get(SETTLED) else _read_dotenv(dotenv or Path(".env"))
+    return beneath | {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+
+
 def _read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
+    try:
+        written = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} can't be read as text ({type(error).__name__})") from None
     found: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in written.splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and name.startswith(PREFIX):
             found[name.strip()] = value.strip().strip("'\"")
