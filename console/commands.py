@@ -64,22 +64,17 @@ def ingest(options: Namespace) -> int:
         return _watch(options, settings, kafka)
 
     async def work(_stopping: asyncio.Event) -> int:
-        from ingest.app import ingest as read_export
         from ingest.rereading import ingest_again
+        from ingest.unread import looked_at
 
         with shown("rows") as progress:
-            result = (
-                await read_export(
-                    settings,
-                    kafka,
-                    wanted=options.mode,
-                    allow_older=options.allow_older,
-                    progress=progress,
-                    say=say,
-                )
-                if archived is None
-                else await ingest_again(settings, kafka, archived, progress=progress, say=say)
-            )
+            if archived is not None:
+                result = await ingest_again(settings, kafka, archived, progress=progress, say=say)
+            else:
+                result = await looked_at(
+                    settings, kafka, wanted=options.mode, allow_older=options.allow_older,
+                    progress=progress, say=say,
+                )  # fmt: skip
         for line in account.lines(result):
             say(line)
         return result.exit_status

@@ -19,12 +19,18 @@ from console import account
 from console.signals import pause, unless_stopped
 from contracts.cluster import ensure_topics
 from contracts.errors import BrokenFileError, NotReadyError, UnreachableError
+from contracts.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
 from contracts.settings import KafkaAccess, Settings
+from ingest import tally
 from ingest.app import Result, ingest
 from ingest.folding import fold_exports
 from ingest.memory import MISSED_AFTER, Wanted, start_of
+from ingest.unread import tell_unread
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
+
+LASTS_AFTER: Final = timedelta(minutes=30)
+"""How long an export may be unready in the same way before it's said to have failed."""
 
 Say = Callable[[str], None]
 Tell = Callable[[str, int], None]
@@ -53,13 +59,16 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
     """Read every export as it comes, until `stopping`."""
     watcher = _Watcher(settings, say, clock)
     while not stopping.is_set():
+        rows = _Rows(progress)
         try:
-            look = ingest(settings, kafka, wanted=wanted, progress=progress, say=watcher.detail)
+            look = ingest(settings, kafka, wanted=wanted, progress=rows.tell, say=watcher.detail)
             result = await unless_stopped(look, stopping)
         except (NotReadyError, UnreachableError) as error:
             wait_s = watcher.after_failure(error, pace)
             if isinstance(error, NotReadyError):
                 await unless_stopped(watcher.remember(settings, kafka), stopping)
+                if watcher.lasts(error):
+                    await unless_stopped(watcher.tell_unread(settings, kafka, error), stopping)
         else:
             if result is None:
                 return
@@ -83,6 +92,7 @@ class _Watcher:
         self._warned: date | None = None
         self._warned_of_gap: date | None = None
         self._told: str | None = None
+        self._unread: tuple[str, datetime | None] = ("", None)
 
     def detail(self, line: str) -> None:
         """Keep what a look says to itself: it looks all day long."""
@@ -95,6 +105,7 @@ class _Watcher:
 
     def tell(self, result: Result) -> None:
         """Say what a look came to, if it came to something new."""
+        tally.looked(result.outcome, len(result.held))
         started = start_of(result.export_id)
         self._newest = started if self._newest is None else max(started, self._newest)
         if result.outcome is not None or self._told is None:
@@ -103,8 +114,9 @@ class _Watcher:
         self._told = result.export_id
         self._said = ""
 
-    def after_failure(self, error: Exception, pace: Pace) -> float:
+    def after_failure(self, error: NotReadyError | UnreachableError, pace: Pace) -> float:
         """Say what went wrong, and return how long to wait."""
+        tally.failed(error)
         if isinstance(error, BrokenFileError):
             self.say_once(
                 f"{error}; nothing was completed or removed, and it is read again every "
@@ -124,13 +136,36 @@ class _Watcher:
     def warn_if_late(self) -> None:
         """Say once a day that the export should have been there."""
         now = self._clock().astimezone(NEW_YORK)
-        if self._done(now.date()) or now.time() <= self._last or self._warned == now.date():
+        late = not self._done(now.date()) and now.time() > self._last
+        EXPORT_LATE.set(late)
+        if self._newest is not None:
+            EXPORT_STARTED.set(self._newest.timestamp())
+        if not late or self._warned == now.date():
             return
         self._warned = now.date()
         self._say(
             f"today's export is late: it is {now:%H:%M} in New York, and PETSTREAM_WINDOW ends at "
             f"{self._last:%H:%M}; still looking"
         )
+
+    def lasts(self, error: NotReadyError) -> bool:
+        """Tell whether this has been so for so long that it's no export being written any more."""
+        reason, since = self._unread
+        now = self._clock()
+        if reason != str(error):
+            self._unread = (str(error), now)
+            return False
+        return since is not None and now - since >= LASTS_AFTER
+
+    async def tell_unread(
+        self, settings: Settings, kafka: KafkaAccess, error: NotReadyError
+    ) -> None:
+        """Say on exports.v1 that the export can't be read, for `status` to show."""
+        try:
+            await tell_unread(settings, kafka, error)
+        except UnreachableError:
+            return  # the next look tries again
+        self._unread = (str(error), None)
 
     async def remember(self, settings: Settings, kafka: KafkaAccess) -> None:
         """Look once which export was completed last, before this process began."""
@@ -160,3 +195,16 @@ class _Watcher:
 
     def _done(self, today: date) -> bool:
         return self._newest is not None and self._newest.astimezone(NEW_YORK).date() >= today
+
+
+class _Rows:
+    """Counts the rows of one look as they are read, and passes them on."""
+
+    def __init__(self, progress: Tell) -> None:
+        self._progress = progress
+        self._read: dict[str, int] = {}
+
+    def tell(self, file: str, rows: int) -> None:
+        ROWS_READ.inc(max(0, rows - self._read.get(file, 0)))
+        self._read[file] = rows
+        self._progress(file, rows)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from contracts.model import Organization, Pet
 
@@ -125,6 +125,7 @@ class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
     notes: tuple[str, ...] = ()
     drift: Drift | None = None
     petlist_digest: str | None = None
+    unread: bool | UnsetType = UNSET
 
 
 class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):

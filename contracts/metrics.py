@@ -53,6 +53,13 @@ STAGE_SECONDS = gauge(
     remedy="docs/performance.md has what to expect.",
     labels=("stage",),
 )
+WARNINGS = gauge(
+    "petstream_export_warnings",
+    "Warnings of the newest completed export: more changed at once than is believable.",
+    unit="warnings",
+    remedy="`petstream status` shows them as notes; `petstream diff` what changed. Removals "
+    "were held.",
+)
 PLANS_HELD = gauge(
     "petstream_removal_plans_held",
     "Plans of removals that wait for a person, of the newest export.",

@@ -32,6 +32,7 @@ from ingest.publisher import Publisher
 from ingest.reading import Reader, from_ftp
 from ingest.rows import assert_backend
 from ingest.shelf import FileShelf
+from ingest.tally import stage
 
 Say = Callable[[str], None]
 _TRIES: Final = 3
@@ -89,10 +90,12 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
             )
         except FileChangedError as error:
             if attempt == _TRIES:
-                raise NotReadyError(
+                changing = NotReadyError(
                     f"files changed {_TRIES} times while the export was read: it is still being "
                     "written; run this again in some minutes"
-                ) from error
+                )
+                changing.told = error.told
+                raise changing from error
             say("a file changed while it was read: looking again")
     raise AssertionError("the last try has returned or raised")
 
@@ -108,7 +111,8 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
     clock: Callable[[], datetime],
 ) -> Result:
     prefix = settings.topic_prefix
-    files = await settled_export(ftp, settings.settle_s, say)
+    with stage("listing"):
+        files = await settled_export(ftp, settings.settle_s, say)
     await ensure_topics(kafka, prefix)
     memory = await fold_exports(kafka, prefix)
     for plan_id in await expire(kafka, prefix, memory, clock()):
@@ -157,7 +161,8 @@ async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
     """Fold the topics, and read an export on top of them."""
     prefix = settings.topic_prefix
     with closing(FileShelf(settings.data_dir)) as shelf:
-        state = State(memory, *(await fold_ledgers(kafka, prefix, shelf, say)))
+        with stage("folding"):
+            state = State(memory, *(await fold_ledgers(kafka, prefix, shelf, say)))
         known = f"{len(state.pets):,} pets and {len(state.orgs):,} orgs known"
         say(f"export {assignment.identity.export_id}: {known}")
         async with Publisher(kafka) as publisher:
@@ -171,7 +176,8 @@ async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
                 measure=partial(end_offsets, kafka, prefix),
                 progress=progress,
             )
-            outcome = await run.run()
+            with stage("reading"):
+                outcome = await run.run()
     return Result(outcome.export_id, outcome, outcome.held)
 
 

@@ -86,9 +86,11 @@ class ExportRun:
         try:
             held = await self._everything()
         except PetstreamError as error:
-            if self._herald.announced and isinstance(error, NotReadyError):
-                await self._herald.announce("failed", str(error))
-                await self._herald.flush()
+            if isinstance(error, NotReadyError):
+                if self._herald.announced:
+                    await self._herald.announce("failed", str(error))
+                    await self._herald.flush()
+                error.told = True
             raise
         export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
         return Outcome(export_id, self._mode, self._counts(), held, notes)

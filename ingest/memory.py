@@ -5,6 +5,7 @@ Rule 1: an export is its start time; the same start with other files is a republ
 Rule 2: an export that was completed is never completed again; a held one counts as completed.
 Rule 3: a scrub is due by the starts of exports, not by the clock.
 Rule 4: a plan that nobody decided about for two weeks has expired, and is none to decide about.
+Rule 5: an export that was looked at and never read (`unread`) leaves nothing to be made good.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Memory:
         self.completed: dict[str, ExportEvent] = {}
         self.started: dict[str, ExportEvent] = {}
         self.failed: set[tuple[str, str | None]] = set()
+        self.unread: dict[str, str | None] = {}
         self.decided: dict[str, PlanEvent] = {}
         self.vocabulary: dict[str, set[str]] = {}
         self.last: ExportEvent | None = None
@@ -79,6 +81,9 @@ class Memory:
         if event.state == "held" and event.plan is not None:
             parts = self._plans.setdefault(event.plan.plan_id, {})
             parts[event.plan.part] = (event, event.plan)
+            return
+        if event.unread is True:
+            self.unread[event.export_id] = event.reason
             return
         self.last = event
         if event.state == "started":

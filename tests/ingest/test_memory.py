@@ -109,3 +109,14 @@ def test_t47_a_partition_that_is_shorter_than_recorded_lost_records() -> None:
     assert lost({"a/0": 5, "a/1": 3}, {"a/0": 4}) == [
         "a/0 ends at 4, not at 5 or behind", "a/1 ends at 0, not at 3 or behind",
     ]  # fmt: skip
+
+
+def test_an_export_that_was_only_looked_at_leaves_nothing_to_be_made_good() -> None:
+    tomorrow = START + 3 * DAY
+    whole = event("completed", START + 2 * DAY, mode="scrub")
+    looked_at = event("failed", tomorrow, unread=True, reason="pets_2 is missing")
+    found = memory(whole, looked_at)
+    assert found.choose("auto", base(tomorrow), "weekly").mode == "daily"
+    assert found.unread == {looked_at.export_id: "pets_2 is missing"}
+    again = event("failed", tomorrow, reason="cut")
+    assert memory(whole, again).choose("auto", base(tomorrow + DAY), "weekly").mode == "scrub"

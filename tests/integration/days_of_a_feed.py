@@ -10,6 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from console.past import tell
+from console.records import read_topic
+from console.status import account
+from console.tables import Away
 from contracts import topics
 from contracts.codec import decode
 from contracts.events import Event, ExportEvent, PlanEvent
@@ -17,6 +21,7 @@ from contracts.settings import KafkaAccess, Settings
 from ingest.app import Result, ingest
 from ingest.kafka import read_to_end
 from ingest.ledger import Ledger
+from ingest.unread import looked_at
 
 
 class Days:
@@ -29,6 +34,21 @@ class Days:
     async def ingest(self, **options: Any) -> Result:
         """Read the export that lies on the server now."""
         return await ingest(self.settings, self.kafka, **options)
+
+    async def look(self, **options: Any) -> Result:
+        """Read it as `petstream ingest` does: what can't be read is said on exports.v1."""
+        return await looked_at(self.settings, self.kafka, say=lambda _line: None, **options)
+
+    async def status(self, now: datetime) -> dict[str, Any]:
+        """Return what `petstream status --json` says without Postgres and consumers."""
+        prefix = self.settings.topic_prefix
+        return account(
+            past=tell(await read_topic(self.kafka, topics.EXPORTS.full_name(prefix))),
+            dead=await read_topic(self.kafka, topics.DEAD_LETTERS.full_name(prefix)),
+            lags=[],
+            tables=Away("not asked"),
+            now=now,
+        )
 
     async def exports(self) -> list[ExportEvent | PlanEvent]:
         """Return what exports.v1 says, in order."""
