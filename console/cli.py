@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(add, "ingest", commands.ingest, "read one export, publish what changed")
     one.add_argument("--mode", choices=("auto", "initial", "daily", "scrub"), default="auto")
     one.add_argument("--watch", action="store_true", help="as a daemon: every export as it comes")
+    one.add_argument("--every", type=float, metavar="SECONDS", help="with --watch: look so often")
     one.add_argument(
         "--allow-older", action="store_true", help="read an export older than the last completed"
     )

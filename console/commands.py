@@ -14,11 +14,11 @@ from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
 
-from console import account, embedded, signals
+from console import embedded, signals
 from console.places import database_of, kafka_of, with_picture_store
 from console.progress import adding_up, shown
 from contracts.errors import UsageError
-from contracts.settings import KafkaAccess, Settings, load
+from contracts.settings import SETTLED, KafkaAccess, Settings, load, texts
 
 Command = Callable[[], int]
 FromOptions = Callable[[Namespace], int]
@@ -32,16 +32,20 @@ CONSUMERS: Final[tuple[Literal["pets", "deletions", "images"], ...]] = (
 
 def up(_options: Namespace) -> int:
     """Run the daemon."""
-    settings = with_picture_store(load())
-    _need_ftp(settings)
+
+    def read() -> dict[str, str]:
+        values = texts()
+        _need_ftp(load({**values, SETTLED: "1"}))
+        return values
+
+    values = read()
     from console import daemon
 
-    kafka, database = kafka_of(settings, note), database_of(settings, note)
-
     def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
-        return daemon.up(settings, kafka, database, stopping=stopping, say=say)
+        return daemon.up(values, stopping=stopping, reread=read)
 
-    return signals.run(work, stopped_status=0, patient=True)
+    # the parts have less time than that, and then are killed
+    return signals.run(work, stopped_status=0, patient=True, within_s=18.0)
 
 
 def down(_options: Namespace) -> int:
@@ -64,6 +68,7 @@ def ingest(options: Namespace) -> int:
         return _watch(options, settings, kafka)
 
     async def work(_stopping: asyncio.Event) -> int:
+        from console import account
         from ingest.rereading import ingest_again
         from ingest.unread import looked_at
 
@@ -89,8 +94,10 @@ def ingest(options: Namespace) -> int:
 def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
     from console import probes
     from console.health import Health
-    from console.watch import watch
+    from console.watch import Pace, watch
     from console.web import served
+
+    pace = Pace() if options.every is None else Pace(*[options.every] * len(Pace._fields))
 
     async def work(stopping: asyncio.Event) -> int:
         health = Health([probes.of_kafka(kafka)])
@@ -98,7 +105,7 @@ def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
             async with served(settings.console, health, say=note):
                 await watch(
                     settings, kafka, wanted=options.mode, stopping=stopping, say=say,
-                    progress=progress,
+                    progress=progress, pace=pace,
                 )  # fmt: skip
         return 0
 

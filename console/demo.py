@@ -21,14 +21,13 @@ from urllib.parse import urlsplit
 
 from console import arguments, cli, demo_account, embedded, practice, signals
 from console.commands import CONSUMERS, note, say
-from console.daemon import up
+from console.daemon import programs, up
 from console.places import database_of, kafka_of
 from console.progress import adding_up, shown
 from console.simulator import History, expected, history
-from console.watch import Pace
 from consumers.app import consume
 from contracts.errors import UsageError
-from contracts.settings import FtpUrl, KafkaAccess, Settings
+from contracts.settings import SETTLED, KafkaAccess, Settings, load
 from ingest.app import ingest
 
 DATA_DIR: Final = Path(".petstream-demo")
@@ -36,12 +35,13 @@ PREFIX: Final = "demo."
 FEWEST_PETS: Final = 10
 
 _NEXT_DAY_S: Final = 60.0
-_PACE: Final = Pace(often_s=5, rarely_s=5, broken_s=5, away_s=5)
+_LOOK_EVERY_S: Final = 5
 
 
 class Stage(NamedTuple):
     """What the demo plays on."""
 
+    values: dict[str, str]
     settings: Settings
     kafka: KafkaAccess
     database_url: str
@@ -65,6 +65,7 @@ def run(options: argparse.Namespace, data_dir: Path = DATA_DIR) -> int:
                     lambda stopping: _play(stage, options, stopping),
                     stopped_status=0 if options.serve else 1,
                     patient=True,
+                    within_s=None,  # the servers are stopped afterwards
                 )
         finally:
             embedded.down(data_dir, say=note)
@@ -72,18 +73,21 @@ def run(options: argparse.Namespace, data_dir: Path = DATA_DIR) -> int:
 
 def _stage(data_dir: Path, feed: practice.Feed, *, zipped: bool) -> Stage:
     address = feed.address
-    ftp = FtpUrl(address.user, address.password, address.host, address.port, "", tls=False)
-    settings = Settings(
-        ftp=ftp,
-        data_dir=data_dir,
-        topic_prefix=PREFIX,
-        settle_s=0,  # the simulator is never in the middle of writing when it is read
-        window=("00:00", "23:59"),  # and its days have dates of their own
-        pictures=(data_dir.absolute() / "pictures").as_uri(),
-        picture_trusted_hosts=frozenset({urlsplit(feed.pictures_url).netloc}),
-    )
+    values = {
+        SETTLED: "1",
+        "PETSTREAM_FTP_URL": (
+            f"ftp://{address.user}:{address.password}@{address.host}:{address.port}/"
+        ),
+        "PETSTREAM_DATA_DIR": str(data_dir),
+        "PETSTREAM_TOPIC_PREFIX": PREFIX,
+        "PETSTREAM_SETTLE_S": "0",  # the simulator is never in the middle of writing when read
+        "PETSTREAM_WINDOW": "00:00-23:59",  # and its days have dates of their own
+        "PETSTREAM_PICTURES": (data_dir.absolute() / "pictures").as_uri(),
+        "PETSTREAM_PICTURE_TRUSTED_HOSTS": urlsplit(feed.pictures_url).netloc,
+    }
+    settings = load(values)
     kafka, database_url = kafka_of(settings, note), database_of(settings, note)
-    return Stage(settings, kafka, database_url, feed, zipped)
+    return Stage(values, settings, kafka, database_url, feed, zipped)
 
 
 async def _play(stage: Stage, options: argparse.Namespace, stopping: asyncio.Event) -> int:
@@ -142,10 +146,10 @@ async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Ev
                 await asyncio.to_thread(stage.feed.write, made, day, zipped=stage.zipped)
                 day += 1
 
-    settings, kafka, url = stage.settings, stage.kafka, stage.database_url
+    parts = programs("--every", str(_LOOK_EVERY_S))
     async with asyncio.TaskGroup() as group:
         group.create_task(days_go_by())
-        group.create_task(up(settings, kafka, url, stopping=stopping, say=say, pace=_PACE))
+        group.create_task(up(stage.values, stopping=stopping, parts=parts))
     return 0
 
 
