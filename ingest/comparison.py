@@ -8,9 +8,10 @@ Rule 3: a refused row is never an absent one: it says so, and nothing else follo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import xxhash
@@ -22,9 +23,11 @@ from contracts.model import Organization, Pet
 from contracts.sequence import Family, row_sequence
 from ingest import normalise
 from ingest.changes import Change, Spoken, change, outdated, speaks, updated_at
-from ingest.ledger import Entry, Ledger
+from ingest.ledger import Ledger
 from ingest.publication import PETS, Facts, Kind, Publication, again, publication
-from ingest.rows import BadRow, Row, parse
+from ingest.rows import KEPT_OF_BAD_BYTES, BadRow, Row, parse
+
+REPEATED: Final = "an id once more"
 
 
 class Refused(NamedTuple):
@@ -54,6 +57,7 @@ class Comparison:
         self.counts = Counts()
         self.spoken: dict[int, Spoken | Family] = {}
         self.position: dict[Family, int] = {}
+        self.odd: Counter[str] = Counter()
         self._seed = normalise.VERSION * 2 + facts.publish_contacts
 
     def compare(
@@ -70,14 +74,15 @@ class Comparison:
             for row, key in zip(rows, known, strict=True)
             if key is None and isinstance(row, Row)
         ]
-        parsed = {row.number: found for row, found in zip(new, parse(new), strict=True)}
+        parsed = {row.number: found for row, found in zip(new, parse(new, self.odd), strict=True)}
         publications: list[Publication] = []
         refused: list[Refused] = []
         for row, key, raw_digest in zip(rows, known, digests, strict=True):
             index = self.position.get(family, 0)
             self.position[family] = index + 1
             if key is not None and self.ledger.came_from(key, raw_digest):  # still
-                self.spoken.setdefault(key, family)
+                if self._before(key, family) is None:
+                    self.spoken[key] = family
                 self.counts.read += 1
                 self.counts.unchanged += 1
                 continue
@@ -137,7 +142,8 @@ class Comparison:
         if key is None:
             if place.family == "orgs" and normalise.start_stamp(found) is not None:
                 return None  # the time stamp row is no organisation
-            return _refuse(row, "no-id", f"the row has no {self.kind.key_name} of 1 to 18 digits")
+            message = f"the row has no {self.kind.key_name} of 1 to 18 digits"
+            return BadRow(row.number, row.offset, "no-id", message, row.raw[:KEPT_OF_BAD_BYTES])
         self.counts.read += 1
         return self._judge(key, self._normalise(key, found), raw_digest, place)
 
@@ -147,7 +153,11 @@ class Comparison:
         spoken = Spoken(place.family, record.updated_at if isinstance(record, Pet) else None)
         held = self.ledger.get(key)
         sequence = row_sequence(self.facts.base, place.family, place.nth)
-        if not speaks(spoken, self._before(key, held)):
+        before = self._before(key, place.family)
+        if isinstance(before, str):
+            stamp = updated_at(held) if held is not None and self.kind is PETS else None
+            before = Spoken(before, stamp)
+        if not speaks(spoken, before):
             self.counts.unchanged += 1
             return None
         value = codec.encode(record)
@@ -165,11 +175,11 @@ class Comparison:
         source = Source(self.facts.export_id, self.facts.mode, place.file, place.number)
         return self._publish(key, made, value, digest, raw_digest, source)
 
-    def _before(self, key: int, held: Entry | None) -> Spoken | None:
+    def _before(self, key: int, family: Family) -> Spoken | Family | None:
+        """Return who spoke for a key in this export; it's odd if its own family did."""
         before = self.spoken.get(key)
-        if isinstance(before, str):
-            stamp = updated_at(held) if held is not None and self.kind is PETS else None
-            return Spoken(before, stamp)
+        if before is not None:
+            self.odd[REPEATED] += family == (before if isinstance(before, str) else before.family)
         return before
 
     def _normalise(self, key: int, row: Mapping[str, Any]) -> Pet | Organization:
@@ -207,7 +217,3 @@ class Comparison:
         listed = made.op != "removed"
         self.ledger.hold(key, made.sequence, digest, raw_digest, found.value, listed=listed)
         return found
-
-
-def _refuse(row: Row, reason: str, message: str) -> BadRow:
-    return BadRow(row.number, row.offset, reason, message, row.raw[:2_048])

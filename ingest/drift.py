@@ -34,6 +34,8 @@ WATCHED: Final = ("status", "species", "sex", "age", "size")
 """Fields of a pet whose values are few: one never seen before is worth a line."""
 
 _PETS_KEY: Final = "animalID"  # no organisation has it
+_NO_PICTURES: Final[list[Any]] = []
+_JSON_NAMES: Final = {dict: "an object", list: "a list", str: "text", type(None): "null"}
 _FEWEST_MISSING: Final = 10
 _MOST_COUNTED: Final = 20_000
 _MOST_NAMES: Final = 50
@@ -62,6 +64,8 @@ class Watch:
         self._values = {name: {None, *vocabulary.get(name, ())} for name in watched}
         self._watched = tuple(self._values.items())
         self._new: dict[str, list[str]] = {}
+        self._key = _PETS_KEY if record is Pet else "orgID"
+        self.odd: Counter[str] = Counter()
 
     def see(self, row: Mapping[str, Any], record: Pet | Organization) -> None:
         """Take a row that was parsed, and what it came to: this is on every changed row's way."""
@@ -72,6 +76,11 @@ class Watch:
         for name, known in self._watched:
             if (value := getattr(record, name)) not in known:
                 self._never_seen(name, value)
+        if (
+            type(row.get(self._key)) is not str
+            or type(row.get("pictures", _NO_PICTURES)) is not list
+        ):
+            self._odd_types(row)
 
     def begin_file(self) -> None:
         """Count what is missing or foreign anew."""
@@ -95,6 +104,13 @@ class Watch:
             missing_keys=dict(self._missing),
             new_values={name: tuple(values) for name, values in self._new.items()},
         )
+
+    def _odd_types(self, row: Mapping[str, Any]) -> None:
+        """Count what is taken although the feed usually writes it otherwise."""
+        for name, usual in ((self._key, str), ("pictures", list)):
+            value = row.get(name, usual())
+            if type(value) is not usual:
+                self.odd[f"{name} as {_JSON_NAMES.get(type(value), 'a number')}"] += 1
 
     def _has_more(self, extra: Mapping[str, Any]) -> None:
         self.foreign += _PETS_KEY in extra
@@ -155,6 +171,13 @@ def notes(drift: Drift | None, *, first: bool) -> Iterator[str]:
         shown = ", ".join(map(_quoted, values[:_SHOWN]))
         more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
         yield f"drift: {name} was never before {shown}{more}"
+
+
+def oddities(*found: Counter[str]) -> Iterator[str]:
+    """Say what was taken as it came although the feed usually comes otherwise: one line."""
+    odd = sum(found, Counter[str]())
+    if odd:
+        yield "odd: " + ", ".join(f"{word} ({n:,})" for word, n in odd.most_common(_SHOWN))
 
 
 def _counted(found: Mapping[str, int]) -> str:

@@ -61,7 +61,7 @@ class ExportRun:
         begun = identity.export_id in memory.started
         self._toll = Toll(state.pets, identity.base, read_before=begun)
         self._read: list[FileRead] = []
-        self._notes = [assignment.choice.why] if assignment.choice.why else []
+        self._notes = assignment.notes()
         self._petlist_digest: str | None = None
         self._ends: dict[str, int] = {}
         self._herald = Herald(
@@ -108,6 +108,8 @@ class ExportRun:
         if self._mode == "daily" and found.petlist is not None and not found.wrong:
             await self._fill_gaps(found.petlist)
         self._notes.extend(drift.notes(self._drift(), first=not self._state.memory.vocabulary))
+        odd = (self._reader.odd, self._pets.odd, self._orgs.odd)
+        self._notes.extend(drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
         await self._herald.flush()
         crashes.point("ingest.rows.flushed")
         held = await self._removals(found)

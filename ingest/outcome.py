@@ -26,6 +26,15 @@ class Assignment(NamedTuple):
     older: bool = False
     """A newer one was completed: nobody is removed on its word."""
 
+    def notes(self) -> list[str]:
+        """Return what is unusual before anything is read."""
+        said = [] if self.choice.why is None else [self.choice.why]
+        if self.stamp is None:
+            said.append(
+                "orgs_1.json has no start stamp to believe: named by the newest file's time"
+            )
+        return said
+
 
 class Outcome(NamedTuple):
     """What became of an export; `held` names the plans that wait for a person."""

@@ -7,6 +7,7 @@ Rule 3: a file that changed under us isn't mended here: the run begins again wit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
@@ -56,6 +57,8 @@ class Reader:
         self._archive = archive
         self._export_id = export_id
         self._warn = warn
+        self.odd: Counter[str] = Counter()
+        """How many files began oddly, by what is odd."""
 
     async def rows(self, part: Part) -> AsyncGenerator[Rows, None]:
         """Return the rows of a part as they arrive.
@@ -71,6 +74,7 @@ class Reader:
                 if rows:
                     yield rows
         rows = framer.finish()
+        self.odd.update(framer.odd)
         if framer.cut_last:
             raise BrokenFileError(
                 f"{part.name} is cut: its last row (row {framer.rows}) isn't whole"

@@ -10,7 +10,7 @@ Rule 3: a chunk of whole rows is parsed at once; only where one of them is odd, 
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -19,21 +19,15 @@ import ijson
 from contracts.errors import PetstreamError
 from ingest.framing import ArrayFramer, LineFramer
 from ingest.mending import mend, without_odd_escapes
+from ingest.perils import danger, is_harmless
 
 LONGEST_ROW_BYTES: Final = 4 * 1024 * 1024
-DEEPEST: Final = 32
-MOST_KEYS: Final = 20_000
 KEPT_OF_BAD_BYTES: Final = 2_048
+MENDED: Final = "text that was mended"
 
-_MOST_BRACKETS: Final = 4_096
-_SHALLOW_BRACKETS: Final = 64
 _MOST_BLANKS: Final = 4_096
-_SHORT_BYTES: Final = 3 * MOST_KEYS  # a key and its value take four bytes at least
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
-_SAMPLE: Final = 250
-_DIGITS_AT_SAMPLES: Final = re.compile(rb"[0-9]{3}")
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _BOM: Final = b"\xef\xbb\xbf"
+_ODD_SIGNS: Final = ((_BOM, "byte order mark"), (b"\r\n", "carriage returns"))
 
 
 class Row(NamedTuple):
@@ -61,6 +55,7 @@ class RowFramer:
         """Start at the beginning of a file."""
         self.rows = 0
         self.cut_last = False
+        self.odd: tuple[str, ...] = ()
         self._head = b""
         self._framer: LineFramer | ArrayFramer | None = None
 
@@ -96,6 +91,7 @@ class RowFramer:
             return False
         sign = self._head.removeprefix(_BOM).lstrip()
         first = sign[1:].lstrip() if sign.startswith(b"[") else sign
+        self.odd = tuple(word for sign, word in _ODD_SIGNS if sign in self._head)
         if len(self._head) - len(first) > _MOST_BLANKS:
             self._framer = LineFramer(LONGEST_ROW_BYTES)  # nothing is kept to look further
         elif not first:
@@ -131,53 +127,32 @@ def assert_backend() -> None:
         )
 
 
-def parse(rows: Sequence[Row]) -> list[dict[str, Any] | BadRow]:
-    """Return what each row holds, in order: an object, or why it can't be read."""
+def parse(rows: Sequence[Row], odd: Counter[str] | None = None) -> list[dict[str, Any] | BadRow]:
+    """Return what each row holds, in order: an object, or why it can't be read.
+
+    `odd` counts the rows whose text had to be mended.
+    """
     plain = [without_odd_escapes(row.raw) for row in rows]
     if all(map(is_harmless, plain)) and (found := _all(plain)) is not None:
+        if odd is not None and (mended := sum(map(_differs, rows, plain))):
+            odd[MENDED] += mended
         return [*found]
-    return parsed_with_care(rows)
+    return parsed_with_care(rows, odd)
 
 
-def is_harmless(raw: bytes) -> bool:
-    """Tell, at the least cost, that the parser may see a row; False = look closer."""
-    return (
-        raw.startswith(b"{")
-        and len(raw) < _SHORT_BYTES
-        and raw.count(b"[") + raw.count(b"{") <= _SHALLOW_BRACKETS
-        and not _holds_long_number(raw)
-    )
-
-
-def parsed_with_care(rows: Sequence[Row]) -> list[dict[str, Any] | BadRow]:
+def parsed_with_care(
+    rows: Sequence[Row], odd: Counter[str] | None = None
+) -> list[dict[str, Any] | BadRow]:
     """Parse rows of which one at least is odd: what is refused, mended or broken costs no other."""
     mended = [mend(row.raw) for row in rows]
-    found: list[dict[str, Any] | BadRow | None] = [*map(refuse, rows, mended)]
+    if odd is not None and (changed := sum(map(_differs, rows, mended))):
+        odd[MENDED] += changed
+    found: list[dict[str, Any] | BadRow | None] = [*map(_refused, rows, mended)]
     safe = [index for index, bad in enumerate(found) if bad is None]
     together = _all([mended[index] for index in safe])
     for place, index in enumerate(safe):
         found[index] = together[place] if together is not None else _one(rows[index])
     return [one for one in found if one is not None]
-
-
-def refuse(row: Row, raw: bytes) -> BadRow | None:
-    """Return why the parser must not see a row, mended to `raw`, or None: it may."""
-    if not raw.lstrip().startswith(b"{"):
-        return _bad(row, "not-an-object", "the row isn't a JSON object")
-    if _holds_long_number(raw):
-        return _bad(row, "digits", "the row holds a number of a thousand digits or more")
-    brackets = raw.count(b"[") + raw.count(b"{")
-    if brackets > _SHALLOW_BRACKETS and (brackets > _MOST_BRACKETS or _depth(raw) > DEEPEST):
-        return _bad(row, "depth", f"the row is nested too deeply (at most {DEEPEST} levels)")
-    if raw.count(b'":') > MOST_KEYS:
-        return _bad(row, "keys", f"the row holds more than {MOST_KEYS:,} keys")
-    return None
-
-
-def _holds_long_number(raw: bytes) -> bool:
-    """Look at every 250th byte first: searching all of every row costs as much as parsing it."""
-    suspicious = _DIGITS_AT_SAMPLES.search(raw[::_SAMPLE]) is not None
-    return suspicious and _LONG_NUMBER.search(raw) is not None
 
 
 def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
@@ -191,22 +166,20 @@ def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
 
 def _one(row: Row) -> dict[str, Any] | BadRow:
     raw = mend(row.raw)
-    bad = refuse(row, raw)
+    bad = _refused(row, raw)
     if bad is not None:
         return bad
     found = _all([raw])
     return found[0] if found else _bad(row, "not-json", "the row isn't whole, valid JSON")
 
 
-def _depth(raw: bytes) -> int:
-    deepest = level = 0
-    for piece in _BRACKETS.findall(raw):
-        if piece in {b"[", b"{"}:
-            level += 1
-            deepest = max(deepest, level)
-        elif piece in {b"]", b"}"}:
-            level -= 1
-    return deepest
+def _refused(row: Row, raw: bytes) -> BadRow | None:
+    found = danger(raw)
+    return None if found is None else _bad(row, *found)
+
+
+def _differs(row: Row, mended: bytes) -> bool:
+    return mended is not row.raw and mended != row.raw
 
 
 def _bad(row: Row, reason: str, message: str) -> BadRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from rows_of_the_feed import org_row, pet_row
 
 from contracts.events import Drift
 from contracts.model import Organization, Pet
-from ingest.drift import Watch, notes, together
+from ingest.drift import Watch, notes, oddities, together
 from ingest.normalise import normalise_organization, normalise_pet
 
 SEEN = {"status": ("Available",), "species": ("Dog",), "sex": ("Female",), "age": ("Baby",),
@@ -115,3 +116,12 @@ def test_many_names_and_values_are_bounded() -> None:
     assert len(found.unknown_fields) <= 50
     assert len(found.new_values["species"]) == 200
     assert all(len(line) < 2_000 for line in notes(found, first=False))
+
+
+def test_t22_t28_what_is_taken_though_it_came_oddly_is_counted_by_what_is_odd() -> None:
+    """T22, T28: ids as numbers, pictures that are no list, mended text, repeated ids: one line."""
+    watch = watched(pet_row(), pet_row(animalID=5), pet_row(pictures=""), pet_row(pictures={}))
+    read = Counter({"byte order mark": 1})
+    said = "odd: byte order mark (1), animalID as a number (1), pictures as text (1)"
+    assert list(oddities(read, watch.odd)) == [f"{said}, pictures as an object (1)"]
+    assert list(oddities(Counter(), watched(pet_row()).odd)) == []

@@ -1,16 +1,19 @@
-"""Many days with something wrong on most of them: nobody is removed wrongly, and all is well."""
+"""Days with something wrong: nobody is removed wrongly, and `status` shows what was wrong."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from days_of_a_feed import Days
 
 from console.simulator import FAULTS, expected, history, serve_ftp, write_export
+from console.status import render
 from contracts import topics
 from contracts.errors import NotReadyError
 from contracts.events import ExportEvent
@@ -40,6 +43,32 @@ async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
         yield Days(home, settings, kafka)
 
 
+ODD = {
+    "repeated-rows": "an id once more",
+    "number-ids": "animalID as a number",
+    "odd-pictures": "pictures as",
+    "odd-text": "text that was mended",
+    "crlf": "carriage returns",
+}
+
+
+def shows(told: dict[str, Any], fault: str, start: datetime) -> bool:
+    """Tell whether `petstream status` shows what was wrong with the day that began at `start`."""
+    newest, feed = told["exports"][0], told["feed"]
+    notes, pets = "\n".join(newest["notes"]), newest["counts"]["pets"]
+    held = {plan["exportId"] for plan in told["heldPlans"]}
+    seen = {
+        **dict.fromkeys(NOT_READY, newest["state"] == "failed" and bool(newest["reason"])),
+        **dict.fromkeys(HELD, newest["exportId"] in held),
+        **{one: word in notes for one, word in ODD.items()},
+        "late-export": not feed["newestExportId"].startswith(f"{start:%F}"),
+        "no-stamp": "no start stamp" in notes,
+        "bad-row": pets["refused"] > 0 and told["deadLetters"]["total"] > 0,
+        "moved-pictures": pets["updated"] > 0,
+    }
+    return bool(seen[fault])
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_t1_to_t29_days_with_faults_end_as_days_without(days: Days, seed: int) -> None:
     """T1, T3, T4, T6, T11, T18, T19, T22, T28: a fault a day, drawn from the simulator's list."""
@@ -53,10 +82,12 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(days: Days, seed: 
         fault = rng.choice(sorted(FAULTS))
         write_export(days.home, feed, day, part_rows=60, zipped=rng.random() < 0.3, faults=[fault])
         try:
-            status = (await days.ingest()).exit_status
+            status = (await days.look()).exit_status
         except NotReadyError as error:
             status = error.exit_status
         statuses.setdefault(fault, set()).add(status)
+        shown = await days.status(feed.start(day) + timedelta(hours=9))
+        assert shows(shown, fault, feed.start(day)), f"day {day}, {fault}: {render(shown)}"
         before, listed = listed, await days.listed()
         wrong = (before - listed) & set(feed.truth(day).pets)
         assert not wrong, f"day {day}, {fault}: removed wrongly"
