@@ -17,7 +17,7 @@ from typing import Final, Self
 STDOUT: Final = 1
 STDERR: Final = 2
 _LINES: Final = 10_000
-_LAST_S: Final = 2.0
+_LAST_S: Final = 1.0
 
 
 class Output:

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import IO, Final, NamedTuple
 
 from console import lifeline
@@ -105,10 +105,14 @@ class Part:
 
 
 def begin(program: Program, environment: Mapping[str, str], pass_on: PassOn) -> Part:
-    """Start a part; `pass_on` takes the number of a stream, and a line."""
+    """Start a part; `pass_on` takes the number of a stream, and a line.
+
+    Raises:
+        OSError: it can't be started, now or ever.
+    """
     ours, theirs = socket.socketpair()
-    ours.settimeout(0)
-    with theirs:
+    with ExitStack() as unless_started, theirs:
+        unless_started.enter_context(ours).settimeout(0)
         number = theirs.fileno()
         process = subprocess.Popen(  # noqa: S603  our own command line
             program.command,
@@ -119,6 +123,7 @@ def begin(program: Program, environment: Mapping[str, str], pass_on: PassOn) -> 
             pass_fds=(number,),
             start_new_session=True,
         )
+        unless_started.pop_all()
     part = Part(program.name, process, ours)
     part.pass_on(process.stdout, STDOUT, pass_on)
     part.pass_on(process.stderr, STDERR, pass_on)

@@ -19,6 +19,7 @@ from contracts.errors import PetstreamError
 
 GRACE_S: Final = 12.0
 _UP_WITHIN_S: Final = 60.0
+_NOT_STARTED: Final = 126
 
 Say = Callable[[str], None]
 
@@ -96,28 +97,40 @@ class Supervision:
     async def _keep(self, kept: _Kept) -> None:
         restarts = Restarts(self._limits)
         clock = asyncio.get_running_loop().time
-        name = kept.program.name
         while not self._ending.is_set():
             kept.renewed.clear()
             began = clock()
-            part = begin(kept.program, self._environment, self._pass_on(name))
-            status = await self._life(kept, part)
-            asked = self._ending.is_set() or kept.renewed.is_set()
-            if self._ended is not None:
-                self._ended(name, part.pid, by_itself=not asked)
+            status, how, said = await self._life(kept)
             if self._ending.is_set():
                 return
             if kept.renewed.is_set():
                 continue
             wait_s = restarts.wait_s(status, lived_s=clock() - began, now=clock())
             if wait_s is None:
-                self._give_up(part, status)
+                often = "" if status == WRONG_SETTINGS else " again and again"
+                self._failure = PetstreamError(
+                    f"{kept.program.name} {how}{often}, and everything was stopped; "
+                    f"its last line: {said or 'none'}"
+                )
+                self._ending.set()
                 return
-            self._say(f"{name} {died(status)}; it begins again in {wait_s:.1f} s")
+            self._say(f"{kept.program.name} {how}; it begins again in {wait_s:.1f} s")
             await _any(wait_s, self._ending, kept.renewed)
 
-    async def _life(self, kept: _Kept, part: Part) -> int:
-        """Live through one process of a part, until its end."""
+    async def _life(self, kept: _Kept) -> tuple[int, str, str]:
+        """Live through one process of a part; return its status, how it ended, its last line."""
+        name = kept.program.name
+        try:
+            part = begin(kept.program, self._environment, self._pass_on(name))
+        except OSError as error:  # too many processes, no memory: that may pass
+            return _NOT_STARTED, f"can't be started ({error.strerror})", ""
+        status = await self._end_of(part, kept)
+        if self._ended is not None:
+            asked = self._ending.is_set() or kept.renewed.is_set()
+            self._ended(name, part.pid, by_itself=not asked)
+        return status, died(status), part.last_line
+
+    async def _end_of(self, part: Part, kept: _Kept) -> int:
         ended = asyncio.create_task(part.ended())
         told = asyncio.create_task(_any(None, self._ending, kept.renewed))
         rising = asyncio.create_task(self._rise(part, kept))
@@ -141,18 +154,6 @@ class Supervision:
         kept.up.set()
         if not self.missing():
             self._all_up()
-
-    def _give_up(self, part: Part, status: int) -> None:
-        often = (
-            ""
-            if status == WRONG_SETTINGS
-            else f" for the {self._limits.deaths}th time in a short while"
-        )
-        self._failure = PetstreamError(
-            f"{part.name} {died(status)}{often}, and everything was stopped; "
-            f"its last line: {part.last_line or 'none'}"
-        )
-        self._ending.set()
 
 
 @dataclass(frozen=True)
