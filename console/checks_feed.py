@@ -6,21 +6,27 @@ Rule 1: files are shown by their logical names only; a server's own words never.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from console.finding import Finding
+from console.finding import Finding, State
 from contracts.errors import PetstreamError
 from contracts.settings import FtpUrl
 from ingest.abilities import abilities
 from ingest.arrival import start_stamp
+from ingest.departures import find_petlist
 from ingest.feed import ExportSet, missing, plan
 from ingest.ftp import WIRE_TROUBLE, listing, told
 from ingest.memory import MISSED_AFTER
+from ingest.petlist import PetList, problems
 from ingest.readiness import misfits, stale_petlist
+from ingest.reading import Reader, from_ftp
 
 _DEADLINE_S: Final = 60.0
 _MODES: Final = ("daily", "scrub")
+_HELD: Final = "nothing to do: removals are held until a good list comes"
+_WRITTEN_WITHIN: Final = timedelta(hours=2)
+_LARGEST_MEAN_ROW_BYTES: Final = 20_000  # real ones have 4,000 to 8,000, zipped a tenth
 
 
 async def feed(ftp: FtpUrl, now: datetime) -> list[Finding]:
@@ -33,6 +39,8 @@ async def feed(ftp: FtpUrl, now: datetime) -> list[Finding]:
             found.append(Finding("ftp", "pass", "gives a listing, with SIZE and MDTM of each file"))
             start = await start_stamp(ftp, files) if files.parts else None
             found += export(files, start, now)
+            if files.petlist is not None and files.petlist.remote.size_bytes:
+                found += await _list_itself(ftp, files)
     except PetstreamError as error:
         found.append(Finding("ftp", "fail", str(error), "mend what the line names"))
     except WIRE_TROUBLE as error:
@@ -45,12 +53,14 @@ def export(files: ExportSet, start: datetime | None, now: datetime) -> list[Find
     if not files.parts:
         return [Finding("feed", "warn", missing(files, "daily")[0], "look again tomorrow")]
     again = "wait and look again; if it stays so, tell RescueGroups"
+    fresh = now - files.newest_modified_at < _WRITTEN_WITHIN
+    state: State = "warn" if fresh else "fail"  # it may well be being written
     lacking = list(dict.fromkeys(line for mode in _MODES for line in missing(files, mode)))
-    found = [Finding("feed", "fail", line, again) for line in lacking]
+    found = [Finding("feed", state, line, again) for line in lacking]
     if not lacking:
         found.append(Finding("feed", "pass", f"{len(files.parts)} files, no part is missing"))
         mixed = list(dict.fromkeys(one for mode in _MODES for one in misfits(files, mode, start)))
-        found += [Finding("feed", "fail", line, again) for line in mixed] or [
+        found += [Finding("feed", state, line, again) for line in mixed] or [
             Finding("feed", "pass", "the files are of one export")
         ]
     found.append(_age(start or files.newest_modified_at, now))
@@ -88,13 +98,35 @@ def _age(written_at: datetime, now: datetime) -> Finding:
     return Finding("feed", "pass", what)
 
 
+def against(petlist: PetList, files: ExportSet) -> list[Finding]:
+    """Judge a petlist by itself, and by the size of the files of pets beside it."""
+    wrong = problems(petlist)
+    if wrong:
+        return [Finding("feed", "warn", line, _HELD) for line in wrong]
+    pets_bytes = sum(part.remote.size_bytes for part in files.of("pets"))
+    each = pets_bytes / len(petlist.ids)
+    what = (
+        f"petlist.csv names {len(petlist.ids):,} pets; the pets files have {each:,.0f} bytes each"
+    )
+    if each > _LARGEST_MEAN_ROW_BYTES:
+        return [Finding("feed", "warn", f"{what}: far more than a row has, so it is short", _HELD)]
+    return [Finding("feed", "pass", what)]
+
+
+async def _list_itself(ftp: FtpUrl, files: ExportSet) -> list[Finding]:
+    reader = Reader(from_ftp(ftp), None, "", lambda _line: None)
+    found = await find_petlist(reader, files, "scrub")
+    if found.petlist is None:
+        return [Finding("feed", "warn", line, _HELD) for line in found.wrong]
+    return against(found.petlist, files)
+
+
 def _petlist(files: ExportSet) -> Finding:
-    mend = "nothing to do: removals are held until a good list comes"
     if files.petlist is None:
-        return Finding("feed", "warn", "there is no petlist.csv", mend)
+        return Finding("feed", "warn", "there is no petlist.csv", _HELD)
     if files.petlist.remote.size_bytes == 0:
-        return Finding("feed", "warn", "petlist.csv is empty", mend)
+        return Finding("feed", "warn", "petlist.csv is empty", _HELD)
     stale = next(filter(None, (stale_petlist(files, mode) for mode in _MODES)), None)
     if stale:
-        return Finding("feed", "warn", stale, mend)
+        return Finding("feed", "warn", stale, _HELD)
     return Finding("feed", "pass", "petlist.csv isn't older than the files it judges")

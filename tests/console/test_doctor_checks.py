@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from console import doctor
-from console.checks_feed import export
+from console.checks_feed import against, export
 from console.checks_kafka import compared
 from console.checks_store import directory
 from console.finding import Finding
 from contracts import topics
 from ingest.feed import RemoteFile, plan
+from ingest.petlist import read_petlist
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")
@@ -51,6 +52,21 @@ def test_a_lacking_petlist_is_a_warning() -> None:
 
 def test_an_older_petlist_is_a_warning() -> None:
     assert "warn" in judged(petlist=5).values()
+
+
+def test_what_is_missing_while_files_are_being_written_is_only_a_warning() -> None:
+    assert judged("newpets_1.json", age_h=0.5)["there is no newpets_1.json"] == "warn"
+
+
+@pytest.mark.parametrize(("ids", "state"), [(100, "pass"), (10, "warn")])
+def test_a_petlist_that_is_short_for_the_size_of_the_files_is_a_warning(
+    ids: int, state: str
+) -> None:
+    files = plan([RemoteFile("pets_1.json", 500_000, NOW), RemoteFile("petlist.csv", 900, NOW)])
+    petlist = read_petlist(b"".join(b"%d\n" % key for key in range(1, ids + 1)))
+    (found,) = against(petlist, files)
+    assert found.state == state
+    assert f"names {ids} pets" in found.what
 
 
 @pytest.mark.parametrize("key", topics.PETS.configs)

@@ -65,8 +65,28 @@ async def test_a_bad_set_on_the_server_fails(served: tuple[Path, FtpUrl], fault:
     home, ftp = served
     write_export(home, FEED, 1, part_rows=20, key_prefix=True, faults=[fault])
     found = await feed(ftp, just_after(home))
+    assert not failed(found), "it may be being written"
+    assert any("wait and look again" in one.mend for one in found)
+    found = await feed(ftp, just_after(home) + timedelta(hours=3))
     assert failed(found)
     assert "anary" not in as_text(found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("truncated-petlist", "ends in the middle"),
+        ("html-petlist", "holds no id"),
+        ("empty-petlist", "is empty"),
+    ],
+)
+async def test_a_bad_petlist_on_the_server_is_a_warning(
+    served: tuple[Path, FtpUrl], fault: str, said: str
+) -> None:
+    home, ftp = served
+    write_export(home, FEED, 1, part_rows=20, key_prefix=True, faults=[fault])
+    found = await feed(ftp, just_after(home))
+    assert any(said in one.what and one.state == "warn" for one in found), as_text(found)
 
 
 async def test_topics_as_made_pass_and_others_fail(kafka: str, prefix: str) -> None:
@@ -102,6 +122,11 @@ async def test_a_migrated_database_passes_and_one_with_a_migration_less_fails(
 
 async def test_an_empty_database_fails_and_is_left_empty(postgres: str) -> None:
     assert any("petstream migrate" in one.what for one in await ask_postgres(postgres))
+    connection = await asyncpg.connect(postgres)
+    try:
+        assert await connection.fetchval("SELECT to_regnamespace('petstream')") is None
+    finally:
+        await connection.close()
 
 
 async def test_everything_together_ends_with_status_0_though_the_feed_is_old(  # noqa: PLR0913, PLR0917  fixtures
