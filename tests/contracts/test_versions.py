@@ -1,0 +1,423 @@
+"""The contract moves on, and no reader is left behind (T45): golden records of every version.
+
+`golden/<version>` holds what that version published, as bytes with headers, and its schemas. They
+are never changed. Of the version that is current, today's code must make the same bytes; of each
+older one it must read every record, and still say all that it said.
+
+A change that adds something: raise `console.schemas.VERSION`, run this file as a program (it writes
+the new version's files, and none that are there), and note the digest it prints in `RELEASED`.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import jsonschema
+import msgspec
+import pytest
+
+from console import schemas
+from consumers import dead_letters, picture_news
+from consumers.kafka import Place, Record
+from contracts import codec, events
+from contracts.codec import Headers, UndecodableError
+from contracts.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent
+from ingest import announcements
+from ingest.changes import Change
+from ingest.comparison import Refused
+from ingest.memory import HeldPlan, Identity
+from ingest.publication import ORGS, PETS, Facts, publication
+from ingest.rows import BadRow
+
+GOLDEN: Final = Path(__file__).parent / "golden"
+RELEASED: Final = {"1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca"}
+"""Of each version the digest of its files: whoever changes one has to say so here."""
+
+START: Final = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)
+_PLAIN: Final = " !\"#$&'()*+,/:;<=>?@[]^`{|}~"
+_LETTERS: Final = ("deadletter.row", "deadletter.event")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A record of a version, by its name: a type, and a word for it where there are more."""
+
+    name: str
+    key: bytes
+    headers: Headers
+    value: bytes
+
+    @property
+    def type(self) -> str:
+        """The event's type, without the prefix."""
+        return dict(self.headers)["ce_type"].decode().removeprefix(events.TYPE_PREFIX)
+
+    def text(self) -> bytes:
+        """Return it as a file holds it: a line for the key and each header, then the bytes."""
+        lines = [("key", self.key), *self.headers]
+        head = "".join(f"{name}: {quote_from_bytes(text, _PLAIN)}\n" for name, text in lines)
+        return head.encode() + b"\n" + self.value
+
+
+def read(path: Path) -> Golden:
+    """Read one as `Golden.text` writes it."""
+    head, _, value = path.read_bytes().partition(b"\n\n")
+    lines = [line.partition(": ") for line in head.decode("ascii").split("\n")]
+    (_, key), *headers = [(name, unquote_to_bytes(text)) for name, _, text in lines]
+    return Golden(path.name.removesuffix(".record"), key, tuple(headers), value)
+
+
+def records(version: str) -> list[Golden]:
+    """Return the records of a version."""
+    return [read(path) for path in sorted((GOLDEN / version).glob("*.record"))]
+
+
+def schema(version: str, family: str) -> dict[str, Any]:
+    """Return a schema of a version."""
+    found: dict[str, Any] = json.loads(
+        (GOLDEN / version / "schemas" / f"{family}.json").read_text()
+    )
+    return found
+
+
+VERSIONS: Final = sorted(RELEASED, key=lambda one: [int(part) for part in one.split(".")])
+EVERY: Final = [(version, one) for version in VERSIONS for one in records(version)]
+EVENTS: Final = [(version, one) for version, one in EVERY if one.type not in _LETTERS]
+
+
+# ---- what today's code makes of the same input -------------------------------------------------
+
+
+def today() -> Iterator[Golden]:
+    """Publish one of everything, with the functions that do it in earnest."""
+    for type_, shape in events.TYPES.items():
+        found = json.loads((GOLDEN / f"{type_}.json").read_text("utf-8"))
+        event = msgspec.convert(found["value"], shape)
+        if isinstance(event, PetEvent | OrganizationEvent):
+            yield _change(type_, event)
+        elif isinstance(event, ExportEvent):
+            yield from _export(type_, event)
+        elif isinstance(event, PlanEvent):
+            yield _decision(type_, event)
+        else:
+            yield _picture(type_, event, found["headers"])
+    yield from _letters()
+
+
+def _change(type_: str, event: PetEvent | OrganizationEvent) -> Golden:
+    if isinstance(event, PetEvent):
+        kind, key, whole = PETS, event.animal_id, codec.encode(event.pet)
+    else:
+        kind, key, whole = ORGS, event.org_id, codec.encode(event.organization)
+    from_row = event.op != "removed"
+    made = publication(
+        kind, Facts(event.source.export_id, 1795421524, START, event.source.mode), key,
+        Change(event.op, event.sequence, event.changed, event.old,
+               event.first_seen_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        record=whole, digest=codec.digest(whole),
+        raw_digest=bytes.fromhex("0a0d3a2500ff7f20") if from_row else b"", source=event.source,
+    )  # fmt: skip
+    return Golden(type_, made.key.encode(), made.headers, made.value)
+
+
+def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
+    made = {type_: announcements.export(event)}
+    if event.state == "held":
+        with mock.patch.object(announcements, "IDS_A_PART", 2):
+            parts = list(announcements.held(event, "P", "orgs", (701, 702, 703)))
+        made |= {f"{type_}.part{number}": one for number, one in enumerate(parts, 1)}
+    if event.state == "failed":
+        unread = msgspec.structs.replace(event, unread=True)
+        made[f"{type_}.unread"] = announcements.export(unread)
+    for name, one in made.items():
+        yield Golden(name, one.key.encode(), one.headers, one.value)
+
+
+def _decision(type_: str, event: PlanEvent) -> Golden:
+    found = json.loads((GOLDEN / "export.held.json").read_text("utf-8"))["value"]
+    held = HeldPlan(event.plan_id, msgspec.convert(found, ExportEvent), (22611034,), "pets")
+    if event.decision == "superseded":
+        by = (event.reason or "").removeprefix("by export ")
+        made = announcements.superseded(held, mock.Mock(spec=Identity, export_id=by), event.at)
+    else:
+        made = announcements.decided(
+            held, event.decision, event.at, by=event.by, reason=event.reason
+        )
+    return Golden(type_, made.key.encode(), made.headers, made.value)
+
+
+def _picture(type_: str, event: PictureEvent, headers: dict[str, str]) -> Golden:
+    row = msgspec.structs.asdict(event) | {
+        "sequence": int(headers["ce_sequence"]), "export_id": headers["ce_exportid"],
+        "at": datetime.fromisoformat(headers["ce_time"]),
+    }  # fmt: skip
+    key, value, made = picture_news.letter(row)
+    return Golden(type_, key, made, value)
+
+
+def _letters() -> Iterator[Golden]:
+    bad = BadRow(17, 40_960, "not-json", "no colon at byte 12", b'{"animalID" "1"\xff\x00}')
+    row = announcements.refused_row(Refused("pets_1.json", bad), "2026-11-23T08:12:04Z", START)
+    yield Golden("deadletter.row", row.key.encode(), row.headers, row.value)
+    key, value, headers = dead_letters.letter(_PARKED, "petstream.pets", START)
+    yield Golden("deadletter.event", key, headers, value or b"")
+
+
+_PARKED: Final = dead_letters.Parked(
+    Record(
+        Place("petstream.pets.v1", 3), 4_711, b"22611034", b'{"op":\xff\n\n}',
+        (("ce_type", b"org.petstream.pet.updated"), ("theirs", b"50 % \x00 h\xc3\xa9r\n")),
+    ),
+    "value", "the value doesn't fit pet.updated: invalid utf-8",
+)  # fmt: skip
+
+
+# ---- records -----------------------------------------------------------------------------------
+
+
+def test_t45_every_version_has_a_record_of_every_type_it_knows() -> None:
+    """T45: also of those that come in parts."""
+    for version in VERSIONS:
+        types = {one.type for one in records(version)}
+        document = json.loads((GOLDEN / version / "schemas" / "asyncapi.json").read_text("utf-8"))
+        assert types == document["components"]["messages"].keys()
+    assert {one.type for one in records(schemas.VERSION)} == {*events.TYPES, *_LETTERS}
+
+
+def test_t45_what_was_released_stays_as_it_was() -> None:
+    """T45: a golden record that was mended says nothing about the past."""
+    assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} == set(RELEASED)
+    assert {version: digest_of(version) for version in VERSIONS} == RELEASED
+
+
+def test_t45_the_same_input_makes_the_same_bytes_as_ever() -> None:
+    """T45: else two runs of one export, before and after an upgrade, would differ."""
+    assert VERSIONS[-1] == schemas.VERSION, "see the first lines of this file"
+    released = {one.name: one.text() for one in records(schemas.VERSION)}
+    assert {one.name: one.text() for one in today()} == released
+
+
+@pytest.mark.parametrize(("version", "one"), EVENTS, ids=lambda one: getattr(one, "name", one))
+def test_t45_todays_decoder_reads_what_any_version_published(version: str, one: Golden) -> None:
+    """T45: and loses nothing of it."""
+    envelope = codec.decode(one.headers, one.value)
+    assert envelope.type == f"{events.TYPE_PREFIX}{one.type}", version
+    assert isinstance(envelope.event, events.TYPES[one.type])
+    said = json.loads(codec.encode(envelope.event))
+    assert lacking(json.loads(one.value), said) == []
+
+
+@pytest.mark.parametrize(("version", "one"), EVENTS, ids=lambda one: getattr(one, "name", one))
+def test_t45_a_record_of_any_version_fits_the_schemas_of_every_version(
+    version: str, one: Golden
+) -> None:
+    """T45: a subscriber may hold an older schema than the publisher, or a newer one."""
+    family = one.type.partition(".")[0]
+    for held in VERSIONS:
+        document = json.loads((GOLDEN / held / "schemas" / "asyncapi.json").read_text("utf-8"))
+        if one.type in document["components"]["messages"]:
+            validator = jsonschema.Draft202012Validator(
+                schema(held, family), format_checker=jsonschema.FormatChecker()
+            )
+            validator.validate(json.loads(one.value))
+            headers = document["components"]["messages"][one.type]["headers"]
+            said = {name: text.decode("latin-1") for name, text in one.headers}
+            jsonschema.Draft202012Validator(headers).validate(said)
+    assert version in VERSIONS
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_t45_letters_of_any_version_say_where_they_came_from(version: str) -> None:
+    """T45: they aren't JSON; their headers are their contract."""
+    found = {one.type: one for one in records(version)}
+    event, row = found["deadletter.event"], found["deadletter.row"]
+    place = Place("petstream.dead-letters.v1", 0)
+    parked = dead_letters.original(Record(place, 0, event.key, event.value, event.headers))
+    assert parked == dead_letters.Original(_PARKED.record, None)
+    letter = Record(place, 1, row.key, row.value, row.headers)
+    assert dead_letters.original(letter) is None
+    told = dead_letters.read(letter)
+    assert (told.origin, told.reason) == ("2026-11-23T08:12:04Z/pets_1.json/17", "not-json")
+    assert row.value == b'{"animalID" "1"\xff\x00}'
+
+
+def test_t45_a_later_minor_version_is_read_and_an_unknown_major_one_is_not() -> None:
+    """T45: what a minor version may add is passed over; another major one has other topics."""
+    one = next(one for _, one in EVENTS if one.name == "pet.updated")
+    before = codec.decode(one.headers, one.value)
+    value = json.loads(one.value)
+    value |= {"addedNextYear": 1, "pet": value["pet"] | {"mood": ["calm"]}}
+    value["source"]["shard"] = None
+    later = codec.decode((*one.headers, ("ce_new", b"\xff")), json.dumps(value).encode())
+    assert later == before
+    named = dict(one.headers) | {"ce_specversion": b"2.0"}
+    with pytest.raises(UndecodableError) as caught:
+        codec.decode(tuple(named.items()), one.value)
+    assert caught.value.reason == "version"
+
+
+def lacking(old: Any, new: Any, path: str = "") -> list[str]:
+    """Return where `new` doesn't say what `old` says; it may say more."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            found
+            for name, value in old.items()
+            for found in (lacking(value, new[name], f"{path}.{name}") if name in new else [path])
+        ]
+    return [] if old == new else [path]
+
+
+# ---- schemas -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Field:
+    """One place in a value: what may stand there."""
+
+    types: frozenset[str]
+    words: frozenset[str]
+    required: bool
+
+
+def fields(document: dict[str, Any]) -> dict[str, Field]:
+    """Return every place in the values of a schema, by its path."""
+    found: dict[str, Field] = {}
+
+    def look(part: dict[str, Any], path: str, *, required: bool) -> None:
+        while "$ref" in part:
+            part = document["$defs"][part["$ref"].rpartition("/")[2]]
+        either = [_resolved(document, one) for one in part.get("anyOf", [part])]
+        words = frozenset(word for one in either for word in one.get("enum", ()))
+        types = frozenset(f"{one.get('type', 'any')} {one.get('format', '')}" for one in either)
+        found[path] = Field(types, words, required)
+        for one in either:
+            for name, held in one.get("properties", {}).items():
+                look(held, f"{path}.{name}", required=name in one.get("required", ()))
+            for name in ("items", "additionalProperties"):
+                if isinstance(one.get(name), dict):
+                    look(one[name], f"{path}[{name}]", required=False)
+
+    look(document, "", required=True)
+    return found
+
+
+def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = part
+    if "$ref" in part:
+        found = document["$defs"][part["$ref"].rpartition("/")[2]]
+    return found
+
+
+def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return what a change of a schema would break: for readers of new events, or of old ones."""
+    before, after = fields(old), fields(new)
+    wrong = [f"{path} is gone" for path in before if path not in after]
+    for path, was in before.items():
+        now = after.get(path, was)
+        if now.types != was.types:
+            wrong.append(f"{path} was {sorted(was.types)} and is {sorted(now.types)}")
+        if was.words - now.words:
+            wrong.append(f"{path} may be {sorted(was.words - now.words)} no longer")
+        if now.required != was.required:
+            wrong.append(f"{path} is required {'now' if now.required else 'no longer'}")
+    wrong += [
+        f"{path} is new and required: older events don't have it"
+        for path, now in after.items()
+        if path not in before and now.required and path.rpartition(".")[0] in before
+    ]
+    return wrong
+
+
+def test_t45_schemas_only_ever_grow() -> None:
+    """T45: no field goes, none changes its type, and none that is new is demanded of old events."""
+    for older, newer in pairwise(VERSIONS):
+        for family in schemas.FAMILIES:
+            assert breaks(schema(older, family.name), schema(newer, family.name)) == []
+    for family in schemas.FAMILIES:
+        now = json.loads(schemas.documents()[f"{family.name}.json"])
+        assert breaks(schema(VERSIONS[-1], family.name), now) == []
+
+
+@pytest.mark.parametrize("family", [family.name for family in schemas.FAMILIES])
+def test_every_breaking_change_of_a_schema_is_found_out(family: str) -> None:
+    released = schema(VERSIONS[-1], family)
+    assert breaks(released, copy.deepcopy(released)) == []
+    tried = 0
+    for name, shape in released["$defs"].items():
+        for field in shape["properties"]:
+            for change in (_without, _other, _renamed, _turned):
+                changed = copy.deepcopy(released)
+                change(changed["$defs"][name], field)
+                assert breaks(released, changed), (name, field, change.__name__)
+                tried += 1
+        grown = copy.deepcopy(released)
+        grown["$defs"][name]["properties"]["addedNextYear"] = {"type": "integer"}
+        assert breaks(released, grown) == []
+        grown["$defs"][name]["required"].append("addedNextYear")
+        assert breaks(released, grown) != []
+    assert tried > 4 * 5
+
+
+def _without(shape: dict[str, Any], field: str) -> None:
+    del shape["properties"][field]
+
+
+def _other(shape: dict[str, Any], field: str) -> None:
+    shape["properties"][field] = {"type": "boolean", "format": "of another kind"}
+
+
+def _renamed(shape: dict[str, Any], field: str) -> None:
+    shape["properties"][f"{field}New"] = shape["properties"].pop(field)
+
+
+def _turned(shape: dict[str, Any], field: str) -> None:
+    wanted = shape.setdefault("required", [])
+    wanted.remove(field) if field in wanted else wanted.append(field)
+
+
+def test_a_word_that_may_no_longer_be_said_is_found_out() -> None:
+    released = schema(VERSIONS[-1], "pet")
+    fewer, more = copy.deepcopy(released), copy.deepcopy(released)
+    fewer["$defs"]["PetEvent"]["properties"]["op"]["enum"].remove("relisted")
+    more["$defs"]["PetEvent"]["properties"]["op"]["enum"].append("noted")
+    assert breaks(released, fewer) == [".op may be ['relisted'] no longer"]
+    assert breaks(released, more) == []
+
+
+# ---- a new version -----------------------------------------------------------------------------
+
+
+def digest_of(version: str) -> str:
+    """Return the digest of all files of a version."""
+    found = hashlib.sha256()
+    for path in sorted((GOLDEN / version).rglob("*")):
+        if path.is_file():
+            name = path.relative_to(GOLDEN / version).as_posix()
+            data = path.read_bytes()
+            found.update(f"{name} {len(data)}\n".encode() + data)
+    return found.hexdigest()
+
+
+def _write() -> None:
+    home = GOLDEN / schemas.VERSION
+    (home / "schemas").mkdir(parents=True, exist_ok=True)
+    made = {f"{one.name}.record": one.text() for one in today()}
+    made |= {f"schemas/{name}": text.encode() for name, text in schemas.documents().items()}
+    for name, data in made.items():
+        if not (home / name).exists():
+            (home / name).write_bytes(data)
+    print(schemas.VERSION, digest_of(schemas.VERSION))  # noqa: T201  for whoever runs this
+
+
+if __name__ == "__main__":
+    _write()
