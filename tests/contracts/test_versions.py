@@ -45,6 +45,7 @@ RELEASED: Final = {"1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c445
 
 START: Final = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)
 _PLAIN: Final = " !\"#$&'()*+,/:;<=>?@[]^`{|}~"
+_NAMES_THE_TYPE: Final = {".op", ".state", ".decision"}
 _LETTERS: Final = ("deadletter.row", "deadletter.event")
 
 
@@ -328,6 +329,8 @@ def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             wrong.append(f"{path} was {sorted(was.types)} and is {sorted(now.types)}")
         if was.words - now.words:
             wrong.append(f"{path} may be {sorted(was.words - now.words)} no longer")
+        if now.words - was.words and path not in _NAMES_THE_TYPE:
+            wrong.append(f"{path} may be {sorted(now.words - was.words)} now")
         if now.required != was.required:
             wrong.append(f"{path} is required {'now' if now.required else 'no longer'}")
     wrong += [
@@ -385,13 +388,15 @@ def _turned(shape: dict[str, Any], field: str) -> None:
     wanted.remove(field) if field in wanted else wanted.append(field)
 
 
-def test_a_word_that_may_no_longer_be_said_is_found_out() -> None:
+def test_a_word_that_comes_or_goes_is_found_out() -> None:
     released = schema(VERSIONS[-1], "pet")
-    fewer, more = copy.deepcopy(released), copy.deepcopy(released)
+    fewer, more, other = (copy.deepcopy(released) for _ in range(3))
     fewer["$defs"]["PetEvent"]["properties"]["op"]["enum"].remove("relisted")
     more["$defs"]["PetEvent"]["properties"]["op"]["enum"].append("noted")
     assert breaks(released, fewer) == [".op may be ['relisted'] no longer"]
-    assert breaks(released, more) == []
+    other["$defs"]["Source"]["properties"]["mode"]["enum"].append("hourly")
+    assert breaks(released, more) == [], "it comes with a type of event that is new"
+    assert breaks(released, other) == [".source.mode may be ['hourly'] now"]
 
 
 # ---- a new version -----------------------------------------------------------------------------
