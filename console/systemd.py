@@ -17,6 +17,8 @@ from typing import Final
 OF_THE_MANAGER: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """Variables that are meant for one process, and not for those it starts."""
 
+_TELL_S: Final = 0.5
+
 
 class Notifier:
     """The service manager's ear."""
@@ -53,7 +55,7 @@ class Notifier:
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way, suppress(OSError):
-            way.settimeout(0)  # a manager that doesn't read mustn't hold us up
+            way.settimeout(_TELL_S)  # a manager that is busy is waited for, but not for long
             way.connect(self._address)
             way.send("\n".join(lines).encode())
 

@@ -23,12 +23,20 @@ from console.part import Program
 from console.restarts import Limits
 
 HERE = Path(__file__)
-QUICK = Limits(first_s=0.05, longest_s=0.2, healthy_s=60, deaths=4, within_s=60)
+QUICK = Limits(first_s=0.05, longest_s=0.2, healthy_s=60, deaths=3, within_s=60)
 
 
 def program(name: str) -> Program:
     """Return a part that runs one of the functions below."""
     return Program(name, (sys.executable, str(HERE), f"--part={name}"))
+
+
+def alive(pid: int) -> bool:
+    """Tell whether there is such a process, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def good() -> int:

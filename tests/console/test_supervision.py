@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import small_up
+from small_up import alive
 
 from console import signals, supervision
 from console.part import Program
@@ -270,13 +271,6 @@ def up(*names: str, **environment: str) -> Iterator[Up]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.communicate()
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def wait_until(happened: Callable[[], bool], limit_s: float = 30.0) -> None:
