@@ -1,22 +1,27 @@
-"""What `doctor` asks of the disk: data directory and picture store. Writes nothing."""
+"""What `doctor` asks of the disk and the bucket: data directory and picture store.
+
+Rule 1: nothing is written to the disk; what is put into a bucket is taken out again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from console.finding import Finding
+from consumers.picture_store import StoreTroubleError, directory_of, probe, store_of
 from contracts.settings import Settings
 
 _GIB: Final = 1024**3
 _LOW_BYTES: Final = 5 * _GIB
 _TOO_LOW_BYTES: Final = _GIB // 2
+_DEADLINE_S: Final = 20.0
 
 
-def store(settings: Settings) -> list[Finding]:
+async def store(settings: Settings) -> list[Finding]:
     """Look at where raw files and pictures are kept."""
     found = directory("data directory", settings.data_dir, "PETSTREAM_DATA_DIR")
     pictures = settings.pictures
@@ -25,10 +30,21 @@ def store(settings: Settings) -> list[Finding]:
     if pictures == "off":
         return [*found, Finding("pictures", "pass", "pictures are off")]
     if pictures.startswith("s3:"):
-        what = "the bucket isn't checked here: that can't be done without writing to it"
-        return [*found, Finding("pictures", "warn", what, "watch the first pictures in status")]
-    path = Path(unquote(urlsplit(pictures).path))
-    return [*found, *directory("pictures", path, "PETSTREAM_PICTURES")]
+        return [*found, await bucket(pictures)]
+    return [*found, *directory("pictures", directory_of(pictures), "PETSTREAM_PICTURES")]
+
+
+async def bucket(url: str) -> Finding:
+    """Put an object of 32 bytes, get it and delete it: nothing less says that we may."""
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            await probe(store_of(url))
+    except StoreTroubleError as trouble:
+        return Finding("pictures", "fail", trouble.what, trouble.mend)
+    except (OSError, TimeoutError) as error:
+        what = f"{url} doesn't do what it should ({type(error).__name__})"
+        return Finding("pictures", "fail", what, "see to the server of AWS_ENDPOINT_URL")
+    return Finding("pictures", "pass", f"{url} takes, gives and deletes")
 
 
 def directory(area: str, path: Path, setting: str) -> list[Finding]:

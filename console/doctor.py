@@ -39,9 +39,9 @@ async def examined() -> list[Finding]:
         return found
     wrong = {one.what.partition(":")[0] for one in found if one.state == "fail"}
     parts = await asyncio.gather(
-        _feed(settings, wrong), _kafka(settings, wrong), _postgres(settings, wrong)
+        _feed(settings, wrong), _kafka(settings, wrong), _postgres(settings, wrong), store(settings)
     )
-    return [*found, *(one for part in parts for one in part), *store(settings)]
+    return [*found, *(one for part in parts for one in part)]
 
 
 def as_text(found: Sequence[Finding]) -> str:

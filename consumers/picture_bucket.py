@@ -8,22 +8,32 @@ Rule 2: an object is whole or not there: S3 sees to that.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import S3Store
 
-from consumers.picture_store import Kept
+from consumers.picture_store import Kept, StoreTroubleError
 
 T = TypeVar("T")
 
 _TYPES: Final = {
     "jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
 }  # fmt: skip
+_CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
+_DENIED: Final = re.compile(r"status code: (?:401|403)\b")
+_METADATA: Final = "//169.254."
+"""Where obstore asks for a key if the environment has none."""
 
 
 class BucketStore:
@@ -32,6 +42,7 @@ class BucketStore:
     def __init__(self, url: str) -> None:
         """Keep pictures under ``s3://bucket/prefix``."""
         parts = urlsplit(url)
+        self._bucket = parts.netloc
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         self._store = S3Store(
             parts.netloc,
@@ -43,22 +54,21 @@ class BucketStore:
     async def put(self, key: str, data: bytes) -> None:
         """Keep bytes; durable when this returns."""
         kind = _TYPES[key.rpartition(".")[2]]
-        await _told(
-            obstore.put_async(self._store, key, data, attributes={"Content-Type": kind})
-        )  # fmt: skip
+        attributes = {"Content-Type": kind}
+        await self._told(obstore.put_async(self._store, key, data, attributes=attributes))
 
     async def has(self, key: str) -> bool:
         """Tell whether there is such a key."""
         try:
-            await _told(obstore.head_async(self._store, key))
+            await self._told(obstore.head_async(self._store, key))
         except FileNotFoundError:
             return False
         return True
 
     async def get(self, key: str) -> bytes:
         """Return what was put."""
-        answer = await _told(obstore.get_async(self._store, key))
-        return bytes(await _told(answer.bytes_async()))
+        answer = await self._told(obstore.get_async(self._store, key))
+        return bytes(await self._told(answer.bytes_async()))
 
     async def kept(self, shard: str) -> AsyncIterator[Kept]:
         """Walk the keys that begin with a shard."""
@@ -67,22 +77,40 @@ class BucketStore:
             async for some in obstore.list(self._store, shard.rstrip("/")):
                 for one in some:
                     yield Kept(one["path"], (now - one["last_modified"]).total_seconds())
-        except BaseError as error:
-            raise OSError(f"the picture store: {type(error).__name__}") from None
+        except (BaseError, FileNotFoundError) as error:
+            raise self._trouble(error) from None
 
     async def drop(self, key: str) -> None:
         """Keep it no longer; harmless if it isn't there."""
         try:
-            await _told(obstore.delete_async(self._store, key))
+            await self._told(obstore.delete_async(self._store, key))
         except FileNotFoundError:
             return
 
+    async def _told(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await what may fail, as trouble that says nothing of keys and secrets."""
+        try:
+            return await work
+        except (NotFoundError, FileNotFoundError) as error:
+            if "NoSuchBucket" in str(error):
+                raise self._trouble(error) from None
+            raise FileNotFoundError("the picture store has no such key") from None
+        except BaseError as error:
+            raise self._trouble(error) from None
 
-async def _told(work: Coroutine[Any, Any, T]) -> T:
-    """Await what may fail, as `OSError` that says nothing of keys."""
-    try:
-        return await work
-    except (NotFoundError, FileNotFoundError):
-        raise FileNotFoundError("the picture store has no such key") from None
-    except BaseError as error:
-        raise OSError(f"the picture store: {type(error).__name__}") from None
+    def _trouble(self, error: Exception) -> StoreTroubleError:
+        said = str(error)
+        found = _CODE.search(said)
+        code = found[1] if found else type(error).__name__
+        bucket = f"the bucket {self._bucket}"
+        if code == "NoSuchBucket":
+            mend = "make it, or mend PETSTREAM_PICTURES (and AWS_REGION, AWS_ENDPOINT_URL)"
+            return StoreTroubleError(f"{bucket} doesn't exist", mend, lasting=True)
+        if _METADATA in said:
+            mend = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            return StoreTroubleError(f"there is no key for {bucket}", mend, lasting=True)
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _DENIED.search(said):
+            mend = "see to AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do"
+            return StoreTroubleError(f"{bucket} refuses access ({code})", mend, lasting=True)
+        mend = "see to the server of AWS_ENDPOINT_URL, or Amazon's"
+        return StoreTroubleError(f"{bucket} can't be used ({code})", mend)

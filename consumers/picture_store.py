@@ -4,11 +4,13 @@ Rule 1: a key is made of the content alone: no id, name or URL of the feed touch
         SHA-256, since hosts are strangers: a picture made to collide would replace another pet's.
 Rule 2: written beside, synced, renamed, directory synced: a name means whole bytes or nothing.
 Rule 3: what is there already is only touched, so that the sweep sees that it is wanted.
+Rule 4: trouble is said as what is wrong and how to mend it: it is never the picture's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import secrets
@@ -30,8 +32,17 @@ class Kept(NamedTuple):
     age_s: float
 
 
+class StoreTroubleError(OSError):
+    """A store doesn't do what it is there for; `lasting`: it won't mend by waiting."""
+
+    def __init__(self, what: str, mend: str, *, lasting: bool = False) -> None:
+        """Say what is wrong, and how to mend it."""
+        super().__init__(f"{what}: {mend}")
+        self.what, self.mend, self.lasting = what, mend, lasting
+
+
 class PictureStore(Protocol):
-    """Any store; trouble with it is an `OSError`."""
+    """Any store; trouble with it is an `OSError`, a `StoreTroubleError` where that can be."""
 
     async def put(self, key: str, data: bytes) -> None:
         """Keep bytes; durable when this returns."""
@@ -59,6 +70,29 @@ def key_of(sha256: str, suffix: str, size: int | None = None) -> str:
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}{middle}.{suffix}"
 
 
+def store_of(url: str) -> PictureStore:
+    """Return the store that `PETSTREAM_PICTURES` names."""
+    if url.startswith("s3:"):
+        from consumers.picture_bucket import BucketStore  # noqa: PLC0415  only where it is used
+
+        return BucketStore(url)
+    return DirectoryStore(directory_of(url))
+
+
+async def probe(store: PictureStore) -> None:
+    """Put something small, look for it, and take it away again; raises what keeps it from that."""
+    data = secrets.token_bytes(32)
+    key = key_of(hashlib.sha256(data).hexdigest(), "jpg")
+    await store.put(key, data)
+    try:
+        if await store.get(key) != data:
+            raise StoreTroubleError(
+                "the picture store gives back something else than was put", "see to its server"
+            )
+    finally:
+        await store.drop(key)
+
+
 def directory_of(url: str) -> Path:
     """Return the directory of a ``file:`` URL."""
     return Path(unquote(urlsplit(url).path))
@@ -73,7 +107,12 @@ class DirectoryStore:
 
     async def put(self, key: str, data: bytes) -> None:
         """Keep bytes; durable when this returns."""
-        await asyncio.to_thread(self._put, self._path(key), data)
+        try:
+            await asyncio.to_thread(self._put, self._path(key), data)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            what = f"nothing can be kept in {self._root} ({why})"
+            raise StoreTroubleError(what, "see to the disk, or mend PETSTREAM_PICTURES") from error
 
     async def has(self, key: str) -> bool:
         """Tell whether there is such a key."""

@@ -9,11 +9,12 @@ Rule 3: a row whose file isn't there is fetched again; some thousand a day, so t
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from consumers.picture_store import SHARDS, PictureStore
+from consumers.picture_store import SHARDS, PictureStore, StoreTroubleError
 from consumers.postgres import Connection
 from consumers.queries import query
 
@@ -22,12 +23,25 @@ _EVERY: Final = timedelta(days=1)
 _ORPHAN_S: Final = 86_400.0
 _MOST_LOST: Final = 5_000
 
+_log = logging.getLogger(__name__)
+
 
 class Swept(NamedTuple):
     """What a sweep did."""
 
     dropped: int
     lost: int
+
+
+async def sweep_in_turn(connection: Connection, store: PictureStore) -> None:
+    """Sweep if it is time to, and say what came of it; a store in trouble is left for tomorrow."""
+    try:
+        swept = await sweep_if_due(connection, store)
+    except StoreTroubleError as trouble:
+        _log.warning("the pictures weren't swept, and will be tomorrow: %s", trouble)
+    else:
+        if swept is not None:
+            _log.info("pictures swept: %d dropped, %d lost", *swept)
 
 
 async def sweep_if_due(connection: Connection, store: PictureStore) -> Swept | None:

@@ -3,6 +3,7 @@
 Rule 1: they share nothing with the consumer but the list: a slow host never stalls a partition.
 Rule 2: any number of processes share the list; each row is claimed by one.
 Rule 3: trouble with Postgres, Kafka or the store is waited out, and no picture is blamed for it.
+        After trouble with the store, nothing is fetched until it takes something again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from consumers import picture_news, picture_sweep
@@ -20,11 +20,12 @@ from consumers.patience import Patience
 from consumers.picture_claims import Claim, Outcome, Postponed, Stored, claim, settle
 from consumers.picture_fetch import Workshop, fetched
 from consumers.picture_host import Limits, picture_hosts
-from consumers.picture_store import DirectoryStore, PictureStore, directory_of
+from consumers.picture_store import PictureStore, StoreTroubleError, probe, store_of
 from consumers.postgres import TROUBLE, Connection, connected
 from consumers.queries import query
 from consumers.runner import Surroundings
 from consumers.thumbnails import thumbnailer
+from contracts.errors import PetstreamError
 from contracts.metrics import PICTURES
 from contracts.settings import Settings
 
@@ -51,15 +52,7 @@ def work_of(settings: Settings) -> Work | None:
         allowed=settings.picture_hosts,
         trusted=settings.picture_trusted_hosts,
     )
-    return Work(_store(settings.pictures), limits, settings.thumbnails)
-
-
-def _store(url: str) -> PictureStore:
-    if url.startswith("s3:"):
-        from consumers.picture_bucket import BucketStore  # noqa: PLC0415  only where it is used
-
-        return BucketStore(url)
-    return DirectoryStore(Path(directory_of(url)))
+    return Work(store_of(settings.pictures), limits, settings.thumbnails)
 
 
 async def with_workers(
@@ -85,18 +78,42 @@ async def _working(
     work: Work, around: Surroundings, listed: asyncio.Event, done: asyncio.Event
 ) -> None:
     patience = Patience("pictures", around.stopping, limited=around.drain)
+    doubt: str | None = None
     while not around.stopping.is_set():
         async with patience:
-            async with (
-                connected(around.database_url) as connection,
-                picture_hosts(work.limits) as hosts,
-                thumbnailer() as small,
-            ):
-                await connection.execute(query("want_pictures_left_off"))
-                shop = Workshop(hosts, small, work.store, work.sizes)
-                await _Session(connection, shop, around, patience, listed).run()
+            try:
+                if doubt is not None:
+                    await probe(work.store)
+                    doubt = None
+                await _work(work, around, patience, listed)
+            except StoreTroubleError as trouble:
+                doubt = _doubt(trouble, doubt, drain=around.drain)
+                raise
             break
     done.set()
+
+
+def _doubt(trouble: StoreTroubleError, before: str | None, *, drain: bool) -> str:
+    """Say what is wrong with the store, once; who can't wait for it to be mended ends with it."""
+    said = f"pictures: {trouble}"
+    if drain and trouble.lasting:
+        raise PetstreamError(f"{said}; what was due is due") from None
+    if said != before:
+        _log.warning("%s; what was due is due", said)
+    return said
+
+
+async def _work(
+    work: Work, around: Surroundings, patience: Patience, listed: asyncio.Event
+) -> None:
+    async with (
+        connected(around.database_url) as connection,
+        picture_hosts(work.limits) as hosts,
+        thumbnailer() as small,
+    ):
+        await connection.execute(query("want_pictures_left_off"))
+        shop = Workshop(hosts, small, work.store, work.sizes)
+        await _Session(connection, shop, around, patience, listed).run()
 
 
 class _Session:
@@ -183,9 +200,7 @@ async def _housekeeping(work: Work, around: Surroundings, done: asyncio.Event) -
                     if last and not told:
                         return
                     if not around.drain:
-                        swept = await picture_sweep.sweep_if_due(connection, work.store)
-                        if swept is not None:
-                            _log.info("pictures swept: %d dropped, %d lost", *swept)
+                        await picture_sweep.sweep_in_turn(connection, work.store)
                     if not told:
                         await _pause(done if around.drain else around.stopping)
             return
