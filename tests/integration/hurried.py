@@ -15,7 +15,7 @@ from console import cli
 from consumers import kafka, postgres, runner
 from contracts import crashes
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 1.0
 
 
 def small_batches(max_records: int) -> None:
