@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 import aioftp
@@ -83,8 +83,9 @@ async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGene
     async with asyncio.timeout(SOCKET_TIMEOUT_S):
         data = await client.data_of(f"RETR {file.path}", offset)
     try:
-        async for block in data.iter_by_block(BLOCK_BYTES):
-            yield block
+        async with aclosing(client.chunks(data, BLOCK_BYTES)) as chunks:
+            async for block in chunks:
+                yield block
         async with asyncio.timeout(_QUIT_S):
             await data.finish()
     finally:
@@ -95,11 +96,7 @@ async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGene
 async def _logged_in(ftp: FtpUrl, patience_s: float) -> Connection:
     began = asyncio.get_running_loop().time()
     while True:
-        client = Connection(
-            socket_timeout=SOCKET_TIMEOUT_S,
-            connection_timeout=CONNECT_TIMEOUT_S,
-            encoding="latin-1",
-        )
+        client = Connection(connection_timeout=CONNECT_TIMEOUT_S, encoding="latin-1")
         try:
             await _log_in(client, ftp)
         except WIRE_TROUBLE as error:
@@ -149,8 +146,9 @@ async def _names(client: Connection) -> list[str]:
             return []  # some servers answer so where there are no files
         raise
     listed = bytearray()
-    async with data, asyncio.timeout(SOCKET_TIMEOUT_S):
-        async for block in data.iter_by_block(BLOCK_BYTES):
+    chunks = client.chunks(data, BLOCK_BYTES)
+    async with data, asyncio.timeout(SOCKET_TIMEOUT_S), aclosing(chunks):
+        async for block in chunks:
             listed += block
             if len(listed) > _MOST_LISTING_BYTES:
                 raise PetstreamError(

@@ -3,14 +3,16 @@
 Rule 1: no reply is endless, and closing never waits for the server.
 Rule 2: the data connection's TLS begins after the command was answered, and takes up the session of
         the control connection: servers shake hands only then, and some demand the same session.
+Rule 3: the deadlines are ours: the client's own (`asyncio.wait_for`) lose a cancellation that comes
+        in the same moment as bytes do, and a signal would end nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final
 
 import aioftp
 from aioftp.client import DataConnectionThrottleStreamIO
@@ -29,14 +31,24 @@ class RestRefusedError(OSError):
 class Connection(aioftp.Client):
     """A connection, logged in, in the feed's directory; no reply is endless."""
 
+    def __init__(self, *, connection_timeout: float, encoding: str) -> None:
+        """Prepare; nothing is sent yet."""
+        super().__init__(
+            socket_timeout=None, connection_timeout=connection_timeout, encoding=encoding
+        )
+
     _lines = 0
     _buffer_bytes = _LONGEST_LINE_BYTES
 
-    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
-        """Read a reply in bounded time and space."""
-        self._lines = 0
+    async def command(self, *args: Any, **options: Any) -> Any:
+        """Send a command and read its reply, in bounded time."""
         async with asyncio.timeout(SOCKET_TIMEOUT_S):
-            return await super().parse_response()
+            return await super().command(*args, **options)
+
+    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
+        """Read a reply in bounded space."""
+        self._lines = 0
+        return await super().parse_response()
 
     async def parse_line(self) -> tuple[aioftp.Code, str]:
         """Read a line of a reply; one that doesn't end is trouble of the wire."""
@@ -80,8 +92,19 @@ class Connection(aioftp.Client):
             writer.transport.abort()
             raise
         return DataConnectionThrottleStreamIO(
-            self, reader, writer, throttles={"_": self.throttle}, timeout=self.socket_timeout
+            self, reader, writer, throttles={"_": self.throttle}, timeout=None
         )
+
+    async def chunks(
+        self, data: DataConnectionThrottleStreamIO, most_bytes: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Return what a data connection gives, each chunk in bounded time."""
+        while True:
+            async with asyncio.timeout(SOCKET_TIMEOUT_S):
+                chunk = await data.read(most_bytes)
+            if not chunk:
+                return
+            yield chunk
 
     async def _rest(self, offset: int) -> None:
         try:

@@ -39,6 +39,7 @@ class Script:
     ignores_rest: bool = False
     refuses_rest: bool = False
     drips: bool = False
+    drip_s: float = 0.01
     epsv: bytes = b""  # how EPSV is refused
     lacks: str = ""  # a command that the server doesn't know
     commands: list[str] = field(default_factory=list)
@@ -172,7 +173,7 @@ class _Session:
             wire.write(script.data[self.offset : self.offset + 1])
             self.offset += 1
             await wire.drain()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(script.drip_s)
         wire.write(script.data[self.offset : self.offset + stop])
         await wire.drain()
         self.offset = 0
@@ -460,3 +461,16 @@ async def test_t14_a_greeting_that_is_no_ftp_is_one_clear_line(greeting: bytes) 
         with pytest.raises(PetstreamError) as caught:
             await listing(ftp, patience_s=0.1)
     assert_no_secret(caught.value)
+
+
+async def test_t50_one_cancellation_ends_a_transfer_at_whatever_moment_it_comes() -> None:
+    """T50: SIGTERM is heard also where it comes in the same moment as the next bytes."""
+    for moment in range(60):
+        script = Script(drips=True, drip_s=0.0005)
+        async with scripted(script) as ftp:
+            reading = asyncio.create_task(received(ftp, remote()))
+            await asyncio.sleep(0.015 + moment / 20_000)
+            reading.cancel()
+            done, _ = await asyncio.wait({reading}, timeout=3)
+            assert done, f"cancelled at moment {moment}, and it goes on reading"
+            assert reading.cancelled()
