@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import asyncio, re, sys, time
+import asyncio, itertools, re, sys, time, types
 from console import stuck
 
 async def main():
@@ -65,7 +65,7 @@ def test_t51_code_that_keeps_the_interpreter_to_itself_is_found_out_too() -> Non
 
 
 def test_a_process_that_was_stopped_itself_isnt_stuck() -> None:
-    program = PROGRAM % {"culprit": "await asyncio.sleep(2.5)", "stacks": 1, "end": 1.5}
+    program = PROGRAM % {"culprit": "await asyncio.sleep(2)", "stacks": 1, "end": 1.2}
     process = subprocess.Popen(  # noqa: S603  ours
         [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
@@ -73,10 +73,16 @@ def test_a_process_that_was_stopped_itself_isnt_stuck() -> None:
     assert process.stdout
     assert process.stdout.readline() == "begun\n"
     os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(2)
+    time.sleep(1.5)
     os.kill(process.pid, signal.SIGCONT)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (0, "")
+
+
+def test_time_in_which_the_watching_thread_stood_still_doesnt_count() -> None:
+    asleep = "stuck.time = types.SimpleNamespace(monotonic=itertools.count(0, 100).__next__)"
+    culprit = f"{asleep}; time.sleep(0.5); await asyncio.sleep(0.3)"
+    assert run(culprit, stacks=2.0, end=3.0) == (0, "")
 
 
 def test_a_loop_that_turns_is_left_alone() -> None:
