@@ -18,7 +18,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
-from console import figures
+from console import figures, revival
 from console.hangup import hangups
 from console.output import STDERR, STDOUT, Output
 from console.part import PassOn, Program, begin
@@ -32,7 +32,7 @@ Values = Mapping[str, str]
 """Settings by name, as they are written."""
 
 CONSUMERS: Final = ("pets", "images", "deletions")
-_RELOAD_PATIENCE_S: Final = 60.0
+_PATIENTLY: Final = ("--patience", "60")
 
 
 def programs(*watch: str) -> tuple[Program, ...]:
@@ -93,6 +93,8 @@ class _Tree:
         self._notifier = Notifier(os.environ)
         self._supervision: Supervision | None = None
         self._announced = False
+        self._asked = values
+        self._preparing = asyncio.Lock()
 
     async def run(self, settings: Settings) -> int:
         async with self._standing.told(settings.console, self._output.line):
@@ -113,6 +115,7 @@ class _Tree:
         """Return what goes on beside the parts, until cancelled."""
         yield self._notifier.feed_the_watchdog()
         yield self._tell_the_end()
+        yield revival.revive(self._lost, self._start_again, say=self._trouble)
         if reread is not None:
             yield self._reload_when_told(reread)
 
@@ -128,9 +131,11 @@ class _Tree:
 
         self._notifier.status("waiting for Kafka and Postgres")
         program = Program("up", (sys.executable, "-m", "console.preparation", *patience))
-        part = begin(program, self._environment(values), told)
-        status = await unless_stopped(part.ended(), self._stopping)
+        async with self._preparing:
+            part = begin(program, self._environment(values), told)
+            status = await unless_stopped(part.ended(), self._stopping)
         if status == 0:
+            self._asked = values
             self._values = {**values, **json.loads(found[-1])}
             self._standing.found(_load(self._values))
         return status or 0
@@ -149,7 +154,7 @@ class _Tree:
             for line in str(error).splitlines():
                 self._refuse(line)
         else:
-            status = await self._prepare(values, "--patience", str(_RELOAD_PATIENCE_S))
+            status = await self._prepare(values, *_PATIENTLY)
             if status:
                 self._refuse("its servers can't be used, see above")
             elif not self._stopping.is_set():
@@ -160,6 +165,17 @@ class _Tree:
 
     def _refuse(self, why: str) -> None:
         self._output.line(f"not reloaded, going on with the settings there were: {why}", STDERR)
+
+    def _lost(self) -> list[str]:
+        return [] if self._supervision is None else revival.lost(_load(self._asked))
+
+    async def _start_again(self) -> bool:
+        before = self._values
+        if await self._prepare(self._asked, *_PATIENTLY):
+            return False
+        if self._values != before and self._supervision is not None:
+            await self._supervision.renew(self._environment(self._values))
+        return True
 
     async def _tell_the_end(self) -> None:
         await self._stopping.wait()

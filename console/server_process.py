@@ -2,6 +2,7 @@
 
 Rule 1: a process is known by its pid *and* its start time: a recycled pid is somebody else.
 Rule 2: the port is chosen once and kept, so that clients survive a restart.
+Rule 3: what was stopped is written down as stopped: whoever finds it gone knows that it didn't die.
 """
 
 from __future__ import annotations
@@ -89,17 +90,22 @@ def spawn(  # noqa: PLR0913  what a process is made of, each by name
         )
     process = Process(child.pid, _start_time(child.pid) or "", port)
     child.returncode = 0  # it outlives us on purpose: no warning when this object is dropped
-    path = data_dir / f"{name}.json"
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(process)))
-    part.replace(path)
+    _write(data_dir, name, process)
     return process
 
 
 def alive(process: Process) -> bool:
     """Tell whether it is still there, and still the one we started."""
+    if not process.started:
+        return False
     _reap(process.pid)
-    return bool(process.started) and _start_time(process.pid) == process.started
+    return _start_time(process.pid) == process.started
+
+
+def died(data_dir: Path, name: str) -> bool:
+    """Tell whether the server is gone although nobody stopped it."""
+    process = _read(data_dir, name)
+    return process is not None and bool(process.started) and not alive(process)
 
 
 def stop(data_dir: Path, name: str, *, how: signal.Signals = signal.SIGTERM) -> bool:
@@ -116,6 +122,7 @@ def stop(data_dir: Path, name: str, *, how: signal.Signals = signal.SIGTERM) -> 
         if waited_s > _STOP_S:
             raise TimeoutError(f"{name} (pid {process.pid}) doesn't end")
         time.sleep(0.05)
+    _write(data_dir, name, Process(0, "", process.port))
     return True
 
 
@@ -125,6 +132,13 @@ def last_lines(data_dir: Path, name: str, *, lines: int = 3) -> str:
     if not log.exists():
         return ""
     return " / ".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _write(data_dir: Path, name: str, process: Process) -> None:
+    path = data_dir / f"{name}.json"
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(asdict(process)))
+    part.replace(path)
 
 
 def _read(data_dir: Path, name: str) -> Process | None:

@@ -19,12 +19,13 @@ import pytest
 import small_up
 from small_up import alive
 
-from console import signals, supervision
+from console import revival, server_process, signals, supervision
 from console.part import Program
 from console.restarts import Limits, Restarts, died
 from console.supervision import Supervision
 from console.systemd import Notifier
 from contracts.errors import PetstreamError
+from contracts.settings import KafkaAccess, Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -415,6 +416,46 @@ def test_the_handlers_of_before_are_back_afterwards() -> None:
 
     assert signals.run(work, stopped_status=0, patient=True) == 5
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+# --- embedded servers -----------------------------------------------------------------------------
+
+
+async def test_embedded_servers_that_died_are_started_again_and_less_and_less_often() -> None:
+    said: list[str] = []
+    tries: list[float] = []
+    clock = asyncio.get_running_loop().time
+
+    async def start() -> bool:
+        tries.append(clock())
+        return len(tries) == 4
+
+    def dead() -> list[str]:
+        return ["kafka"] if len(tries) < 4 else []
+
+    reviving = asyncio.create_task(revival.revive(dead, start, say=said.append, every_s=0.02))
+    await until(lambda: len(tries) == 4)
+    reviving.cancel()
+    assert said == ["the embedded kafka died: starting again"] * 4
+    assert tries[3] - tries[2] >= 0.15
+
+
+def test_a_server_that_was_stopped_didnt_die(tmp_path: Path) -> None:
+    program = ("import time; time.sleep(600)",)
+    for end in (server_process.stop, kill):
+        server_process.spawn(tmp_path, "kafka", (sys.executable, "-c", *program), port=1)
+        assert revival.lost(Settings(data_dir=tmp_path)) == []
+        end(tmp_path, "kafka")
+        wait_until(lambda: server_process.recorded(tmp_path, "kafka") is None)
+        dead = ["kafka"] if end is kill else []
+        assert revival.lost(Settings(data_dir=tmp_path)) == dead
+        assert revival.lost(Settings(data_dir=tmp_path, kafka=KafkaAccess("host:9092"))) == []
+
+
+def kill(data_dir: Path, name: str) -> None:
+    process = server_process.recorded(data_dir, name)
+    assert process
+    os.kill(process.pid, signal.SIGKILL)
 
 
 # --- what a service manager is told ---------------------------------------------------------------
