@@ -86,5 +86,5 @@ def test_time_in_which_the_watching_thread_stood_still_doesnt_count() -> None:
 
 
 def test_a_loop_that_turns_is_left_alone() -> None:
-    busy = "[await asyncio.sleep(0) for _ in range(200_000)]"
+    busy = "[await asyncio.sleep(0) for _ in range(50_000)]"
     assert run(busy, stacks=5.0) == (0, "")

@@ -19,7 +19,7 @@ import pytest
 import small_up
 from small_up import alive
 
-from console import revival, server_process, signals, supervision
+from console import figures, revival, server_process, signals, supervision
 from console.part import Program
 from console.restarts import Limits, Restarts, died
 from console.supervision import Supervision
@@ -336,7 +336,7 @@ def test_a_crash_loop_ends_with_status_1_and_the_reason_in_the_last_line() -> No
 
 def test_lines_of_several_parts_are_never_mixed() -> None:
     with up("noisy", "noisy", "noisy") as one:
-        one.read_until("noisy | ", times=2000)
+        one.read_until("noisy | ", times=500)
         one.process.terminate()
         one.rest()
     long = [line for line in one.lines if line.startswith("noisy | ")]
@@ -416,6 +416,33 @@ def test_the_handlers_of_before_are_back_afterwards() -> None:
 
     assert signals.run(work, stopped_status=0, patient=True) == 5
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def test_a_run_begins_without_figures_of_dead_ones_and_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(figures.VARIABLE, "before")
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    for name in (done.stdout.strip(), str(os.getpid()), "1"):
+        (tmp_path / "metrics" / name).mkdir(parents=True)
+        (tmp_path / "metrics" / name / "counter_5.db").touch()
+    with figures.shared(tmp_path) as ours:
+        assert os.environ[figures.VARIABLE] == str(ours)
+        assert list(ours.iterdir()) == []
+        assert {path.name for path in (tmp_path / "metrics").iterdir()} == {ours.name, "1"}
+    assert not ours.exists()
+
+
+def test_the_command_knows_where_figures_go_before_it_loads_what_asks_for_it() -> None:
+    program = (
+        "import sys, console.cli, console.daemon; sys.exit('prometheus_client' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)  # noqa: S603  ours
+    assert done.returncode == 0
 
 
 # --- embedded servers -----------------------------------------------------------------------------
