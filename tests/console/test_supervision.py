@@ -20,7 +20,7 @@ import small_up
 from small_up import alive
 
 from console import figures, revival, server_process, signals, supervision
-from console.part import Program
+from console.part import Program, begin
 from console.restarts import Limits, Restarts, died
 from console.supervision import Supervision
 from console.systemd import Notifier
@@ -226,6 +226,25 @@ async def test_a_part_that_cant_be_started_is_a_dead_one(tmp_path: Path) -> None
     )  # fmt: skip
     with pytest.raises(PetstreamError, match=r"gone can't be started .No such file or directory."):
         await tree.run()
+
+
+async def test_what_a_part_said_before_it_died_isnt_lost_whatever_it_was() -> None:
+    program = (
+        "import os; [os.write(1, b'%d\\n' % n) for n in range(3000)]; "
+        "os.write(1, b'\\xff\\xe4\\r\\n\\n' + b'x' * 100_000); os.write(2, b'no line break'); "
+        "os.kill(os.getpid(), 9)"
+    )
+    told: list[tuple[int, str]] = []
+    part = begin(
+        Program("talkative", (sys.executable, "-c", program)), os.environ,
+        lambda stream, line: told.append((stream, line)),
+    )  # fmt: skip
+    assert await part.ended() == -signal.SIGKILL
+    lines = [line for stream, line in told if stream == 1]
+    assert lines[:3000] == [str(n) for n in range(3000)]
+    assert lines[3000:3002] == ["\N{REPLACEMENT CHARACTER}" * 2, ""]
+    assert "".join(lines[3002:]) == "x" * 100_000
+    assert [line for stream, line in told if stream == 2] == ["no line break"]
 
 
 # --- a supervisor as a process --------------------------------------------------------------------
