@@ -12,7 +12,7 @@ from typing import Any, Final
 from consumers.kafka import send_all
 from consumers.postgres import Connection
 from consumers.queries import query
-from contracts import codec
+from contracts import codec, crashes
 from contracts.codec import Headers
 from contracts.events import PictureEvent
 from contracts.settings import KafkaAccess
@@ -29,9 +29,13 @@ async def publish(connection: Connection, access: KafkaAccess, prefix: str) -> i
         rows = await connection.fetch(query("picture_news"), _AT_ONCE)
         if rows:
             letters = [letter(dict(row)) for row in rows]
+            crashes.point("picture.event.before")
             await send_all(access, PICTURES.full_name(prefix), letters)
+            crashes.point("picture.event.sent")
             await connection.execute(query("forget_news"), [row["id"] for row in rows])
-        return len(rows)
+    if rows:
+        crashes.point("picture.event.after")
+    return len(rows)
 
 
 def letter(row: dict[str, Any]) -> tuple[bytes, bytes, Headers]:

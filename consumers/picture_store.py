@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
+from contracts import crashes
+
 _KEY: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}(\.\d{1,4})?\.(jpg|png|gif|webp)")
 SHARDS: Final = tuple(f"{number:02x}/" for number in range(256))
 """What keys begin with: the store is looked through one at a time."""
@@ -149,6 +151,7 @@ class DirectoryStore:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            crashes.point("picture.part.written")
             part.rename(path)
         except BaseException:
             part.unlink(missing_ok=True)

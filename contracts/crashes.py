@@ -35,8 +35,16 @@ PLACES: Final = (
     "consumer.commit.before",
     "consumer.commit.after",
     "consumer.offset.after",
+    "picture.store.before",
+    "picture.part.written",
+    "picture.thumbnails.stored",
+    "picture.store.after",
+    "picture.row.after",
+    "picture.event.before",
+    "picture.event.sent",
+    "picture.event.after",
 )
-"""Before and after every durable step of the ingester and the consumers."""
+"""Before and after every durable step of the ingester, the consumers and the picture workers."""
 
 passed: Final[Counter[str]] = Counter()
 """How often each place was passed, once `arm` was called."""

@@ -146,10 +146,10 @@ def everything(store: BucketStore) -> dict[str, Callable[[], Any]]:
     }  # fmt: skip
 
 
-async def test_t37_whatever_is_wrong_with_a_bucket_is_said_in_one_line_without_a_secret(
+async def test_whatever_is_wrong_with_a_bucket_is_said_in_one_line_without_a_secret(
     server: Server, bucket: str
 ) -> None:
-    """T37: a bucket that isn't there, keys that aren't known, a server that is away."""
+    """A bucket that isn't there, keys that aren't known, a server that is away."""
 
     async def said(store: BucketStore, words: str, *, lasting: bool) -> None:
         for name, ask in everything(store).items():
@@ -276,10 +276,9 @@ STORED = ("stored", 1, None)
 DUE = ("due", 0, None)
 
 
-async def test_t37_a_picture_goes_into_a_bucket_with_its_thumbnail(
+async def test_a_picture_goes_into_a_bucket_with_its_thumbnail(
     kafka: str, database_url: str, host: HostilePictures, bucket: str
 ) -> None:
-    """T37."""
     stage = Stage(kafka, database_url, host, f"s3://{bucket}/p")
     await stage.want("/a.jpg")
     await stage.work()
@@ -291,10 +290,10 @@ async def test_t37_a_picture_goes_into_a_bucket_with_its_thumbnail(
 
 
 @pytest.mark.parametrize("wrong", ["bucket", "keys"])
-async def test_t37_who_may_not_store_says_so_once_and_what_is_due_stays_due(  # noqa: PLR0913, PLR0917  fixtures
+async def test_who_may_not_store_says_so_once_and_what_is_due_stays_due(  # noqa: PLR0913, PLR0917  fixtures
     kafka: str, database_url: str, host: HostilePictures, server: Server, bucket: str, wrong: str
 ) -> None:
-    """T37: it isn't a matter of waiting, so `--drain` ends at once."""
+    """It isn't a matter of waiting, so `--drain` ends at once."""
     name = f"{bucket}-not-there-yet" if wrong == "bucket" else bucket
     server.check_keys(yes=wrong == "keys")
     stage = Stage(kafka, database_url, host, f"s3://{name}")
@@ -314,7 +313,7 @@ async def test_t37_who_may_not_store_says_so_once_and_what_is_due_stays_due(  # 
     assert max(host.hits.values()) <= 2
 
 
-async def test_t37_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetched_meanwhile(  # noqa: PLR0913, PLR0917  fixtures
+async def test_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetched_meanwhile(  # noqa: PLR0913, PLR0917  fixtures
     kafka: str,
     database_url: str,
     host: HostilePictures,
@@ -323,7 +322,7 @@ async def test_t37_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """T37: a daemon; its host isn't asked over and over for what can't be kept."""
+    """A daemon; its host isn't asked over and over for what can't be kept."""
     monkeypatch.setattr(patience, "_FIRST_S", 0.01)
     monkeypatch.setattr(patience, "_LONGEST_S", 0.02)
     stage = Stage(kafka, database_url, host, f"s3://{bucket}")
