@@ -148,6 +148,7 @@ class DirectoryStore:
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
+                crashes.point("picture.part.begun")
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

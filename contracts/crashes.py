@@ -36,6 +36,7 @@ PLACES: Final = (
     "consumer.commit.after",
     "consumer.offset.after",
     "picture.store.before",
+    "picture.part.begun",
     "picture.part.written",
     "picture.thumbnails.stored",
     "picture.store.after",

@@ -235,6 +235,9 @@ async def judge_killed(case: Case) -> None:
     assert {row["status"] for row in rows.values()} <= {"due", "stored"}, case.at
     assert {row["error"] for row in rows.values()} == {None}, case.at
     assert named(rows) <= keys, case.at
+    for key in keys:
+        data = await case.store.get(key)
+        assert Image.open(io.BytesIO(data)).size[0] in {16, 32, 60}, f"{case.at}: not whole"
     for type_, _, value in await case.told():
         assert type_ == STORED
         assert {json.loads(value)["storedAs"], *json.loads(value)["thumbnails"].values()} <= keys
