@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import arguments, commands, looking
+from console import arguments, commands, looking, purge
 from console.simulator.faults import FAULTS
 from contracts.errors import PetstreamError
 
@@ -99,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
     one = _command(add, "dead-letters", looking.dead_letters, "refused rows and events")
     _actions(one, "list", "show ID", "replay ID...")
     looking.replay_arguments(_command(add, "replay", looking.replay, "rewind a consumer"))
+
+    purge.arguments(_command(add, "purge", purge.purge, "delete all that came from the feed"))
 
     one = _command(add, "explain", looking.explain, "one pet's whole life")
     one.add_argument("animal_id", type=arguments.animal_id, metavar="ANIMAL_ID")

@@ -1,0 +1,146 @@
+"""A purge asked for and told, without servers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console import holdings, purge
+from console.cli import run
+from console.holdings import Holding, RunningError
+from console.records import Record
+from consumers import purge_pictures
+from consumers.picture_store import Kept
+from contracts import codec
+from contracts.errors import UsageError
+from contracts.events import Counts, ExportCounts, ExportEvent
+from contracts.settings import KafkaAccess
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+WORDS = "purge petstream."
+
+
+async def nothing() -> None:
+    """Empty nothing."""
+
+
+FOUND = [
+    Holding("Kafka at k:9092", ("topic petstream.pets.v1: up to 1,200 records",), empty=nothing),
+    Holding("Postgres at p, schema petstream of pets", trouble="Postgres can't be reached"),
+    Holding("archive of raw files in a"),
+]
+
+
+def test_what_would_go_is_told_place_by_place() -> None:
+    assert purge.told(FOUND) == [
+        "Kafka at k:9092:",
+        "  topic petstream.pets.v1: up to 1,200 records",
+        "Postgres at p, schema petstream of pets:",
+        "  can't be looked at: Postgres can't be reached",
+        "archive of raw files in a:",
+        "  nothing",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "yes", "purge", "purge petstream", "Purge petstream."])
+def test_other_words_than_those_asked_for_delete_nothing(text: str) -> None:
+    with pytest.raises(UsageError, match="nothing was deleted"):
+        purge.check(text, WORDS)
+    purge.check(f" {WORDS}\n", WORDS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "deleted"), [(WORDS, 1, 1), ("yes", 2, 0), ("", 2, 0), (None, 2, 0)]
+)
+def test_the_words_are_typed_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str | None,
+    status: int,
+    deleted: int,
+) -> None:
+    """Nothing typed, the end of the input, or no terminal: nothing is touched."""
+
+    async def survey(*_: object) -> list[Holding]:
+        return FOUND
+
+    def answer(_: str) -> str:
+        if typed is None:
+            raise EOFError
+        return typed
+
+    monkeypatch.setenv("PETSTREAM_SETTLED", "1")
+    monkeypatch.setattr(holdings, "survey", survey)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", answer)
+    assert run(["purge"]) == status
+    said = capsys.readouterr()
+    assert said.out.count("deleted: ") == deleted
+    assert ("run petstream purge again" in said.err) == bool(deleted)
+
+
+def told_as(state: Any, hours_ago: float) -> Record:
+    at = NOW - timedelta(hours=hours_ago)
+    event = ExportEvent(
+        export_id="2026-11-20T08:12:04Z", mode="daily", state=state, at=at,
+        counts=ExportCounts(Counts(), Counts()),
+    )  # fmt: skip
+    value = codec.encode(event)
+    headers = codec.headers(
+        type_=f"export.{state}", subject="export/2026-11-20T08:12:04Z", sequence=1,
+        export_id=event.export_id, digest=codec.digest(value), time=at,
+    )  # fmt: skip
+    return Record("exports.v1", 0, 0, at, b"2026-11-20T08:12:04Z", value, headers)
+
+
+@pytest.mark.parametrize(
+    ("states", "reading"),
+    [
+        ([("started", 1.0)], True),
+        ([("started", 1.0), ("completed", 0.5)], False),
+        ([("started", 1.0), ("failed", 0.5)], False),
+        ([("started", 3.0)], False),
+        ([], False),
+    ],
+)
+async def test_an_export_that_is_being_read_holds_a_purge_back(
+    monkeypatch: pytest.MonkeyPatch, states: list[tuple[str, float]], *, reading: bool
+) -> None:
+    """An ingester is in no group; one that was killed doesn't hold it back for ever."""
+
+    async def read(*_: object) -> list[Record]:
+        return [told_as(*one) for one in states]
+
+    monkeypatch.setattr(holdings, "read_topic", read)
+    checked = holdings._check_no_export(KafkaAccess("k:9092"), "petstream.", NOW)  # noqa: SLF001  needs no server
+    if reading:
+        with pytest.raises(RunningError, match=r"being read \(begun at 11:00 UTC\).* 13:00 UTC"):
+            await checked
+    else:
+        await checked
+
+
+async def test_only_names_made_of_content_are_deleted_from_a_bucket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = [f"ab/cd/{'ab' * 32}.jpg", f"ab/cd/{'ab' * 32}.320.webp"]
+    held = {*ours, "ab/backup.tar", f"ab/cd/{'ab' * 32}.jpg.old", f"ab/cd/{'AB' * 32}.jpg"}
+
+    class Bucket:
+        async def kept(self, shard: str) -> AsyncIterator[Kept]:
+            for key in sorted(held):
+                if key.startswith(shard):
+                    yield Kept(key, 0.0)
+
+        async def drop(self, key: str) -> None:
+            held.remove(key)
+
+    monkeypatch.setattr(purge_pictures, "store_of", lambda _: Bucket())
+    assert await purge_pictures.survey("s3://bucket") == 2
+    assert await purge_pictures.empty("s3://bucket") == 2
+    assert not held & set(ours)
+    assert len(held) == 3
