@@ -85,9 +85,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     return Settings(**found)
 
 
-def texts(
-    environ: Mapping[str, str] | None = None, dotenv: Path | None = None
-) -> dict[str, str]:
+def texts(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
     """Return what is set, as it was written and unchecked: the environment, ``.env`` beneath it."""
     environment = os.environ if environ is None else environ
     beneath = {} if environment.get(SETTLED) else _read_dotenv(dotenv or Path(".env"))
