@@ -2,6 +2,8 @@
 
 Rule 1: a letter's id is its offset in the topic, which has one partition; its origin does as well.
 Rule 2: its bytes are shown escaped: they were refused, nothing is known of them.
+Rule 3: a row is read again by reading its whole export again, from the archive: what decides
+        between rows needs all of them. It is done once an export, the oldest first.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from console import wording
+from console import account, wording
 from console.records import Record, read_topic
 from consumers.kafka import Place
 from consumers.kafka import Record as Letter
@@ -22,9 +24,11 @@ from contracts.settings import KafkaAccess, Settings
 
 _SHOWN_BYTES = 4_096
 _SETTLED: Final[frozenset[Outcome]] = frozenset({"sent", "row", "overtaken"})
+_READ_AGAIN: Final = "a row of export {export}, which is read again from the archive"
 _SAID: Final[dict[Outcome, str]] = {
     "sent": "sent back to {place}",
-    "row": "a row of the feed, not an event: the next scrub reads it again and puts it right",
+    "row": "a row of export {export}, which isn't archived here: the next scrub reads it again and "
+    "puts it right",
     "overtaken": "not sent: {topic} has a newer event of its key, so there is nothing to mend",
     "unreadable": "not sent: this version can't read it either ({why})",
     "lost": "not sent: only its beginning is kept here, and {origin} is gone",
@@ -50,7 +54,11 @@ async def letters(
 async def replay(
     settings: Settings, *, kafka: KafkaAccess, idents: Sequence[str], every: bool
 ) -> int:
-    """Send parked events back to where they came from; return the exit status."""
+    """Send parked events back to where they came from, and read exports with refused rows again.
+
+    Returns:
+        the exit status.
+    """
     if every == bool(idents):
         raise UsageError("which dead letters? petstream dead-letters replay 0 1 (or --all)")
     records = await _read(settings, kafka)
@@ -59,8 +67,25 @@ async def replay(
     else:
         chosen = [_found(records, ident) for ident in dict.fromkeys(idents)]
     done = await send_back(kafka, settings.topic_prefix, [_letter(one) for one in chosen])
-    print(returned(done))  # noqa: T201  the command's output
+    archived = await _archived(settings)
+    print(returned(done, archived))  # noqa: T201  the command's output
+    exports = {_export_of(one.letter.headers) for one in done if one.outcome == "row"}
+    for export_id in sorted(exports & archived):
+        await _read_again(settings, kafka, export_id)
     return 0 if every or all(one.outcome in _SETTLED for one in done) else 1
+
+
+async def _archived(settings: Settings) -> frozenset[str]:
+    from ingest.archive import Archive  # noqa: PLC0415  with ijson and cramjam: only where needed
+
+    return frozenset(await Archive(settings.data_dir / "archive").exports())
+
+
+async def _read_again(settings: Settings, kafka: KafkaAccess, export_id: str) -> None:
+    from ingest.rereading import ingest_again  # noqa: PLC0415  the same
+
+    for line in account.lines(await ingest_again(settings, kafka, export_id)):
+        print(line)  # noqa: T201  the command's output
 
 
 async def _read(settings: Settings, kafka: KafkaAccess) -> list[Record]:
@@ -83,15 +108,18 @@ def _letter(record: Record) -> Letter:
     return Letter(place, record.offset, record.key, record.value, record.headers)
 
 
-def returned(done: Sequence[Returned]) -> str:
-    """Return one line a letter: what became of it."""
+def returned(done: Sequence[Returned], archived: frozenset[str] = frozenset()) -> str:
+    """Return one line a letter: what became of it; `archived` exports can be read again."""
     if not done:
         return "No dead letters."
     lines = []
     for one in done:
         origin = _text(one.letter.headers, "origin")
         place, _, offset = origin.rpartition("/")
-        said = _SAID[one.outcome].format(
+        export_id = _export_of(one.letter.headers)
+        again = one.outcome == "row" and export_id in archived
+        said = (_READ_AGAIN if again else _SAID[one.outcome]).format(
+            export=export_id,
             origin=origin,
             place=place,
             topic=place.rpartition("/")[0],
@@ -107,6 +135,11 @@ def returned(done: Sequence[Returned]) -> str:
 def detail(record: Record, name: str) -> str:
     """Return what the letter's ``dl_`` header of this name says, or an empty string."""
     return _text(record.headers, name)
+
+
+def _export_of(headers: Headers) -> str:
+    """Return the export of a row: it's what the origin begins with."""
+    return _text(headers, "origin").partition("/")[0]
 
 
 def _text(headers: Headers, name: str) -> str:

@@ -28,6 +28,7 @@ from contracts.events import PetEvent, Source
 from contracts.model import Pet
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from contracts.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES, PETS
+from ingest import comparison, rows
 from ingest.app import ingest
 
 pytestmark = pytest.mark.servers
@@ -327,6 +328,28 @@ async def test_t44_a_record_at_kafkas_limit_is_parked_and_comes_back_whole(
     assert (await stage.names()).keys() == {1, 2}
 
 
+async def test_t44_a_broken_record_at_kafkas_limit_is_parked_however_large_its_headers(
+    stage: Stage,
+) -> None:
+    """T44: else the consumer would try to park it for ever; it can be told by its beginning."""
+    key, _, headers = pet(1)
+    large = (*headers, *((f"theirs-{number}", b"h" * 20_000) for number in range(100)))
+    room = MAX_MESSAGE_BYTES - dead_letters.size_of((key, b"", large)) - 2_000
+    broken = (key, b"{not json" + b"x" * room, large)
+    await stage.publish([broken, pet(2)])
+    await stage.consume()
+    assert (await stage.names()).keys() == {2}
+    (parked,) = await stage.read(DEAD_LETTERS)
+    found = dead_letters.original(parked)
+    assert found is not None
+    assert (found.record.place.topic, found.record.offset) == (PETS.full_name(stage.prefix), 0)
+    assert found.cut_bytes == len(broken[1])
+    assert broken[1].startswith(found.record.value or b"-")
+    assert dict(parked.headers)["dl_reason"] == b"value"
+    assert await stage.send_back("0") == 1, "this version can't read it either"
+    assert len(await stage.read(PETS)) == 2
+
+
 async def test_t44_the_pet_of_a_parked_event_is_put_right_by_the_next_scrub(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -352,6 +375,65 @@ async def test_t44_the_pet_of_a_parked_event_is_put_right_by_the_next_scrub(
         await ingest(here, stage.kafka, wanted="scrub")
     await stage.consume()
     assert (await stage.names()).keys() == feed.truth(0).pets.keys()
+
+
+async def test_t44_a_refused_row_is_read_again_from_the_archive(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """T44: once a mistake of ours is mended; what is newer stays, and twice is as good as once."""
+    feed = history(seed=4, pets=40, days=2)
+    first, later = sorted(feed.truth(0).pets.keys())[:2]
+    home = tmp_path / "ftp"
+    home.mkdir()
+    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary") as server:
+        address = FtpUrl("apikey-Ab3dEf9h", "canary", "127.0.0.1", server.port, "", tls=False)
+        stage.settings = Settings(
+            ftp=address, data_dir=tmp_path / "data", topic_prefix=stage.prefix, settle_s=0,
+            archive_days=10_000,
+        )  # fmt: skip
+        write_export(home, feed, 0)
+        with monkeypatch.context() as mistake:
+            mistake.setattr(comparison, "parse", refusing({first, later}))
+            export_id = (await ingest(stage.settings, stage.kafka)).export_id
+        await stage.consume()
+        assert (await stage.names()).keys() == feed.truth(0).pets.keys() - {first, later}
+        assert await letters.letters(
+            stage.settings, kafka=stage.kafka, action="list", ident=None
+        ) == 0  # fmt: skip
+        assert f"{export_id}/pets_1.json/" in capsys.readouterr().out
+        assert await stage.send_back("0", "1") == 0
+        said = capsys.readouterr().out
+        assert f"a row of export {export_id}, which is read again from the archive" in said
+        assert said.count(f"export {export_id} (initial) is completed") == 1
+        assert "2 added" in said
+        await stage.consume()
+        assert (await stage.names()).keys() == feed.truth(0).pets.keys()
+        write_export(home, feed, 1)
+        await ingest(stage.settings, stage.kafka)
+    before = sorted(await stage.read(PETS))
+    assert await stage.send_back("0") == await stage.send_back() == 0
+    assert sorted(await stage.read(PETS)) == before
+    await stage.consume("pets", "deletions")
+    assert (await stage.names()).keys() == feed.truth(1).pets.keys()
+    assert len(await stage.read(DEAD_LETTERS)) == 2
+
+
+def refusing(animal_ids: set[int]) -> Callable[..., Any]:
+    """Return a parser of rows with a mistake: it can't read those of some pets."""
+    right = rows.parse
+
+    def parse(some: Any, odd: Any = None) -> Any:
+        return [
+            rows.BadRow(row.number, row.offset, "not-json", "a mistake of ours", row.raw[:2_048])
+            if isinstance(one, dict) and one.get("animalID") in {str(key) for key in animal_ids}
+            else one
+            for row, one in zip(some, right(some, odd), strict=True)
+        ]
+
+    return parse
 
 
 async def _copied(stage: Stage, prefix: str) -> int:
