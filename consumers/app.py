@@ -9,6 +9,7 @@ from typing import Any, Literal
 from consumers import deletions, images, pets
 from consumers.migrate import missing_migrations
 from consumers.picture_workers import with_workers, work_of
+from consumers.retention import forget_once, keep_forgetting
 from consumers.runner import Consumer, Surroundings, run
 from contracts.cluster import PATIENCE_S, ensure_topics
 from contracts.errors import PetstreamError, UnreachableError
@@ -65,6 +66,9 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
                 if name == "images":
                     consuming = with_workers(consuming, work_of(settings), around)
                 group.create_task(consuming, name=name)
+            forgetting = _unless_stopped(keep_forgetting(names, settings, around), stopping)
+            group.create_task(forgetting, name="retention")
+        await _unless_stopped(forget_once(names, settings, around), stopping)
     except ExceptionGroup as errors:
         told, others = errors.split(PetstreamError)
         if told is None or others is not None:

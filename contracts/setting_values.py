@@ -144,6 +144,15 @@ def count(text: str) -> int:
     return int(text)
 
 
+def days(text: str) -> int | None:
+    """Read a number of days; None for ``forever``."""
+    if text == "forever":
+        return None
+    if not re.fullmatch(r"\d{1,5}", text):
+        raise ValueError("it must be a whole number of days, or forever")
+    return int(text)
+
+
 def address(text: str) -> tuple[str, int] | None:
     """Read an address and a port to listen on; None for ``off``."""
     if text == "off":

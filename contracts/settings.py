@@ -55,6 +55,7 @@ class Settings:
     settle_s: float = 60.0
     archive_days: int = 14
     publish_contacts: bool = False
+    removed_days: int | None = 365
     console: tuple[str, int] | None = ("127.0.0.1", 8642)
 
 
@@ -140,6 +141,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
         lambda text: setting_values.one_of("omit", "publish")(text) == "publish",
         "omit",
     ),
+    "PETSTREAM_REMOVED_DAYS": ("removed_days", setting_values.days, "365"),
     "PETSTREAM_CONSOLE": ("console", setting_values.address, "127.0.0.1:8642"),
 }  # fmt: skip
 _KAFKA: Final = {
