@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import arguments, commands, looking, purge
+from console import arguments, commands, logs, looking, purge
 from console.simulator.faults import FAULTS
 from contracts.errors import PetstreamError
 
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status (argparse exits by itself: 2, or 0 for help)."""
     options = parser().parse_args(arguments)
-    return ended_well(lambda: int(options.command(options)), daemon=is_daemon(options))
+    with logs.written(options.name, getattr(options, "consumer", None)):
+        return ended_well(lambda: int(options.command(options)), daemon=is_daemon(options))
 
 
 def ended_well(command: commands.Command, *, daemon: bool) -> int:  # noqa: PLR0911  each way to end

@@ -197,7 +197,7 @@ class _Tree:
         self._notifier.status(line)
 
     def _lines_of(self, name: str) -> PassOn:
-        return lambda stream, line: self._output.line(f"{name} | {line}", stream)
+        return lambda stream, line: self._output.line(line, stream, name)
 
     def _environment(self, values: Values) -> dict[str, str]:
         """Return the environment of parts: all settings, and none from anywhere else."""

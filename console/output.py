@@ -14,6 +14,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from console import logs
+
 STDOUT: Final = 1
 STDERR: Final = 2
 _LINES: Final = 10_000
@@ -43,10 +45,10 @@ class Output:
             self._waiting.put(None, timeout=_LAST_S)
         self._thread.join(_LAST_S)
 
-    def line(self, text: str, stream: int = STDOUT) -> None:
-        """Write a line, soon."""
+    def line(self, text: str, stream: int = STDOUT, part: str | None = None) -> None:
+        """Write a line, soon; `part`: the process it came from, if not this one."""
         try:
-            self._waiting.put_nowait((stream, text))
+            self._waiting.put_nowait((stream, logs.current().line(text, part)))
         except queue.Full:
             self._dropped += 1
 

@@ -56,6 +56,7 @@ class Settings:
     archive_days: int = 14
     publish_contacts: bool = False
     removed_days: int | None = 365
+    log: Literal["auto", "json", "plain"] = "auto"
     console: tuple[str, int] | None = ("127.0.0.1", 8642)
 
 
@@ -142,6 +143,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
         "omit",
     ),
     "PETSTREAM_REMOVED_DAYS": ("removed_days", setting_values.days, "365"),
+    "PETSTREAM_LOG": ("log", setting_values.one_of("auto", "json", "plain"), "json"),
     "PETSTREAM_CONSOLE": ("console", setting_values.address, "127.0.0.1:8642"),
 }  # fmt: skip
 _KAFKA: Final = {
