@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from consumers import deletions, images, pets
 from consumers.app import consume
 from consumers.kafka import Place, Record, send_all
+from consumers.queries import query
 from consumers.retention import Rules, in_turn
 from consumers.runner import Consumer
 from contracts import codec, topics
@@ -170,6 +172,19 @@ async def test_a_pet_that_left_long_ago_is_forgotten_and_its_tombstone_stays(
     lines = len(caplog.records)
     assert await in_turn(tables.connection, MONTH) is None
     assert len(caplog.records) == lines
+
+
+async def test_no_column_is_left_out(tables: Tables) -> None:
+    """Also one that a later migration adds."""
+    for table, forget in (("pet", "forget_pets"), ("organization", "forget_organizations")):
+        found = await tables.rows(
+            "SELECT column_name AS name FROM information_schema.columns"  # noqa: S608  a literal above
+            f" WHERE table_schema = 'petstream' AND table_name = '{table}'"
+        )
+        key = "animal_id" if table == "pet" else "org_id"
+        kept = {key, "sequence", "digest", "listed", "removed_at", "export_id"}
+        nulled = re.findall(r"(\w+) = NULL", query(forget))
+        assert sorted(nulled) == sorted({row["name"] for row in found} - kept)
 
 
 async def test_nothing_older_brings_a_forgotten_pet_back_and_a_relisted_one_is_whole(
