@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from moto.server import ThreadedMotoServer
 
 from console import holdings
 from console.holdings import Places, RunningError
 from console.purge import delete
 from console.simulator import history, serve_ftp, write_export
-from consumers import purge_tables, purge_topics
+from consumers import purge_pictures, purge_tables, purge_topics
 from consumers.kafka import send_all, subscribed
-from consumers.picture_store import DirectoryStore
+from consumers.picture_store import DirectoryStore, store_of
 from contracts import topics
 from contracts.cluster import ensure_topics
 from contracts.errors import PetstreamError
@@ -252,3 +254,30 @@ async def test_a_step_that_fails_is_told_and_the_others_are_done(
     assert said.out.count("deleted: ") == 3
     monkeypatch.undo()
     assert [bool(one.empty) for one in await stage.survey()] == [False, True, False, False]
+
+
+async def test_a_bucket_is_emptied_of_pictures_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under its prefix, and nothing beside."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        url = "http://{}:{}".format(*server.get_host_and_port())
+        for name, value in {
+            "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "canary-id", "AWS_SECRET_ACCESS_KEY": "canary-secret",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        for path in ("pictures", "pictures/home/ab/ab/backup.jpg", "pictures/other.txt"):
+            asked = Request(f"{url}/{path}", b"not ours", method="PUT")  # noqa: S310  our own server
+            with await asyncio.to_thread(urlopen, asked, timeout=10):
+                pass
+        store = store_of("s3://pictures/home")
+        for number in range(40):
+            await store.put(f"ab/ab/{'ab' * 31}{number:02x}.jpg", b"picture")
+        assert await purge_pictures.survey("s3://pictures/home") == 40
+        assert await purge_pictures.empty("s3://pictures/home") == 40
+        assert await purge_pictures.survey("s3://pictures/home") == 0
+        left = [one.key async for one in store.kept("ab/")]
+        assert left == ["ab/ab/backup.jpg"]
+    finally:
+        server.stop()
