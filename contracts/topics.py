@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+OLDEST_S: Final = 600
+"""The ingester's topics refuse what was stamped longer ago: a stopped one's last words."""
+
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-_COMPACTED: Final = {
+_BOUNDED: Final = {"message.timestamp.before.max.ms": str(OLDEST_S * 1000)}
+_COMPACTED: Final = _BOUNDED | {
     "cleanup.policy": "compact",
     "min.compaction.lag.ms": str(30 * _DAY_MS),
 }
@@ -32,7 +36,7 @@ def _topic(name: str, key: str, partitions: int, configs: dict[str, str]) -> Top
 
 PETS: Final = _topic("pets.v1", "animalID", 6, _COMPACTED)
 ORGS: Final = _topic("orgs.v1", "orgID", 1, _COMPACTED)
-EXPORTS: Final = _topic("exports.v1", "export id", 1, {"retention.ms": "-1"})
+EXPORTS: Final = _topic("exports.v1", "export id", 1, _BOUNDED | {"retention.ms": "-1"})
 PICTURES: Final = _topic("pictures.v1", "animalID", 6, {"retention.ms": str(30 * _DAY_MS)})
 DEAD_LETTERS: Final = _topic("dead-letters.v1", "origin", 1, {"retention.ms": str(90 * _DAY_MS)})
 

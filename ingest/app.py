@@ -1,6 +1,7 @@
 """The ingester put together: look at the feed, fold the topics, read one export.
 
-Rule 1: the topics are folded at the start of every run, never remembered from the last.
+Rule 1: it leads, and then folds the topics, at the start of every run: what is remembered from
+        the last, or was read before it led, counts for nothing.
 Rule 2: a file that changes under us sends the run back to the listing, three times at the most.
 Rule 3: an export that was completed with just these files costs a listing and nothing else.
 """
@@ -15,7 +16,6 @@ from typing import Final, NamedTuple
 
 from contracts.cluster import ensure_topics
 from contracts.errors import NotReadyError, UsageError
-from contracts.events import ExportEvent
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.archive import Archive
 from ingest.arrival import settled_export, start_stamp
@@ -25,8 +25,10 @@ from ingest.export import ExportRun
 from ingest.feed import ExportSet
 from ingest.folding import fold_exports, fold_ledgers
 from ingest.ftp import FileChangedError
+from ingest.leadership import Leadership, leading
 from ingest.listings import keep_listing
-from ingest.memory import Choice, Memory, Wanted, start_of
+from ingest.memory import Choice, Memory, Wanted
+from ingest.novelty import nothing_new, refuse_older
 from ingest.outcome import Assignment, Outcome, Progress, State
 from ingest.publisher import Publisher
 from ingest.reading import Reader, from_ftp
@@ -115,19 +117,41 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
         files = await settled_export(ftp, settings.settle_s, say)
     await ensure_topics(kafka, prefix)
     memory = await fold_exports(kafka, prefix)
-    for plan_id in await expire(kafka, prefix, memory, clock()):
+    if not memory.overdue(clock()):
+        done = await nothing_new(kafka, prefix, memory, files, wanted, allow_older=allow_older)
+        if done is not None:
+            return Result(done.export_id, None, _still_held(memory, done.export_id))
+    async with leading(kafka, prefix, say) as lead:
+        return await _lead(
+            settings, ftp, kafka, files, wanted, allow_older, progress, say, clock, lead
+        )
+
+
+async def _lead(  # noqa: PLR0913, PLR0917  `ingest`, once, leading
+    settings: Settings,
+    ftp: FtpUrl,
+    kafka: KafkaAccess,
+    files: ExportSet,
+    wanted: Wanted,
+    allow_older: bool,  # noqa: FBT001  handed on
+    progress: Progress,
+    say: Say,
+    clock: Callable[[], datetime],
+    lead: Leadership,
+) -> Result:
+    prefix = settings.topic_prefix
+    memory = await fold_exports(kafka, prefix)
+    for plan_id in await expire(kafka, prefix, memory, clock(), lead):
         say(f"{plan_id} has expired: nobody decided about it")
-    missed = await lost_since(kafka, prefix, memory.newest)
-    done = _already_completed(memory, files)
-    if done is not None and wanted == "auto" and not missed:
-        if not allow_older:
-            _refuse_older(memory, done.export_id, done.base)
+    done = await nothing_new(kafka, prefix, memory, files, wanted, allow_older=allow_older)
+    if done is not None:
         return Result(done.export_id, None, _still_held(memory, done.export_id))
+    missed = await lost_since(kafka, prefix, memory.newest)
     stamp = await start_stamp(ftp, files)
     start = stamp or files.newest_modified_at.replace(microsecond=0)
     identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
     if not allow_older:
-        _refuse_older(memory, identity.export_id, identity.base)
+        refuse_older(memory, identity.export_id, identity.base)
     choice = memory.choose(wanted, identity.base, settings.scrub)
     if missed and wanted == "auto":
         choice = Choice("scrub", missed)
@@ -142,7 +166,9 @@ async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
     if archive is not None and not assignment.again:
         await keep_listing(archive, assignment, files)
     reader = Reader(from_ftp(ftp), archive, identity.export_id, say)
-    result = await carry_out(settings, kafka, memory, assignment, files, reader, progress, say)
+    result = await carry_out(
+        settings, kafka, memory, assignment, files, reader, progress, say, lead
+    )
     if archive is not None:
         await archive.prune(settings.archive_days, clock())
     return result
@@ -157,6 +183,7 @@ async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
     reader: Reader,
     progress: Progress,
     say: Say,
+    lead: Leadership,
 ) -> Result:
     """Fold the topics, and read an export on top of them."""
     prefix = settings.topic_prefix
@@ -165,7 +192,7 @@ async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
             state = State(memory, *(await fold_ledgers(kafka, prefix, shelf, say)))
         known = f"{len(state.pets):,} pets and {len(state.orgs):,} orgs known"
         say(f"export {assignment.identity.export_id}: {known}")
-        async with Publisher(kafka) as publisher:
+        async with Publisher(kafka, lead) as publisher:
             run = ExportRun(
                 assignment=assignment,
                 files=files,
@@ -181,22 +208,5 @@ async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
     return Result(outcome.export_id, outcome, outcome.held)
 
 
-def _already_completed(memory: Memory, files: ExportSet) -> ExportEvent | None:
-    same = (one for one in memory.completed.values() if one.fingerprint == files.fingerprint)
-    return next(same, None)
-
-
 def _still_held(memory: Memory, export_id: str) -> tuple[str, ...]:
     return tuple(one.plan_id for one in memory.held() if one.event.export_id == export_id)
-
-
-def _refuse_older(memory: Memory, export_id: str, base: int) -> None:
-    newest = memory.newest
-    if newest is None or export_id == newest.export_id:
-        return
-    if base <= newest.base or start_of(export_id) < start_of(newest.export_id):
-        raise NotReadyError(
-            f"the export on the server started {export_id}, before {newest.export_id}, "
-            "which was completed: an older one was put back; wait for the next, or read it "
-            "with --allow-older"
-        )

@@ -11,18 +11,21 @@ from contracts import topics
 from contracts.events import PlanEvent
 from contracts.settings import KafkaAccess
 from ingest import announcements
+from ingest.leadership import Leadership
 from ingest.memory import PLAN_EXPIRES_AFTER, Memory
 from ingest.publisher import Publisher
 
 
-async def expire(kafka: KafkaAccess, prefix: str, memory: Memory, now: datetime) -> list[str]:
+async def expire(
+    kafka: KafkaAccess, prefix: str, memory: Memory, now: datetime, lead: Leadership
+) -> list[str]:
     """Publish that plans have expired, and take it into the memory; return their ids."""
     overdue = memory.overdue(now)
     if not overdue:
         return []
     reason = f"nobody decided within {PLAN_EXPIRES_AFTER // timedelta(days=1)} days"
     topic = topics.EXPORTS.full_name(prefix)
-    async with Publisher(kafka) as publisher:
+    async with Publisher(kafka, lead) as publisher:
         for plan in overdue:
             one = announcements.decided(plan, "expired", now, reason=reason)
             await publisher.send(topic, one.key, one.value, one.headers)

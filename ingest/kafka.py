@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.cluster import client_options
@@ -26,6 +26,9 @@ TROUBLE: Final = (KafkaError, OSError, TimeoutError)
 
 TooLargeError: Final = MessageSizeTooLargeError
 """The broker refuses a batch for its size: trying again is no use."""
+
+StaleError: Final = InvalidTimestampError
+"""The broker refuses a batch for its age, by its own clock: stamp it anew."""
 
 BATCH_BYTES: Final = 256 * 1024
 
@@ -112,6 +115,7 @@ class Batch:
         self.topic, self.partition, self.builder = topic, partition, builder
         self.records: list[Record] = []
         self._sent: asyncio.Future[object] | None = None
+        self.begun_s = asyncio.get_running_loop().time()
 
     def take(self, one: Record) -> bool:
         """Add a record; False if the batch is full (the first one always fits)."""
@@ -181,3 +185,14 @@ class Producer:
         with suppress(*TROUBLE):
             async with asyncio.timeout(_STOP_DEADLINE_S):
                 await self._producer.stop()
+                return
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Close without sending what is still queued: nothing of it may arrive later."""
+        sender = self._producer._sender  # noqa: SLF001  aiokafka flushes otherwise, for ever
+        if sender is not None and sender.sender_task is not None:
+            sender.sender_task.cancel()
+        with suppress(*TROUBLE, asyncio.CancelledError):
+            async with asyncio.timeout(_STOP_DEADLINE_S):
+                await self._producer.client.close()

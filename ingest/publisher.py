@@ -4,6 +4,8 @@ Rule 1: a record counts only when the broker acknowledged it (``acks=all``); `fl
 Rule 2: after any error the producer is thrown away, and what wasn't acknowledged is sent again, in
         order, by a new one: an event twice in the log is harmless, a lost one is not.
 Rule 3: what is in flight is bounded: a slow broker stops the caller, who stops reading the FTP.
+Rule 4: before every batch the lead is checked; whoever lost it sends nothing of what it still has.
+Rule 5: no batch is kept open for long: its records would be too old for their topic.
 """
 
 from __future__ import annotations
@@ -18,18 +20,33 @@ from contracts import crashes
 from contracts.codec import Headers
 from contracts.errors import PetstreamError, UnreachableError
 from contracts.settings import KafkaAccess
-from ingest.kafka import TROUBLE, Batch, Producer, Record, TooLargeError
+from ingest.kafka import TROUBLE, Batch, Producer, Record, StaleError, TooLargeError
+from ingest.leadership import Leadership, NotLeadingError
 
 _BATCHES_IN_FLIGHT: Final = 32  # 8 MiB; less than that again is in batches that aren't full yet
 _DEADLINE_S: Final = 30.0
+_OPEN_S: Final = 60.0
+
+_CLOCKS: Final = (
+    "Kafka refuses what is sent now for its time: the clocks of this machine and of Kafka's are "
+    "minutes apart; set them right (NTP) and run this again"
+)
 
 
 class Publisher:
     """Sends records in batches; use it as a context manager."""
 
-    def __init__(self, access: KafkaAccess, *, patience_s: float | None = 60.0) -> None:
+    def __init__(
+        self,
+        access: KafkaAccess,
+        lead: Leadership | None = None,
+        *,
+        patience_s: float | None = 60.0,
+    ) -> None:
         """Make a publisher that gives up after `patience_s` without Kafka (None: never)."""
         self.sent = 0
+        self._lead = lead
+        self._closed_old_s = 0.0
         self._access = access
         self._patience_s = patience_s
         self._producer = Producer(access)
@@ -53,7 +70,10 @@ class Publisher:
                 await self.flush()
         finally:
             self._forget()
-            await self._producer.stop()
+            if kind is not None and issubclass(kind, NotLeadingError):
+                await self._producer.abandon()
+            else:
+                await self._producer.stop()
 
     async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
         """Send one record; returns when there is room for more, not when it is acknowledged."""
@@ -61,6 +81,7 @@ class Publisher:
         self.sent += 1
         try:
             await self._put(one)
+            await self._close_old()
         except TROUBLE:
             await self._send_again([one])
 
@@ -83,9 +104,21 @@ class Publisher:
         while len(self._in_flight) > _BATCHES_IN_FLIGHT:
             await self._acknowledged()
 
+    async def _close_old(self) -> None:
+        """Hand over what has been open for long (rule 5)."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._closed_old_s < _OPEN_S / 2:
+            return
+        self._closed_old_s = now_s
+        for place, batch in tuple(self._filling.items()):
+            if now_s - batch.begun_s >= _OPEN_S:
+                await self._hand_over(self._filling.pop(place))
+
     async def _hand_over(self, batch: Batch) -> None:
         self._in_flight.append(batch)
         crashes.point("ingest.send.before")
+        if self._lead is not None:
+            await self._lead.check()
         async with asyncio.timeout(_DEADLINE_S):
             await self._producer.send(batch)
         crashes.point("ingest.send.after")
@@ -130,6 +163,8 @@ class Publisher:
             except TROUBLE as error:
                 waited_s = asyncio.get_running_loop().time() - started
                 if self._patience_s is not None and waited_s > self._patience_s:
+                    if isinstance(error, StaleError):
+                        raise PetstreamError(_CLOCKS) from error
                     raise UnreachableError(
                         f"Kafka at {self._access.bootstrap} is away ({type(error).__name__}): "
                         "start it and run this again; nothing is lost"

@@ -2,7 +2,8 @@
 
 Rule 1: approving publishes exactly the plan's removals, with sequences of the held export, so that
         whatever was seen later of a pet wins by itself; then the decision, once.
-Rule 2: only a plan of the newest export can be approved; an older one is a thing of the past.
+Rule 2: deciding is a run like any other: lead, fold, publish.
+Rule 3: only a plan of the newest export can be approved; an older one is a thing of the past.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ingest import announcements
 from ingest.comparison import Comparison
 from ingest.folding import fold_exports
 from ingest.kafka import read_to_end
+from ingest.leadership import Leadership, leading
 from ingest.ledger import Ledger, Shelf
 from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from ingest.publication import ORGS, PETS, Facts, Publication
@@ -71,7 +73,21 @@ async def approve(
 
     Raises:
         UsageError: there is no such plan, it was decided, it has expired, or a newer export came.
+        NotLeadingError: an ingester runs, and doesn't end.
     """
+    await ensure_topics(kafka, settings.topic_prefix)
+    async with leading(kafka, settings.topic_prefix) as lead:
+        return await _approve(settings, kafka, plan_id, by, reason, lead)
+
+
+async def _approve(  # noqa: PLR0913, PLR0917  `approve`, leading
+    settings: Settings,
+    kafka: KafkaAccess,
+    plan_id: str,
+    by: str | None,
+    reason: str | None,
+    lead: Leadership,
+) -> int:
     memory, plan = await _find(settings, kafka, plan_id)
     _refuse_decided(memory, plan)
     if not plan.removals:
@@ -87,7 +103,7 @@ async def approve(
         comparison = await _comparison(settings, kafka, plan, shelf)
         made = [comparison.removal(key, sequence, "petlist.csv") for key in plan.removals]
     topic = comparison.kind.topic.full_name(settings.topic_prefix)
-    async with Publisher(kafka) as publisher:
+    async with Publisher(kafka, lead) as publisher:
         for one in made:
             if one is not None:
                 await publisher.send(topic, one.key, one.value, one.headers)
@@ -104,10 +120,11 @@ async def reject(
     settings: Settings, kafka: KafkaAccess, plan_id: str, *, by: str | None, reason: str | None
 ) -> None:
     """Publish that a plan was rejected: its pets stay."""
-    memory, plan = await _find(settings, kafka, plan_id)
-    _refuse_decided(memory, plan)
-    decision = announcements.decided(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
-    async with Publisher(kafka) as publisher:
+    await ensure_topics(kafka, settings.topic_prefix)
+    async with leading(kafka, settings.topic_prefix) as lead, Publisher(kafka, lead) as publisher:
+        memory, plan = await _find(settings, kafka, plan_id)
+        _refuse_decided(memory, plan)
+        decision = announcements.decided(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
         await _publish(publisher, settings, decision)
 
 

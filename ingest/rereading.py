@@ -13,7 +13,8 @@ from ingest.app import Result, carry_out
 from ingest.archive import Archive
 from ingest.feed import Part
 from ingest.folding import fold_exports
-from ingest.listings import archived_listing
+from ingest.leadership import Leadership, leading
+from ingest.listings import Listing, archived_listing
 from ingest.outcome import Progress
 from ingest.reading import Reader, Source
 from ingest.rows import assert_backend
@@ -44,6 +45,20 @@ async def ingest_again(
     archive = Archive(settings.data_dir / "archive")
     listing = await archived_listing(archive, export_id)
     await ensure_topics(kafka, settings.topic_prefix)
+    async with leading(kafka, settings.topic_prefix, say) as lead:
+        return await _again(settings, kafka, archive, listing, progress, say, lead)
+
+
+async def _again(  # noqa: PLR0913, PLR0917  `ingest_again`, leading
+    settings: Settings,
+    kafka: KafkaAccess,
+    archive: Archive,
+    listing: Listing,
+    progress: Progress,
+    say: Callable[[str], None],
+    lead: Leadership,
+) -> Result:
+    export_id = listing.export_id
     memory = await fold_exports(kafka, settings.topic_prefix)
     newest = memory.newest
     assignment = listing.assignment(
@@ -52,7 +67,7 @@ async def ingest_again(
     )
     reader = Reader(from_archive(archive, export_id), None, export_id, say)
     files = listing.export_set()
-    return await carry_out(settings, kafka, memory, assignment, files, reader, progress, say)
+    return await carry_out(settings, kafka, memory, assignment, files, reader, progress, say, lead)
 
 
 def from_archive(archive: Archive, export_id: str) -> Source:

@@ -23,6 +23,7 @@ from ingest.arrival import start_stamp
 from ingest.feed import plan
 from ingest.folding import fold_exports
 from ingest.ftp import listing
+from ingest.leadership import leading
 from ingest.publisher import Publisher
 
 
@@ -82,7 +83,9 @@ async def tell_unread(settings: Settings, kafka: KafkaAccess, error: NotReadyErr
         unread=True,
     )
     one = announcements.export(event)
-    async with Publisher(kafka) as publisher:
+    async with leading(kafka, settings.topic_prefix) as lead, Publisher(kafka, lead) as publisher:
+        if export_id in (await fold_exports(kafka, settings.topic_prefix)).completed:
+            return None  # while we waited for the lead
         name = topics.EXPORTS.full_name(settings.topic_prefix)
         await publisher.send(name, one.key, one.value, one.headers)
     return export_id

@@ -34,7 +34,7 @@ from consumers.app import consume
 from contracts import codec, crashes, topics
 from contracts.cluster import ensure_topics
 from contracts.settings import FtpUrl, KafkaAccess, Settings
-from ingest import removals
+from ingest import claims, leadership, removals
 from ingest.app import ingest
 from ingest.kafka import Record, read_to_end
 from ingest.publisher import Publisher
@@ -112,6 +112,13 @@ class Stage:
         return await removals.approve(
             settings, self.kafka, one.plan.plan_id, by="a person", reason="they are gone"
         )
+
+
+@pytest.fixture(autouse=True)
+def _short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ingester that was killed is missed after a second, not after ten."""
+    for module in (claims, leadership):
+        monkeypatch.setattr(module, "SESSION_S", 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,15 @@ the consumers' `newest`. What is made up: FTP, Kafka's wire and log, Postgres, a
 follow the guard of consumers/sql, which tests/integration/test_consumers.py puts to the same test.
 
 A kill is an exception out of the wire. What was in flight then is lost, or arrives, or arrives
-twice, or arrives a day later; a second ingester may sleep in mid-run and go on a day later.
+twice, or arrives a day later; a second ingester may sleep in mid-run and wake up a day later: it
+finds that it lost the lead, or, as if nobody had asked, goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -114,6 +116,7 @@ class Day:
     updated: list[int]
     new: list[int]
     petlist: bytes | None
+    odd: Counter[str] = field(default_factory=Counter)
 
     def files(self) -> ExportSet:
         """Return the listing."""
@@ -165,6 +168,7 @@ class World:
         self.compactable = dict.fromkeys(self.logs, 0)
         self.table, self.copy = Table(), Table()
         self.committed: dict[str, dict[str, int]] = {"pets": {}, "deletions": {}}
+        self.leader: Wire | None = None
         self.sleepers: list[tuple[asyncio.Task[None], asyncio.Event]] = []
         self.number = 0
         self.pets = {key: self._row(key, 0) for key in range(1, PETS_AT_FIRST + 1)}
@@ -255,7 +259,7 @@ class World:
         if any(one.fingerprint == files.fingerprint for one in memory.completed.values()):
             return True
         sleep = asyncio.Event() if not calm and self.random.random() < 0.1 else None
-        wire = Wire(self, kill=None if calm else self._moment(), sleep=sleep)
+        self.leader = wire = Wire(self, kill=None if calm else self._moment(), sleep=sleep)
         task = asyncio.create_task(self._run(memory, day, files, wire))
         if sleep is not None:
             await wire.asleep_or(task)
@@ -415,6 +419,11 @@ class Wire:
         if self._sleep is not None and self._steps == self._nap_at:
             self._napping.set()
             await self._sleep.wait()
+            lost = self._world.leader is not self
+            if lost and self._world.random.random() < 0.5:
+                self._world.say("it has lost the lead, and sends nothing more")
+                self._crash()
+                raise KilledError
         if self._steps == self._kill:
             self._crash()
             raise KilledError

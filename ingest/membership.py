@@ -1,0 +1,139 @@
+"""The ingester's door to its consumer group: who is in it, and the claim its leader leaves there.
+
+Rule 1: a claim is the metadata of a committed offset: Kafka takes it from members of the group's
+        present generation only, and keeps it when they are gone.
+Rule 2: whoever was thrown out and let in again learns it here: `shaken` is set before the client
+        joins anew, so that a claim is never repeated blindly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+)
+from aiokafka.structs import OffsetAndMetadata
+
+from contracts.cluster import client_options
+from contracts.errors import PetstreamError
+from contracts.settings import KafkaAccess
+
+TROUBLE: Final = (KafkaError, OSError, TimeoutError)
+"""What Kafka's being away looks like."""
+
+_DEADLINE_S: Final = 20.0
+_STOP_S: Final = 5.0
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+class NotMemberError(Exception):
+    """The group didn't take the claim: it is being formed anew, or we aren't in it any more."""
+
+
+class Seen(NamedTuple):
+    """A group from outside: its claim (empty: there is none), and its members' names."""
+
+    claim: str
+    members: tuple[str, ...]
+
+
+async def look(access: KafkaAccess, group: str, topic: str) -> Seen:
+    """Ask Kafka for a group's members and claim."""
+    place = TopicPartition(topic, 0)
+    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            await admin.start()
+            told = await admin.describe_consumer_groups([group])
+            offsets = await admin.list_consumer_group_offsets(group, partitions=[place])
+    except GroupAuthorizationFailedError as error:
+        raise _forbidden(group) from error
+    finally:
+        await admin.close()
+    # a group is (error, group, state, protocol type, protocol, members, …), a member (id, name, …)
+    members = tuple(one[1] for answer in told for found in answer.groups for one in found[5])
+    claim: str = offsets[place].metadata if place in offsets else ""
+    return Seen(claim, members)
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Our place in the group; `join` once, `leave` at the end."""
+
+    def __init__(
+        self, access: KafkaAccess, group: str, topic: str, *, name: str, session_s: float
+    ) -> None:
+        """Prepare a member; `name` is what others see of it."""
+        self.shaken = False
+        self._group, self._place, self._topic = group, TopicPartition(topic, 0), topic
+        self._consumer: Any = AIOKafkaConsumer(
+            **client_options(access),
+            client_id=name,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            session_timeout_ms=int(session_s * 1000),
+            heartbeat_interval_ms=int(session_s * 200),
+            max_poll_interval_ms=_DAY_MS,  # it is never polled: it is there to be there
+            rebalance_timeout_ms=int(session_s * 1000),
+            max_partition_fetch_bytes=1024,
+        )
+
+    async def join(self, within_s: float) -> bool:
+        """Join; return whether the group's one partition is ours."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._consumer.start()
+                self._consumer.subscribe([self._topic], listener=self)
+                self._assigned = asyncio.Event()
+                await self._assigned.wait()
+        except GroupAuthorizationFailedError as error:
+            raise _forbidden(self._group) from error
+        self.shaken = False
+        return self.owns
+
+    @property
+    def owns(self) -> bool:
+        """Tell whether the partition is ours, as far as we know."""
+        return self._place in self._consumer.assignment()
+
+    async def claim(self, text: str) -> None:
+        """Leave a claim in the group.
+
+        Raises:
+            NotMemberError: the group doesn't take it from us.
+        """
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                await self._consumer.commit({self._place: OffsetAndMetadata(0, text)})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise NotMemberError from error
+
+    async def leave(self) -> None:
+        """Leave the group, if Kafka is there to hear it."""
+        with suppress(*TROUBLE):
+            async with asyncio.timeout(_STOP_S):
+                await self._consumer.stop()
+
+    def on_partitions_revoked(self, revoked: object) -> None:  # noqa: ARG002  the client's interface
+        """Learn that the group is formed anew."""
+        self.shaken = True
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        """Learn what is ours; nothing is ever read of it."""
+        self._consumer.pause(*assigned)
+        self._assigned.set()
+
+
+def _forbidden(group: str) -> PetstreamError:
+    return PetstreamError(
+        f"Kafka doesn't let this user into the group {group}: give it the right to read that "
+        "group, as docs/kafka-security.md says"
+    )
