@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import arguments, commands, logs, looking, purge
+from console import arguments, audit, commands, logs, looking, purge
 from console.simulator.faults import FAULTS
 from contracts.errors import PetstreamError
 
@@ -101,6 +101,8 @@ def parser() -> argparse.ArgumentParser:
     _actions(one, "list", "show ID", "replay ID...")
     looking.replay_arguments(_command(add, "replay", looking.replay, "rewind a consumer"))
 
+    one = _command(add, "audit", audit.audit, "compare the tables with the log")
+    one.add_argument("--repair", action="store_true", help="the log wins")
     purge.arguments(_command(add, "purge", purge.purge, "delete all that came from the feed"))
 
     one = _command(add, "explain", looking.explain, "one pet's whole life")

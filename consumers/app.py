@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
-from consumers import deletions, images, pets
+from consumers import audit_schedule, deletions, images, pets
 from consumers.migrate import missing_migrations
 from consumers.picture_workers import with_workers, work_of
 from consumers.retention import forget_once, keep_forgetting
@@ -54,9 +54,13 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
     )
     await _check_migrated(database_url, patience_s, stopping)
 
+    applied = asyncio.Event()
+
     def counted(name: str, records: int) -> None:
         RECORDS.labels(name).inc(records)
         progress(name, records)
+        if name == "pets":
+            applied.set()
 
     around = Surroundings(kafka, database_url, settings.topic_prefix, drain, stopping, counted)
     try:
@@ -68,6 +72,11 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
                 group.create_task(consuming, name=name)
             forgetting = _unless_stopped(keep_forgetting(names, settings, around), stopping)
             group.create_task(forgetting, name="retention")
+            if "pets" in names and not drain:
+                auditing = audit_schedule.keep(settings, around, applied)
+                group.create_task(_unless_stopped(auditing, stopping), name="audit")
+        if "pets" in names and drain:
+            await _unless_stopped(audit_schedule.once(settings, around), stopping)
         await _unless_stopped(forget_once(names, settings, around), stopping)
     except ExceptionGroup as errors:
         told, others = errors.split(PetstreamError)

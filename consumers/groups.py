@@ -103,6 +103,19 @@ async def look_through(
                 look(place, record.key or b"", record.headers)
 
 
+async def records(
+    access: KafkaAccess, ends: Mapping[Place, int], begins: Mapping[Place, int] | None = None
+) -> AsyncGenerator[list[Record], None]:
+    """Give every record from where each partition begins (or `begins`) up to the ends."""
+    async with aclosing(_to_ends(access, ends, begins or {})) as batches:
+        async for place, found in batches:
+            yield [
+                Record(place, one.offset, one.key, one.value, tuple(one.headers))
+                for one in found
+                if one.offset < ends[place]
+            ]
+
+
 async def record_at(access: KafkaAccess, place: Place, offset: int) -> Record | None:
     """Return the record at a place, if it is still there."""
     async with _consumer(access, [place]) as consumer:
@@ -142,13 +155,15 @@ async def send_back(access: KafkaAccess, record: Record) -> None:
 
 
 async def _to_ends(
-    access: KafkaAccess, ends: Mapping[Place, int]
+    access: KafkaAccess, ends: Mapping[Place, int], begins: Mapping[Place, int] | None = None
 ) -> AsyncGenerator[tuple[Place, Sequence[Any]], None]:
     clock = asyncio.get_running_loop()
     async with _consumer(access, ends) as consumer:
         partitions = [TopicPartition(*one) for one in ends]
         async with asyncio.timeout(_DEADLINE_S):
             await consumer.seek_to_beginning(*partitions)
+        for one, at in (begins or {}).items():
+            consumer.seek(TopicPartition(*one), at)
         left = {one for one in partitions if ends[Place(*one)] > 0}
         heard = clock.time()
         while left:
