@@ -48,22 +48,27 @@ class Health:
         """Ask again and again, until cancelled."""
         while True:
             await asyncio.gather(*map(self._ask, self._probes))
-            READY.set(0 if self.problems() else 1)
             await asyncio.sleep(self._every_s)
 
     def problems(self) -> list[str]:
-        """Return what keeps this process from its work, a line each; none = ready."""
+        """Return what keeps this process from its work, a line each; none = ready.
+
+        The metrics say the same from then on.
+        """
         now = asyncio.get_running_loop().time()
-        said = []
-        for server, _ in self._probes:
-            found = self._found.get(server)
-            if found is None:
-                said.append(f"{server}: not asked yet")
-            elif now - found.at > self._every_s + 2 * self._deadline_s:
-                said.append(f"{server}: no answer for {now - found.at:.0f} s")
-            elif found.problem is not None:
-                said.append(f"{server}: {found.problem}")
-        return said
+        found = {server: self._problem(server, now) for server, _ in self._probes}
+        for server, problem in found.items():
+            SERVER_UP.labels(server).set(0 if problem else 1)
+        READY.set(0 if any(found.values()) else 1)
+        return [f"{server}: {problem}" for server, problem in found.items() if problem]
+
+    def _problem(self, server: str, now: float) -> str | None:
+        found = self._found.get(server)
+        if found is None:
+            return "not asked yet"
+        if now - found.at > self._every_s + 2 * self._deadline_s:
+            return f"no answer for {now - found.at:.0f} s"
+        return found.problem
 
     async def _ask(self, probe: Probe) -> None:
         try:
@@ -73,5 +78,4 @@ class Health:
             problem = f"it is silent: no answer within {self._deadline_s:g} s"
         except PetstreamError as error:
             problem = str(error)
-        SERVER_UP.labels(probe.server).set(0 if problem else 1)
         self._found[probe.server] = Found(problem, asyncio.get_running_loop().time())

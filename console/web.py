@@ -70,6 +70,7 @@ def _routes(health: Health) -> list[web.RouteDef]:
         return web.Response(text="ready\n")
 
     async def metrics(_request: web.Request) -> web.Response:
+        health.problems()  # told as metrics, too
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return [

@@ -1,0 +1,120 @@
+"""/healthz, /readyz and /metrics while servers are there, silent, and there again (T40, T41)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+from members import Server
+
+from console import embedded, health, probes
+from console.health import Health
+from console.web import served
+from consumers.lag import GroupLag
+from consumers.migrate import migrate
+from contracts.cluster import ensure_topics
+from contracts.settings import KafkaAccess
+
+pytestmark = pytest.mark.servers
+
+
+@dataclass
+class Site:
+    """A served health, and the servers it tells of."""
+
+    url: str
+    servers: dict[str, Server]
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Ask for a page."""
+        async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
+            return answer.status, await answer.text()
+
+    async def until(self, status: int) -> str:
+        """Wait until /readyz answers so; return what it says."""
+        async with asyncio.timeout(30):
+            while True:
+                found, said = await self.get("readyz")
+                if found == status:
+                    return said
+                await asyncio.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    directory = tmp_path_factory.mktemp("health")
+    try:
+        yield directory
+    finally:
+        embedded.down(directory)
+        elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
+        if elsewhere.exists():
+            shutil.rmtree(elsewhere.read_text("utf-8").strip(), ignore_errors=True)
+
+
+@pytest.fixture
+async def site(data_dir: Path, prefix: str) -> AsyncIterator[Site]:
+    kafka = KafkaAccess(await asyncio.to_thread(embedded.ensure_kafka, data_dir, for_tests=True))
+    url = await asyncio.to_thread(embedded.ensure_postgres, data_dir, for_tests=True)
+    await ensure_topics(kafka, prefix)
+    await migrate(url)
+    asked = [probes.of_consumers(kafka, prefix, ("pets",)), probes.of_postgres(url)]
+    found = Health(asked, every_s=0.5, deadline_s=2.0)
+    async with served(("127.0.0.1", 0), found, say=lambda _line: None) as address:
+        assert address is not None
+        yield Site(address, {name: Server(data_dir, name) for name in ("kafka", "postgres")})
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgres"])
+async def test_t40_t41_a_silent_server_is_told_and_its_return_too(site: Site, name: str) -> None:
+    """T40, T41: frozen, it takes connections and answers nothing; /healthz goes on."""
+    await site.until(200)
+    with site.servers[name].frozen():
+        said = await site.until(503)
+        assert said.startswith(f"{name}:")
+        assert await site.get("healthz") == (200, "alive\n")
+        metrics = (await site.get("metrics"))[1]
+        assert f'petstream_server_up{{server="{name}"}} 0.0' in metrics
+        assert "petstream_ready 0.0" in metrics
+    await site.until(200)
+    metrics = (await site.get("metrics"))[1]
+    assert 'petstream_consumer_lag_records{consumer="pets"} 0.0' in metrics
+    assert "petstream_ready 1.0" in metrics
+
+
+def test_t40_a_silent_outage_shows_within_a_minute() -> None:
+    """T40: with the times that users have."""
+    assert health.EVERY_S + 2 * health.DEADLINE_S < 60
+
+
+def test_a_consumer_that_commits_nothing_with_work_before_it_stands_still() -> None:
+    standing, began = probes.Standing(), time.monotonic()
+
+    def lag(committed: int, behind: int) -> list[GroupLag]:
+        return [GroupLag("pets", "pets.v1", 0, committed, committed + behind, behind)]
+
+    assert standing.problem(lag(5, 3), began) is None
+    assert standing.problem(lag(5, 9), began + 299) is None
+    said = standing.problem(lag(5, 9), began + 300)
+    assert said is not None
+    assert "consumer pets has committed nothing for 300 s, with 9 records" in said
+    assert standing.problem(lag(6, 9), began + 301) is None, "it moves"
+    assert standing.problem(lag(6, 0), began + 900) is None, "it has nothing to do"
+
+
+async def test_a_taken_port_is_said_and_the_next_free_one_used() -> None:
+    said: list[str] = []
+    async with served(("127.0.0.1", 0), Health([]), say=said.append) as first:
+        assert first is not None
+        port = int(first.rstrip("/").rpartition(":")[2])
+        async with served(("127.0.0.1", port), Health([]), say=said.append) as second:
+            assert second != first
+    assert any(f"127.0.0.1:{port} is taken" in line for line in said)
+    async with served(None, Health([]), say=said.append) as nowhere:
+        assert nowhere is None
