@@ -7,7 +7,6 @@ Rule 2: a one-shot command gives up on an unreachable broker in time; a daemon w
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from contracts import topics
+from contracts import admission, topics
 from contracts.errors import PetstreamError, UnreachableError
 from contracts.settings import KafkaAccess
 
@@ -37,7 +36,7 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
         "security_protocol": access.security_protocol,
     }
     if access.security_protocol.endswith("SSL"):
-        options["ssl_context"] = ssl.create_default_context(cafile=access.ssl_cafile)
+        options["ssl_context"] = admission.tls(access)
     if access.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = access.sasl_mechanism
         options["sasl_plain_username"] = access.sasl_username
@@ -63,12 +62,12 @@ async def ensure_topics(
                     f"Kafka at {access.bootstrap} refuses ({type(error).__name__}): check user, "
                     "rights and version in PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
                 ) from error
+            refusal = await admission.refusal(access, client_options(access))
+            if refusal is not None and refusal.for_good:
+                raise PetstreamError(refusal.words) from error
             waited_s = asyncio.get_running_loop().time() - started
             if patience_s is not None and waited_s >= patience_s:
-                raise UnreachableError(
-                    f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
-                    "start it, or mend PETSTREAM_KAFKA"
-                ) from error
+                raise UnreachableError(_why(access, error, refusal)) from error
             await asyncio.sleep(min(1.0, max(0.2, waited_s / 10)))
         else:
             return
@@ -85,12 +84,19 @@ async def answers(access: KafkaAccess) -> None:
         await admin.start()
         await admin.list_topics()
     except (KafkaError, OSError) as error:
-        raise UnreachableError(
-            f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
-            "start it, or mend PETSTREAM_KAFKA"
-        ) from error
+        refusal = await admission.refusal(access, client_options(access))
+        raise UnreachableError(_why(access, error, refusal)) from error
     finally:
         await admin.close()
+
+
+def _why(access: KafkaAccess, error: Exception, refusal: admission.Refusal | None) -> str:
+    if refusal is not None:
+        return refusal.words
+    return (
+        f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
+        "start it, or mend PETSTREAM_KAFKA"
+    )
 
 
 def _away(error: KafkaError) -> bool:
@@ -109,15 +115,15 @@ async def _create(access: KafkaAccess, prefix: str, wanted: Sequence[topics.Topi
             brokers = len((await admin.describe_cluster())["brokers"])
             new = [_new(topic, prefix, min(brokers, _COPIES)) for topic in lacking]
             response = await admin.create_topics(new)
+            for name, code, *_ in response.topic_errors:
+                if code and for_code(code) is not TopicAlreadyExistsError:
+                    raise PetstreamError(
+                        f"topic {name} can't be made: {for_code(code).__name__}; make it by hand "
+                        "as docs/kafka-security.md says, or give this user the right to"
+                    )
             await _until_led(admin, [topic.full_name(prefix) for topic in lacking])
     finally:
         await admin.close()
-    for name, code, *_ in response.topic_errors:
-        if code and for_code(code) is not TopicAlreadyExistsError:
-            raise PetstreamError(
-                f"topic {name} can't be made: {for_code(code).__name__}; "
-                "make it by hand as docs/operating.md says, or give this user the right to"
-            )
 
 
 async def _until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 
@@ -56,6 +58,34 @@ def bootstrap(text: str) -> str:
     if not re.fullmatch(r"\s*[^\s,:]+:\d+\s*(,\s*[^\s,:]+:\d+\s*)*", text):
         raise ValueError("it must be host:port, more of them separated by commas")
     return text
+
+
+def kafka_access(
+    values: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Read how Kafka lets us in.
+
+    Args:
+        values: what is set, by the settings' names.
+        names: those names, with what each is here.
+
+    Returns:
+        What is set, and a line for all that is wrong with it.
+    """
+    set_names = {key: name for name, key in names.items() if values.get(name)}
+    found = {key: values[name] for key, name in set_names.items()}
+    wrong = []
+    for key, name in set_names.items():
+        try:
+            _KAFKA_READERS.get(key, str)(found[key])
+        except ValueError as error:
+            wrong.append(f"{name}: {error}")
+    protocol = found.get("security_protocol", "PLAINTEXT")
+    for name, key in names.items():
+        lacks = protocol.startswith("SASL") and key.startswith("sasl_") and key not in found
+        if lacks and key != "sasl_mechanism":
+            wrong.append(f"{name}: it isn't set, and {protocol} needs it")
+    return found, wrong
 
 
 def database_url(text: str) -> str:
@@ -120,6 +150,24 @@ def one_of(*words: str) -> Any:
         return text
 
     return read
+
+
+def file(text: str) -> str:
+    """Read the name of a file that is there."""
+    try:
+        with Path(text).open("rb"):
+            return text
+    except OSError as error:
+        raise ValueError(f"{text} can't be read ({error.strerror})") from None
+
+
+_KAFKA_READERS: Final[Mapping[str, Any]] = {
+    "security_protocol": one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "sasl_mechanism": one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    "ssl_cafile": file,
+    "ssl_certfile": file,
+    "ssl_keyfile": file,
+}
 
 
 def share(text: str) -> float:

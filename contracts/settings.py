@@ -33,6 +33,8 @@ class KafkaAccess:
     sasl_username: str | None = field(default=None, repr=False)
     sasl_password: str | None = field(default=None, repr=False)
     ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
             found[attribute] = read(text)
         except ValueError as error:
             wrong.append(f"{name}: {error}; for example {name}={example}")
+    extra, wrong_there = setting_values.kafka_access(values, _KAFKA)
+    wrong += wrong_there
     known = set(_SETTINGS) | set(_KAFKA) | {SETTLED}
     wrong.extend(
         f"{name}: there is no such setting; see docs/operating.md for those there are"
@@ -82,7 +86,6 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     if wrong:
         raise UsageError("\n".join(wrong))
     if "kafka" in found:
-        extra = {key: values[name] for name, key in _KAFKA.items() if values.get(name)}
         found["kafka"] = KafkaAccess(found["kafka"], **extra)
     return Settings(**found)
 
@@ -152,6 +155,8 @@ _KAFKA: Final = {
     "PETSTREAM_KAFKA_SASL_USERNAME": "sasl_username",
     "PETSTREAM_KAFKA_SASL_PASSWORD": "sasl_password",
     "PETSTREAM_KAFKA_SSL_CAFILE": "ssl_cafile",
+    "PETSTREAM_KAFKA_SSL_CERTFILE": "ssl_certfile",
+    "PETSTREAM_KAFKA_SSL_KEYFILE": "ssl_keyfile",
 }
 
 NAMES: Final = tuple(_SETTINGS) + tuple(_KAFKA)
