@@ -87,6 +87,7 @@ class Member:
 
     def stands_still(self) -> bool:
         """Tell whether it was stopped."""
+        assert self.status() is None, self.said()
         return self._stat()[0] == "T"
 
     def said(self) -> str:
