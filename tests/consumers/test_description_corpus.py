@@ -6,6 +6,7 @@ import re
 import time
 from html.parser import HTMLParser
 
+import html5lib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -342,6 +343,10 @@ def judge(shown: str) -> Tree:
                 "".join(map(chr, range(33)))
             )
             assert ADDRESS.match(address), attributes
+    browser = html5lib.parseFragment(shown, namespaceHTMLElements=False)
+    for element in browser.iter():
+        assert element.tag not in RUNS_OR_LOADS, "as a browser reads it"
+        assert element.attrib.keys() <= ATTRIBUTES
     return tree
 
 
