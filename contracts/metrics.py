@@ -11,7 +11,8 @@ from contracts.telemetry import counter, gauge, histogram
 
 EXPORT_STARTED = gauge(
     "petstream_export_started_timestamp_seconds",
-    "When the newest completed export was begun at RescueGroups: its id as a time.",
+    "When the newest completed export was begun at RescueGroups: its id as a time. 0 where nobody "
+    "watches the feed (`consume`): alert on the `max` over all processes.",
     unit="seconds",
     remedy="Over 30 h old: see `petstream status` for what the last looks at the feed found, and "
     "`petstream doctor` for the FTP account.",
