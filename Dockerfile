@@ -14,14 +14,15 @@ COPY console console
 RUN /opt/petstream/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data petstream \
+RUN groupadd --gid 10001 petstream \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data petstream \
     && install -d -o petstream -g petstream /data
 COPY --from=build /opt/petstream /opt/petstream
 ENV PATH=/opt/petstream/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PETSTREAM_DATA_DIR=/data
-USER petstream
+USER 10001:10001
 WORKDIR /data
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["petstream"]
