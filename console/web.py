@@ -60,6 +60,9 @@ async def served(
 
 
 def _routes(health: Health) -> list[web.RouteDef]:
+    async def front(_request: web.Request) -> web.Response:
+        return web.Response(text="petstream: /readyz, /healthz, /metrics\n")
+
     async def alive(_request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
@@ -74,6 +77,7 @@ def _routes(health: Health) -> list[web.RouteDef]:
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return [
+        web.get("/", front),
         web.get("/healthz", alive),
         web.get("/readyz", ready),
         web.get("/metrics", metrics),

@@ -79,6 +79,7 @@ async def test_t40_t41_a_silent_server_is_told_and_its_return_too(site: Site, na
         said = await site.until(503)
         assert said.startswith(f"{name}:")
         assert await site.get("healthz") == (200, "alive\n")
+        assert "/readyz" in (await site.get(""))[1]
         metrics = (await site.get("metrics"))[1]
         assert f'petstream_server_up{{server="{name}"}} 0.0' in metrics
         assert "petstream_ready 0.0" in metrics
