@@ -75,8 +75,6 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
             if "pets" in names and not drain:
                 auditing = audit_schedule.keep(settings, around, applied)
                 group.create_task(_unless_stopped(auditing, stopping), name="audit")
-        if "pets" in names and drain:
-            await _unless_stopped(audit_schedule.once(settings, around), stopping)
         await _unless_stopped(forget_once(names, settings, around), stopping)
     except ExceptionGroup as errors:
         told, others = errors.split(PetstreamError)

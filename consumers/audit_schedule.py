@@ -20,6 +20,7 @@ from consumers.audit import Audit, compared
 from consumers.audit_log import Completed, Log, last_completed
 from consumers.audit_repair import Refused, repair
 from consumers.kafka import Place
+from consumers.lag import TOPICS
 from consumers.patience import Patience
 from consumers.postgres import Connection, connected
 from consumers.queries import query
@@ -57,15 +58,6 @@ async def keep(
         if not schedule.waiting:
             await applied.wait()
         await asyncio.sleep(pace.look_s)
-
-
-async def once(settings: Settings, around: Surroundings) -> None:
-    """Do the same once, of what the consumers have applied; gives up on a server after 60 s."""
-    patience = Patience("audit", around.stopping, limited=True)
-    while not around.stopping.is_set():
-        async with patience:
-            await _Schedule(settings, around, 0.0).look()
-            return
 
 
 class _Schedule:
@@ -115,7 +107,14 @@ class _Schedule:
         now = asyncio.get_running_loop().time()
         self._since = now if self._since is None else self._since
         for consumer in ("deletions", "images"):
-            if _behind(await positions.stored(connection, consumer), export):
+            read = tuple(one.full_name(self._around.prefix) for one in TOPICS[consumer])
+            theirs = {
+                place: end
+                for place, end in export.end_offsets.items()
+                if place.rpartition("/")[0] in read
+            }
+            at = await positions.stored(connection, consumer)
+            if _behind(at, export._replace(end_offsets=theirs)):
                 return now - self._since >= self._others_s
         return True
 
