@@ -3,7 +3,7 @@
 Rule 1: the highest (sequence, digest) of a key wins, whatever the order of the log; of two that are
         equal the later one counts: it is the one that a consumer may still have before it.
 Rule 2: what isn't an event of ours is passed over and counted, as the ingester's ledger does it.
-Rule 3: values aren't kept: 64,000 pets are some 25 MB.
+Rule 3: values aren't kept; the whole audit takes about 1.2 KB a pet while it lasts.
 """
 
 from __future__ import annotations
