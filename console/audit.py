@@ -38,8 +38,8 @@ def audit(options: Namespace) -> int:
 
     async def work(_stopping: asyncio.Event) -> int:
         from consumers.audit import audit as compare  # noqa: PLC0415  commands import what they need
-        from consumers.audit import away_told  # noqa: PLC0415
-        from consumers.audit_repair import repair  # noqa: PLC0415
+        from consumers.audit import away_told  # noqa: PLC0415  the same
+        from consumers.audit_repair import repair  # noqa: PLC0415  the same
 
         found = await compare(kafka, database, settings.topic_prefix)
         for line in told(found):

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from console.finding import Finding
+from console.finding import Finding, State
 from consumers.picture_store import StoreTroubleError, directory_of, probe, store_of
 from contracts.settings import Settings
 
@@ -58,6 +58,6 @@ def directory(area: str, path: Path, setting: str) -> list[Finding]:
     free = shutil.disk_usage(there).free
     what = f"{path} can be written, {free / _GIB:.1f} GiB free"
     if free < _LOW_BYTES:
-        state = "fail" if free < _TOO_LOW_BYTES else "warn"
-        return [Finding(area, state, what, f"make room, or mend {setting}")]  # type: ignore[arg-type]
+        state: State = "fail" if free < _TOO_LOW_BYTES else "warn"
+        return [Finding(area, state, what, f"make room, or mend {setting}")]
     return [Finding(area, "pass", what)]

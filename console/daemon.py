@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from console import figures, revival
+from console.commands import CONSUMERS
 from console.hangup import hangups
 from console.output import STDERR, STDOUT, Output
 from console.part import PassOn, Program, begin
@@ -31,7 +32,6 @@ from contracts.settings import PREFIX, SETTLED, Settings, load
 Values = Mapping[str, str]
 """Settings by name, as they are written."""
 
-CONSUMERS: Final = ("pets", "images", "deletions")
 _PATIENTLY: Final = ("--patience", "60")
 
 

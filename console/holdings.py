@@ -112,7 +112,7 @@ def _in_use(error: InUseError) -> RunningError:
 
 
 async def _check_no_export(access: KafkaAccess, prefix: str, now: datetime) -> None:
-    """An ingester is in no group: it shows by an export that was begun and hasn't ended."""
+    """An ingester that waits is in no group: an export that was begun and hasn't ended shows it."""
     for one in tell(await read_topic(access, EXPORTS.full_name(prefix))).exports[-1:]:
         begun = one.started_at
         if one.ended_at is None and begun is not None and now - begun < _UNDER_WAY:

@@ -11,8 +11,10 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from console.health import Probe
+from consumers.images import STATUSES
 from consumers.lag import GroupLag, lag
 from consumers.postgres import TROUBLE, connected
+from consumers.queries import query
 from contracts.cluster import answers
 from contracts.errors import UnreachableError
 from contracts.metrics import LAG, PICTURES_WAITING
@@ -20,8 +22,6 @@ from contracts.settings import KafkaAccess
 
 STANDS_STILL_S: Final = 300.0
 _COUNT_EVERY: Final = 6  # probes: counting pictures looks at all of them
-_PICTURES: Final = "SELECT status, count(*) AS n FROM petstream.pet_pictures GROUP BY status"
-_STATUSES: Final = ("due", "stored", "failed", "gone", "off")
 
 
 def of_kafka(access: KafkaAccess) -> Probe:
@@ -54,10 +54,10 @@ def of_postgres(database_url: str) -> Probe:
             async with connected(database_url) as connection:
                 await connection.fetchval("SELECT 1")
                 if asked % _COUNT_EVERY == 0:
-                    counts = dict.fromkeys(_STATUSES, 0)
-                    counts |= {row["status"]: row["n"] for row in await connection.fetch(_PICTURES)}
-                    for status, number in counts.items():
-                        PICTURES_WAITING.labels(status).set(number)
+                    rows = await connection.fetch(query("pictures_by_status"))
+                    counts = {row["status"]: row["pictures"] for row in rows}
+                    for status in STATUSES:
+                        PICTURES_WAITING.labels(status).set(counts.get(status, 0))
         except TimeoutError:
             raise
         except TROUBLE as error:

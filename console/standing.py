@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from prometheus_client.multiprocess import mark_process_dead
-
 from console import probes
 from console.health import Health, Probe
 from console.web import served
 from contracts.metrics import RESTARTS
 from contracts.settings import Settings
+from contracts.telemetry import forget_process
 
 
 class Standing:
@@ -40,7 +39,7 @@ class Standing:
         """Note that a part's process is dead."""
         if by_itself:
             RESTARTS.labels(part).inc()
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        forget_process(pid)
 
     @asynccontextmanager
     async def told(

@@ -17,7 +17,9 @@ from console import letters, wording
 from console.past import Export, Past, tell
 from console.records import Record, read_topic
 from console.tables import Away, Rows, look
+from consumers.images import STATUSES
 from consumers.lag import GroupLag, lag
+from consumers.queries import query
 from contracts import topics
 from contracts.cluster import ensure_topics
 from contracts.settings import KafkaAccess, Settings
@@ -25,8 +27,6 @@ from ingest.memory import MISSED_AFTER
 
 _LAST: Final = 7
 _LAST_EXPIRED: Final = 3
-_PICTURES: Final = "SELECT status, count(*) AS pictures FROM petstream.pet_pictures GROUP BY status"
-_STATES: Final = ("due", "stored", "failed", "gone", "off")
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
 
 
@@ -49,7 +49,7 @@ async def gather(
         past=tell(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
         dead=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
         lags=await lag(kafka, prefix),
-        tables=await look(database_url, {"pictures": (_PICTURES, ())}),
+        tables=await look(database_url, {"pictures": (query("pictures_by_status"), ())}),
         now=datetime.now(UTC),
     )
 
@@ -63,7 +63,7 @@ def account(
     now: datetime,
 ) -> dict[str, Any]:
     """Return how everything stands as plain JSON types: what ``--json`` prints."""
-    pictures = None if isinstance(tables, Away) else dict.fromkeys(_STATES, 0) | {
+    pictures = None if isinstance(tables, Away) else dict.fromkeys(STATUSES, 0) | {
         row["status"]: row["pictures"] for row in tables["pictures"]
     }  # fmt: skip
     return {

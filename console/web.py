@@ -1,4 +1,4 @@
-"""What a daemon tells over HTTP at PETSTREAM_CONSOLE: /healthz, /readyz, /metrics, and pages.
+"""What a daemon tells over HTTP at PETSTREAM_CONSOLE: /healthz, /readyz, /metrics.
 
 Rule 1: /healthz answers as long as the loop turns; /readyz is 503 with reasons while work can't go
         on; neither asks a server anything while somebody waits.
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -30,8 +30,6 @@ async def served(
     health: Health,
     *,
     say: Callable[[str], None],
-    pages: Sequence[web.RouteDef] = (),
-    middlewares: Sequence[Any] = (),
 ) -> AsyncGenerator[str | None]:
     """Serve while the block runs; gives the URL, or None where the settings say ``off``.
 
@@ -42,8 +40,8 @@ async def served(
         yield None
         return
     BUILD.labels(version("petstream")).set(1)
-    app = web.Application(middlewares=list(middlewares))
-    app.router.add_routes([*_routes(health), *pages])
+    app = web.Application()
+    app.router.add_routes(_routes(health))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     watching = asyncio.create_task(health.watch(), name="health")

@@ -9,7 +9,7 @@ Rule 4: a removal holds the pet's last set, and only dates it: it goes when a gr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from consumers.batch import newest
@@ -22,6 +22,9 @@ from contracts.codec import Envelope
 from contracts.events import PetEvent
 from contracts.model import Picture, Rendition
 from contracts.topics import PETS
+
+STATUSES: Final = ("due", "stored", "failed", "gone", "off")
+"""What a picture on the list may be."""
 
 
 def consumer(status: Literal["due", "off"]) -> Consumer[Envelope]:

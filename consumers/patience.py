@@ -63,7 +63,12 @@ class Patience:
         longest_s = min(_LONGEST_S, _FIRST_S * 2**self._tries)
         self._tries = min(self._tries + 1, 20)
         _log.warning("%s: %s; trying again", self._who, name)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(longest_s * random.uniform(0.5, 1)):  # noqa: S311  jitter
-                await self._stopping.wait()
+        await pause(self._stopping, longest_s * random.uniform(0.5, 1))  # noqa: S311  jitter
         return True
+
+
+async def pause(unless: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the event is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await unless.wait()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from consumers import picture_news, picture_sweep
-from consumers.patience import Patience
+from consumers.patience import Patience, pause
 from consumers.picture_claims import Claim, Outcome, Postponed, Stored, claim, settle
 from consumers.picture_fetch import Workshop, fetched
 from consumers.picture_host import Limits, picture_hosts
@@ -140,7 +140,7 @@ class _Session:
                 if not self._running:
                     if self._around.drain and all_was_listed and not taken:
                         return
-                    await _pause(self._around.stopping)
+                    await pause(self._around.stopping, _PAUSE_S)
                     continue
                 done, _ = await asyncio.wait(
                     self._running, timeout=_PAUSE_S, return_when=asyncio.FIRST_COMPLETED
@@ -204,11 +204,5 @@ async def _housekeeping(work: Work, around: Surroundings, done: asyncio.Event) -
                     if not around.drain:
                         await picture_sweep.sweep_in_turn(connection, work.store)
                     if not told:
-                        await _pause(done if around.drain else around.stopping)
+                        await pause(done if around.drain else around.stopping, _PAUSE_S)
             return
-
-
-async def _pause(unless: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_PAUSE_S):
-            await unless.wait()

@@ -11,14 +11,13 @@ Rule 4: what a replay or a rebuild brings back goes again: pets at the next look
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from consumers.patience import Patience
+from consumers.patience import Patience, pause
 from consumers.postgres import Connection, connected
 from consumers.queries import query
 from consumers.runner import Surroundings
@@ -57,10 +56,9 @@ async def keep_forgetting(names: Names, settings: Settings, around: Surroundings
     patience = Patience("retention", around.stopping, limited=False)
     while not around.stopping.is_set():
         async with patience:
-            async with connected(around.database_url) as connection:
-                await in_turn(connection, rules_of(settings))
+            await _look(settings, around)
             patience.rest()
-            await _pause(around.stopping)
+            await pause(around.stopping, _LOOK_S)
 
 
 async def forget_once(names: Names, settings: Settings, around: Surroundings) -> None:
@@ -70,9 +68,13 @@ async def forget_once(names: Names, settings: Settings, around: Surroundings) ->
     patience = Patience("retention", around.stopping, limited=True)
     while not around.stopping.is_set():
         async with patience:
-            async with connected(around.database_url) as connection:
-                await in_turn(connection, rules_of(settings))
+            await _look(settings, around)
             return
+
+
+async def _look(settings: Settings, around: Surroundings) -> None:
+    async with connected(around.database_url) as connection:
+        await in_turn(connection, rules_of(settings))
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -143,9 +145,3 @@ def _count(status: str) -> int:
     12
     """
     return int(status.rpartition(" ")[2])
-
-
-async def _pause(stopping: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_LOOK_S):
-            await stopping.wait()

@@ -26,7 +26,7 @@ EXPORT_LATE = gauge(
 LOOKS = counter(
     "petstream_feed_looks_total",
     "Looks at the feed, by what came of them: completed, held, nothing_new, not_ready, broken, "
-    "unreachable.",
+    "unreachable, not_leading (another ingester reads).",
     unit="looks",
     remedy="broken or not_ready all day: `petstream status` names the file; unreachable: check the "
     "account by `petstream doctor`.",

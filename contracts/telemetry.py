@@ -14,11 +14,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-__all__ = ["CONTENT_TYPE", "DECLARED", "Counter", "Declared", "Gauge", "Histogram", "exposition"]
+__all__ = [
+    "CONTENT_TYPE",
+    "DECLARED",
+    "Counter",
+    "Declared",
+    "Gauge",
+    "Histogram",
+    "exposition",
+    "forget_process",
+]
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 """What `exposition` is, for HTTP."""
@@ -40,6 +55,7 @@ DECLARED: Final[list[Declared]] = []
 """Every metric there is, in the order of `contracts.metrics`."""
 
 _REGISTRY: Final = CollectorRegistry()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it would tell of series nobody declared
 
 
 def counter(
@@ -74,9 +90,14 @@ def exposition() -> bytes:
     """Return every figure in Prometheus' text format."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # as it is shipped
         return generate_latest(together)
     return generate_latest(_REGISTRY)
+
+
+def forget_process(pid: int) -> None:
+    """Forget what was true of a process only while it lived."""
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]  # as it is shipped
 
 
 def _declare(one: Declared) -> None:

@@ -53,6 +53,19 @@ class Result(NamedTuple):
         return 4 if self.held else 0
 
 
+class _Order(NamedTuple):
+    """What `ingest` was told to do, and by which means."""
+
+    settings: Settings
+    ftp: FtpUrl
+    kafka: KafkaAccess
+    wanted: Wanted
+    allow_older: bool
+    progress: Progress
+    say: Say
+    clock: Callable[[], datetime]
+
+
 async def ingest(  # noqa: PLR0913  the six things a run depends on, each by name
     settings: Settings,
     kafka: KafkaAccess,
@@ -85,11 +98,10 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
             "PETSTREAM_FTP_URL: it isn't set; for example "
             "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
         )
+    order = _Order(settings, settings.ftp, kafka, wanted, allow_older, progress, say, clock)
     for attempt in range(1, _TRIES + 1):
         try:
-            return await _read_export(
-                settings, settings.ftp, kafka, wanted, allow_older, progress, say, clock
-            )
+            return await _look(order)
         except FileChangedError as error:
             if attempt == _TRIES:
                 changing = NotReadyError(
@@ -102,58 +114,48 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
     raise AssertionError("the last try has returned or raised")
 
 
-async def _read_export(  # noqa: PLR0913, PLR0917  `ingest`, once
-    settings: Settings,
-    ftp: FtpUrl,
-    kafka: KafkaAccess,
-    wanted: Wanted,
-    allow_older: bool,  # noqa: FBT001  handed on
-    progress: Progress,
-    say: Say,
-    clock: Callable[[], datetime],
-) -> Result:
-    prefix = settings.topic_prefix
+async def _look(order: _Order) -> Result:
+    """Look at what is there; only where there is something to say, lead and read it."""
+    settings, kafka, prefix = order.settings, order.kafka, order.settings.topic_prefix
     with stage("listing"):
-        files = await settled_export(ftp, settings.settle_s, say)
+        files = await settled_export(order.ftp, settings.settle_s, order.say)
     await ensure_topics(kafka, prefix)
     memory = await fold_exports(kafka, prefix)
-    if not memory.overdue(clock()):
-        done = await nothing_new(kafka, prefix, memory, files, wanted, allow_older=allow_older)
-        if done is not None:
-            return Result(done.export_id, None, _still_held(memory, done.export_id))
-    async with leading(kafka, prefix, say) as lead:
-        return await _lead(
-            settings, ftp, kafka, files, wanted, allow_older, progress, say, clock, lead
-        )
+    if not memory.overdue(order.clock()):
+        known = await _known(order, memory, files)
+        if known is not None:
+            return known
+    async with leading(kafka, prefix, order.say) as lead:
+        return await _read_export(order, files, lead)
 
 
-async def _lead(  # noqa: PLR0913, PLR0917  `ingest`, once, leading
-    settings: Settings,
-    ftp: FtpUrl,
-    kafka: KafkaAccess,
-    files: ExportSet,
-    wanted: Wanted,
-    allow_older: bool,  # noqa: FBT001  handed on
-    progress: Progress,
-    say: Say,
-    clock: Callable[[], datetime],
-    lead: Leadership,
-) -> Result:
-    prefix = settings.topic_prefix
+async def _known(order: _Order, memory: Memory, files: ExportSet) -> Result | None:
+    """Return what there is to say of files that were completed before; None: read them."""
+    done = await nothing_new(
+        order.kafka, order.settings.topic_prefix, memory, files, order.wanted,
+        allow_older=order.allow_older,
+    )  # fmt: skip
+    if done is None:
+        return None
+    return Result(done.export_id, None, _still_held(memory, done.export_id))
+
+
+async def _read_export(order: _Order, files: ExportSet, lead: Leadership) -> Result:
+    settings, kafka, prefix = order.settings, order.kafka, order.settings.topic_prefix
     memory = await fold_exports(kafka, prefix)
-    for plan_id in await expire(kafka, prefix, memory, clock(), lead):
-        say(f"{plan_id} has expired: nobody decided about it")
-    done = await nothing_new(kafka, prefix, memory, files, wanted, allow_older=allow_older)
-    if done is not None:
-        return Result(done.export_id, None, _still_held(memory, done.export_id))
+    for plan_id in await expire(kafka, prefix, memory, order.clock(), lead):
+        order.say(f"{plan_id} has expired: nobody decided about it")
+    known = await _known(order, memory, files)
+    if known is not None:
+        return known
     missed = await lost_since(kafka, prefix, memory.newest)
-    stamp = await start_stamp(ftp, files)
+    stamp = await start_stamp(order.ftp, files)
     start = stamp or files.newest_modified_at.replace(microsecond=0)
     identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
-    if not allow_older:
+    if not order.allow_older:
         refuse_older(memory, identity.export_id, identity.base)
-    choice = memory.choose(wanted, identity.base, settings.scrub)
-    if missed and wanted == "auto":
+    choice = memory.choose(order.wanted, identity.base, settings.scrub)
+    if missed and order.wanted == "auto":
         choice = Choice("scrub", missed)
     assignment = Assignment(
         identity,
@@ -165,12 +167,12 @@ async def _lead(  # noqa: PLR0913, PLR0917  `ingest`, once, leading
     archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
     if archive is not None and not assignment.again:
         await keep_listing(archive, assignment, files)
-    reader = Reader(from_ftp(ftp), archive, identity.export_id, say)
+    reader = Reader(from_ftp(order.ftp), archive, identity.export_id, order.say)
     result = await carry_out(
-        settings, kafka, memory, assignment, files, reader, progress, say, lead
+        settings, kafka, memory, assignment, files, reader, order.progress, order.say, lead
     )
     if archive is not None:
-        await archive.prune(settings.archive_days, clock())
+        await archive.prune(settings.archive_days, order.clock())
     return result
 
 

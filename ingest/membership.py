@@ -64,7 +64,7 @@ async def look(access: KafkaAccess, group: str, topic: str) -> Seen:
     return Seen(claim, members)
 
 
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Our place in the group; `join` once, `leave` at the end."""
 
     def __init__(

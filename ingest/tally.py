@@ -11,6 +11,7 @@ from msgspec import structs
 
 from contracts.errors import BrokenFileError, NotReadyError, PetstreamError
 from contracts.metrics import LETTERS, LOOKS, PLANS_HELD, ROWS, STAGE_SECONDS, WARNINGS
+from ingest.leadership import NotLeadingError
 from ingest.outcome import Outcome
 
 Stage = Literal["listing", "folding", "reading"]
@@ -43,7 +44,9 @@ def looked(outcome: Outcome | None, plans_held: int) -> None:
 
 def failed(error: PetstreamError) -> None:
     """Count a look that didn't."""
-    if isinstance(error, BrokenFileError):
+    if isinstance(error, NotLeadingError):
+        LOOKS.labels("not_leading").inc()
+    elif isinstance(error, BrokenFileError):
         LOOKS.labels("broken").inc()
     else:
         LOOKS.labels("not_ready" if isinstance(error, NotReadyError) else "unreachable").inc()

@@ -21,6 +21,10 @@ RETURNING picture.animal_id, picture.picture_key, picture.version, picture.attem
     coalesce(picture.original_url, picture.large_url, picture.small_url) AS url,
     picture.fetched_url, picture.etag, picture.last_modified, picture.stored_as, picture.thumbnails;
 
+-- name: pictures_by_status
+-- How many pictures of listed pets there are of each status.
+SELECT status, count(*) AS pictures FROM petstream.pet_pictures GROUP BY status;
+
 -- name: picture_stored
 -- Note a picture as stored, and tell of it, unless the claim was lost or the picture moved on.
 WITH done AS (

@@ -106,7 +106,7 @@ def noisy() -> int:
 
 def main(names: list[str]) -> int:
     """Keep the parts going."""
-    supervision.GRACE_S = float(os.environ.get("GRACE_S", supervision.GRACE_S))  # type: ignore[misc]
+    supervision.GRACE_S = float(os.environ.get("GRACE_S", supervision.GRACE_S))  # type: ignore[misc]  # shorter
 
     async def work(stopping: asyncio.Event) -> int:
         with Output() as output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from argparse import Namespace
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import NoReturn
 import pytest
 
 from console import account, cli, signals, watch
+from contracts import telemetry
 from contracts.errors import (
     BrokenFileError,
     NotReadyError,
@@ -283,6 +285,10 @@ async def test_t4_no_export_for_30_hours_is_told_once_a_day(
     said, _ = await watched(monkeypatch, looks, start + timedelta(hours=hours), past)
     lines = [line for line in said if line.startswith("no export for 31 h: the newest completed")]
     assert len(lines) == told
+    alert = re.search(r"^petstream_export_started_timestamp_seconds (\S+)$",
+                      telemetry.exposition().decode(), re.MULTILINE)  # fmt: skip
+    assert alert is not None
+    assert float(alert[1]) == start.timestamp(), "what an alert compares with the clock"
 
 
 async def test_a_completed_export_is_told_once_and_isnt_late(

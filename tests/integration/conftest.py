@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from server_homes import put_away
 
 from console import embedded
 from consumers.migrate import migrate
@@ -21,14 +21,8 @@ _TEMPLATE = "petstream_template"
 @pytest.fixture(scope="session")
 def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the servers of this session keep their data; they're stopped at the end."""
-    directory = tmp_path_factory.mktemp("servers")
-    try:
+    with put_away(tmp_path_factory.mktemp("servers")) as directory:
         yield directory
-    finally:
-        embedded.down(directory)
-        elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
-        if elsewhere.exists():
-            shutil.rmtree(elsewhere.read_text(encoding="utf-8").strip(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

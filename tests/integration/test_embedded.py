@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -19,6 +18,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from server_homes import put_away
 
 from console.embedded import Servers, down, ensure_kafka, ensure_postgres, running
 from console.server_process import recorded
@@ -31,12 +31,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
     """Return a data directory whose name holds what breaks careless settings files."""
-    path = tmp_path / "spaces, commas = and ünïcode"
-    yield path
-    down(path)
-    location = path / "postgres.location"
-    if location.exists():
-        shutil.rmtree(location.read_text())
+    with put_away(tmp_path / "spaces, commas = and ünïcode") as path:
+        yield path
 
 
 def test_kafka_outlives_the_command_that_started_it_and_keeps_its_records(data_dir: Path) -> None:
@@ -125,16 +121,12 @@ def test_a_database_that_was_killed_while_it_was_made_is_made_anew(data_dir: Pat
 @pytest.fixture(scope="module")
 def shared_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start one server, from inside a running loop, for the tests that only look."""
-    home = tmp_path_factory.mktemp("shared")
+    with put_away(tmp_path_factory.mktemp("shared")) as home:
 
-    async def start() -> str:
-        return ensure_postgres(home, for_tests=True)
+        async def start() -> str:
+            return ensure_postgres(home, for_tests=True)
 
-    yield asyncio.run(start())
-    down(home)
-    location = home / "postgres.location"
-    if location.exists():
-        shutil.rmtree(location.read_text())
+        yield asyncio.run(start())
 
 
 def a_command(call: str) -> subprocess.Popen[bytes]:

@@ -6,9 +6,10 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -49,7 +50,13 @@ rsa_cert_file={certificate}
 rsa_private_key_file={key}
 ssl_ciphers=HIGH
 """
-Serve = Callable[[Path, bool], FtpUrl]
+
+
+class Serve(Protocol):
+    """Serves a directory; with TLS, and its session asked for, if so wanted."""
+
+    def __call__(self, home: Path, *, tls: bool) -> FtpUrl:
+        """Return where it is served."""
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +138,7 @@ def serve(vsftpd: tuple[Path, dict[str, str]], certificate: tuple[Path, Path]) -
     """Serve a directory with vsftpd, and with TLS and its session asked for if so wanted."""
     with ExitStack() as servers:
 
-        def one(home: Path, tls: bool) -> FtpUrl:  # noqa: FBT001  plain or not
+        def one(home: Path, *, tls: bool) -> FtpUrl:
             extra = TLS.format(certificate=certificate[0], key=certificate[1]) if tls else ""
             return servers.enter_context(_served(vsftpd, home, extra, tls=tls))
 
@@ -167,14 +174,14 @@ async def test_t13_a_whole_export_comes_under_tls_where_the_session_must_be_the_
 ) -> None:
     """T13: vsftpd with require_ssl_reuse; PROT P on every data connection."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    assert await everything(serve(home, True)) == on_disk(home)  # noqa: FBT003
+    assert await everything(serve(home, tls=True)) == on_disk(home)
 
 
 async def test_t13_a_whole_export_comes_over_plain_ftp_from_two_servers(
     home: Path, serve: Serve
 ) -> None:
     """T13: vsftpd and pyftpdlib give the same bytes."""
-    assert await everything(serve(home, False)) == on_disk(home)  # noqa: FBT003
+    assert await everything(serve(home, tls=False)) == on_disk(home)
     with serve_ftp(home, user="apikey-Ab3dEf9h", password=PASSWORD) as other:
         url = FtpUrl(other.user, PASSWORD, other.host, other.port, "", tls=False)
         assert await everything(url) == on_disk(home)
@@ -185,12 +192,12 @@ async def test_t13_a_certificate_that_nobody_trusts_is_refused_before_the_passwo
 ) -> None:
     """T13: never a login under a certificate that isn't trusted."""
     with pytest.raises(PetstreamError, match="isn't trusted"):
-        await listing(serve(home, True), patience_s=1)  # noqa: FBT003
+        await listing(serve(home, tls=True), patience_s=1)
 
 
 async def test_t13_ftps_never_goes_on_without_tls(home: Path, serve: Serve) -> None:
     """T13: a server without TLS is named, and the password isn't sent."""
-    plain = serve(home, False)  # noqa: FBT003
+    plain = serve(home, tls=False)
     secure = FtpUrl(plain.user, plain.password, plain.host, plain.port, "", tls=True)
     with pytest.raises(PetstreamError, match="offers no TLS") as caught:
         await listing(secure, patience_s=1)

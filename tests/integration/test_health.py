@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from members import Server
+from server_homes import put_away
 
 from console import embedded, health, probes
 from console.health import Health
@@ -48,14 +48,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    directory = tmp_path_factory.mktemp("health")
-    try:
+    with put_away(tmp_path_factory.mktemp("health")) as directory:
         yield directory
-    finally:
-        embedded.down(directory)
-        elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
-        if elsewhere.exists():
-            shutil.rmtree(elsewhere.read_text("utf-8").strip(), ignore_errors=True)
 
 
 @pytest.fixture

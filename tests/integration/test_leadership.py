@@ -59,7 +59,7 @@ def fork(settings: Settings, kafka: str, told: Path, *, stop_at: str = "") -> in
     try:
         crashes.arm(stop_at)
         if stop_at:
-            crashes.signal = _Standing  # type: ignore[assignment, attr-defined]
+            crashes.signal = _Standing  # type: ignore[assignment, attr-defined]  # it stops
         said: list[str] = []
         try:
             result: Result = asyncio.run(ingest(settings, KafkaAccess(kafka), say=said.append))
@@ -137,7 +137,7 @@ async def test_of_two_at_once_one_reads_the_export_and_the_other_finds_it_done(
 
 
 @pytest.mark.parametrize("place", ["ingest.send.before", "ingest.rows.flushed"])
-async def test_a_leader_that_slept_through_its_successors_run_publishes_nothing_more(  # noqa: PLR0913, PLR0917
+async def test_a_leader_that_slept_through_its_successors_run_publishes_nothing_more(  # noqa: PLR0913, PLR0917  fixtures
     place: str, settings: Settings, kafka: str, prefix: str, tmp_path: Path, database_url: str
 ) -> None:
     bounded = {"message.timestamp.before.max.ms": "2000"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +21,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from members import Feed, Member, Server, Used, bugs, until
+from server_homes import put_away
 
 from console import embedded
 from console.server_process import stop
@@ -67,17 +67,11 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    data_dir = tmp_path_factory.mktemp("outages")
-    try:
+    with put_away(tmp_path_factory.mktemp("outages")) as data_dir:
         found = Servers(data_dir)
         make_owner = f"CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'"
         asyncio.run(execute(found.start_postgres(), make_owner))
         yield found
-    finally:
-        embedded.down(data_dir)
-        elsewhere = data_dir / "postgres.location"  # where root's cluster is, if not beside it
-        if elsewhere.exists():
-            shutil.rmtree(elsewhere.read_text("utf-8").strip(), ignore_errors=True)
 
 
 @pytest.fixture

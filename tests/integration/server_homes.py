@@ -1,0 +1,22 @@
+"""Where a test's embedded servers keep their data: stopped and put away at the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from console import embedded
+
+
+@contextmanager
+def put_away(directory: Path) -> Iterator[Path]:
+    """Stop the servers of a data directory in the end, and remove what lies outside of it."""
+    try:
+        yield directory
+    finally:
+        embedded.down(directory)
+        elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
+        if elsewhere.exists():
+            shutil.rmtree(elsewhere.read_text(encoding="utf-8").strip(), ignore_errors=True)
