@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,34 @@ async def test_a_day_goes_through_a_secured_kafka(  # noqa: PLR0913, PLR0917  a 
     own = str(secured.authority.issue(KEEPER)) if listener == "mutual" else None
     way = access(secured, listener, sasl_mechanism=mechanism, ssl_certfile=own)
     await a_day(tmp_path, prefix, way, way, database_url)
+
+
+def rights(who: str, prefix: str) -> list[tuple[str, str, str, bool]]:
+    """Return what the page says that somebody may do: operation, kind, name, whether it begins."""
+    rows = re.findall(
+        rf"^\| {who} \| ([\w, ]+) \| (topic|group)s? (beginning with )?`petstream\.([^`]*)` \|$",
+        PAGE.read_text("utf-8"), re.MULTILINE,
+    )  # fmt: skip
+    assert rows, who
+    return [
+        (operation.upper(), kind, prefix + name, bool(begins))
+        for operations, kind, begins, name in rows
+        for operation in operations.split(", ")
+    ]
+
+
+async def test_the_rights_that_the_page_names_are_enough_and_without_any_nothing_is_made(
+    tmp_path: Path, secured: Secured, prefix: str, database_url: str
+) -> None:
+    for who in ("ingest", "consumers"):
+        secured.add_user(f"{prefix}{who}", PASSWORD)
+        secured.allow(f"{prefix}{who}", rights(who, prefix))
+    way = {who: access(secured, "both", sasl_username=f"{prefix}{who}") for who in
+           ("ingest", "consumers")}  # fmt: skip
+    await a_day(tmp_path, prefix, way["ingest"], way["consumers"], database_url)
+    secured.add_user(f"{prefix}nobody", PASSWORD)
+    with pytest.raises(PetstreamError, match="can't be made: TopicAuthorizationFailedError"):
+        await ensure_topics(access(secured, "both", sasl_username=f"{prefix}nobody"), prefix)
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
