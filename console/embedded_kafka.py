@@ -148,6 +148,13 @@ def _environment() -> dict[str, str]:
     return dict(os.environ) | {"LC_ALL": "C.UTF-8"}
 
 
+def cluster_id() -> str:
+    """Return a new cluster's id; none begins as an option does, which Kafka's tool would take."""
+    while (made := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
+
+
 def _format(java: str, classpath: str, home: Path) -> None:
     """Make the log directory, whole or not at all, whenever this command may be killed."""
     if (home / "log" / "meta.properties").exists():
@@ -159,13 +166,12 @@ def _format(java: str, classpath: str, home: Path) -> None:
     text = (home / "server.properties").read_text()
     config = made / "format.properties"
     config.write_text(text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id()]
     done = subprocess.run(  # noqa: S603  our own command line
         [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", f"{made.name}/{config.name}"],
         capture_output=True, text=True, check=False, cwd=home, env=_environment(),
     )  # fmt: skip
-    told = " ".join((done.stderr or done.stdout).strip().splitlines()[:1])
+    told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
     if done.returncode == 0:
         try:
             (made / "log").rename(home / "log")

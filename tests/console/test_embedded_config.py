@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,9 @@ def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def record(data_dir: Path, *, pid: int, started: str, port: int) -> None:
     """Write what a start of Kafka leaves behind."""
     (data_dir / "kafka.json").write_text(json.dumps({"pid": pid, "started": started, "port": port}))
+
+
+def test_no_cluster_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=bytes(16))])
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(drawn))
+    assert embedded_kafka.cluster_id() == "A" * 22, "not the first, which is -AAAAAAAAAAAAAAAAAAAAA"
