@@ -203,7 +203,7 @@ async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # n
         # goes on where it was
         third = started("one", **settings)
         await until(lambda: as_of(0))
-        assert third.told("WATCHDOG=1")
+        await until(lambda: third.told("WATCHDOG=1"))
 
         # all parts die
         write_export(tmp_path / "feed", FEED, 1, part_rows=300)
