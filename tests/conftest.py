@@ -8,11 +8,17 @@ from collections.abc import Generator
 from importlib.metadata import version
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SHOWN = ("aiokafka", "aioftp", "asyncpg", "ijson", "msgspec")
 """Packages whose versions explain most differences between two machines."""
 
 OURS = ("asyncio", "consumers", "console", "contracts", "ingest", "petstream", "root")
+
+
+# how long a draw or an example takes says something of the machine, not of petstream
+settings.register_profile("petstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("petstream")
 
 
 def pytest_configure(config: pytest.Config) -> None:

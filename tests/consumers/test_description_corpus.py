@@ -402,7 +402,7 @@ FRAGMENTS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(html=FRAGMENTS, text=FRAGMENTS)
 def test_t25_no_mixture_of_them_comes_through(html: str, text: str) -> None:
     assert len(trackers(judge(rendered(html, text, TRACKER) or ""))) == 1

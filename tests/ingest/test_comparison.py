@@ -82,7 +82,6 @@ _PETS_OF_A_DAY = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(_PETS_OF_A_DAY, _PETS_OF_A_DAY)
 def test_rows_whose_bytes_are_known_mean_what_they_mean_when_they_are_parsed(
     first: list[Any], second: list[Any]
@@ -307,7 +306,7 @@ def read_in_order(updated: Any, full: Any) -> list[tuple[Family, Any]]:
     return [("updatedpets", updated), ("pets", full)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(days)
 def test_a_crash_anywhere_and_a_second_reading_end_in_the_undisturbed_state(
     history: list[tuple[Any, Any, int]],

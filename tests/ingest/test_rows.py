@@ -51,7 +51,7 @@ def test_lines_and_an_array_hold_the_same_rows(data: bytes) -> None:
     assert [row.number for row in rows] == [1, 2, 3]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([LINES, ARRAY, BOM + LINES, BOM + ARRAY]), st.lists(st.integers(0, 99)))
 def test_chunking_never_changes_what_is_framed(data: bytes, cuts: list[int]) -> None:
     assert all_rows(data, *cuts)[0] == all_rows(data)[0]
@@ -92,7 +92,6 @@ def test_a_row_longer_than_4_mib_is_set_aside_and_its_neighbours_arrive(form: st
     assert len(bad.raw) <= 2_048
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 8), max_size=8))
 def test_parsing_together_equals_parsing_one_by_one(kinds: list[int]) -> None:
     odd = [
@@ -113,7 +112,7 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.lists(_PIECES, max_size=9).map(b"".join), min_size=1, max_size=5))
 def test_the_fast_way_and_the_careful_one_come_to_the_same(raws: list[bytes]) -> None:
     rows = framed(*(raw for raw in raws if raw.strip(b" \t\r\x0b\x0c")))
