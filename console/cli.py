@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     add = top.add_subparsers(required=True, metavar="COMMAND")
 
     _command(add, "up", commands.up, "the daemon: schedule, ingest and all consumers")
+    _command(add, "console", looking.console, "the status page alone, for a browser")
     _command(add, "down", commands.down, "stop the embedded servers")
 
     one = _command(add, "ingest", commands.ingest, "read one export, publish what changed")
@@ -163,7 +164,7 @@ def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
 def is_daemon(options: argparse.Namespace) -> bool:
     """Tell whether the command goes on until a signal: then being stopped is no failure."""
     return (
-        options.name in {"up", "tail", "simulate"}
+        options.name in {"up", "tail", "simulate", "console"}
         or (options.name == "ingest" and options.watch)
         or (options.name == "consume" and not options.drain)
     )

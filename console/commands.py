@@ -12,6 +12,7 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from console import embedded, signals
@@ -97,12 +98,13 @@ def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
     from console.watch import Pace, watch
     from console.web import served
 
+    known = replace(with_picture_store(settings), kafka=kafka)
     pace = Pace() if options.every is None else Pace(*[options.every] * len(Pace._fields))
 
     async def work(stopping: asyncio.Event) -> int:
         health = Health([probes.of_kafka(kafka)])
         with shown("rows") as progress:
-            async with served(settings.console, health, say=note):
+            async with served(settings.console, health, lambda: known, say=note):
                 await watch(
                     settings, kafka, wanted=options.mode, stopping=stopping, say=say,
                     progress=progress, pace=pace,
@@ -117,6 +119,7 @@ def consume(options: Namespace) -> int:
     settings = with_picture_store(load())
     kafka, database = kafka_of(settings, note), database_of(settings, note)
     names = CONSUMERS if options.consumer == "all" else (options.consumer,)
+    known = replace(settings, kafka=kafka, database_url=database)
 
     async def work(stopping: asyncio.Event) -> int:
         from console import probes
@@ -128,7 +131,7 @@ def consume(options: Namespace) -> int:
         health = Health([reading, probes.of_postgres(database)])
         address = None if options.drain else settings.console
         with shown("events") as progress:
-            async with served(address, health, say=note):
+            async with served(address, health, lambda: known, say=note):
                 await apply(
                     names,
                     settings,

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from console import signals
-from console.commands import note
-from console.places import database_of, kafka_of, known_database
+from console.commands import CONSUMERS, note
+from console.places import database_of, kafka_of, known_database, with_picture_store
+from contracts.errors import UsageError
 from contracts.settings import load
 
 
@@ -29,6 +31,30 @@ def status(options: Namespace) -> int:
         return tell(settings, kafka=kafka, database_url=database, as_json=options.json)
 
     return signals.run(work, stopped_status=1)
+
+
+def console(_options: Namespace) -> int:
+    """Serve the pages until a signal; starts no consumer."""
+    settings = with_picture_store(load())
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+    known = replace(settings, kafka=kafka, database_url=database)
+
+    async def work(stopping: asyncio.Event) -> int:
+        from console import probes
+        from console.health import Health
+        from console.web import served
+
+        if settings.console is None:
+            raise UsageError(
+                "PETSTREAM_CONSOLE is off: set an address, such as PETSTREAM_CONSOLE=127.0.0.1:8642"
+            )
+        asked = [probes.of_consumers(kafka, settings.topic_prefix, CONSUMERS)]
+        asked += [probes.of_postgres(database)] if database else []
+        async with served(settings.console, Health(asked), lambda: known, say=note):
+            await stopping.wait()
+        return 0
+
+    return signals.run(work, stopped_status=0, patient=True)
 
 
 def doctor(options: Namespace) -> int:

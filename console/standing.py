@@ -26,11 +26,13 @@ class Standing:
         self._consumers = tuple(consumers)
         self._kafka: Probe | None = None
         self._postgres: Probe | None = None
+        self._settings: Settings | None = None
         self.missing: Callable[[], list[str]] = lambda: ["the parts"]
 
     def found(self, settings: Settings) -> None:
         """Ask these servers from now on; the settings have both."""
         if settings.kafka is not None and settings.database_url is not None:
+            self._settings = settings
             prefix = settings.topic_prefix
             self._kafka = probes.of_consumers(settings.kafka, prefix, self._consumers)
             self._postgres = probes.of_postgres(settings.database_url)
@@ -53,7 +55,7 @@ class Standing:
                 Probe("parts", self._ask_parts),
             ]
         )
-        async with served(address, health, say=say):
+        async with served(address, health, lambda: self._settings, say=say):
             yield
 
     async def _ask_kafka(self) -> str | None:

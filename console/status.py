@@ -26,7 +26,6 @@ from contracts.settings import KafkaAccess, Settings
 from ingest.memory import MISSED_AFTER
 
 _LAST: Final = 7
-_LAST_EXPIRED: Final = 3
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
 
 
@@ -40,7 +39,7 @@ async def status(
 
 
 async def gather(
-    settings: Settings, *, kafka: KafkaAccess, database_url: str | None
+    settings: Settings, *, kafka: KafkaAccess, database_url: str | None, last: int = _LAST
 ) -> dict[str, Any]:
     """Look everywhere, and return how everything stands."""
     prefix = settings.topic_prefix
@@ -51,16 +50,18 @@ async def gather(
         lags=await lag(kafka, prefix),
         tables=await look(database_url, {"pictures": (query("pictures_by_status"), ())}),
         now=datetime.now(UTC),
+        last=last,
     )
 
 
-def account(
+def account(  # noqa: PLR0913  what was found, each by name
     *,
     past: Past,
     dead: Sequence[Record],
     lags: Sequence[GroupLag],
     tables: Rows | Away,
     now: datetime,
+    last: int = _LAST,
 ) -> dict[str, Any]:
     """Return how everything stands as plain JSON types: what ``--json`` prints."""
     pictures = None if isinstance(tables, Away) else dict.fromkeys(STATUSES, 0) | {
@@ -69,9 +70,9 @@ def account(
     return {
         "at": _stamp(now),
         "feed": _feed(past, now),
-        "exports": [_export(one) for one in reversed(past.exports[-_LAST:])],
+        "exports": [_export(one) for one in reversed(past.exports[-last:])],
         "heldPlans": list(_plans(past, now, "held")),
-        "expiredPlans": list(_plans(past, now, "expired"))[-_LAST_EXPIRED:],
+        "expiredPlans": list(_plans(past, now, "expired"))[-3:],
         "lag": list(_lags(lags)),
         "deadLetters": {"total": len(dead), "byReason": letters.by_reason(dead)},
         "pictures": pictures,

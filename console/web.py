@@ -1,4 +1,4 @@
-"""What a daemon tells over HTTP at PETSTREAM_CONSOLE: /healthz, /readyz, /metrics.
+"""What a daemon tells over HTTP at PETSTREAM_CONSOLE: the pages, /healthz, /readyz, /metrics.
 
 Rule 1: /healthz answers as long as the loop turns; /readyz is 503 with reasons while work can't go
         on; neither asks a server anything while somebody waits.
@@ -17,6 +17,7 @@ from typing import Final
 from aiohttp import web
 
 from console.health import Health
+from console.page.site import Known, mount
 from contracts.errors import UsageError
 from contracts.metrics import BUILD
 from contracts.telemetry import CONTENT_TYPE, exposition
@@ -28,6 +29,7 @@ _PORTS_TRIED: Final = 20
 async def served(
     address: tuple[str, int] | None,
     health: Health,
+    known: Known,
     *,
     say: Callable[[str], None],
 ) -> AsyncGenerator[str | None]:
@@ -42,6 +44,7 @@ async def served(
     BUILD.labels(version("petstream")).set(1)
     app = web.Application()
     app.router.add_routes(_routes(health))
+    mount(app, known, bound_host=address[0])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     watching = asyncio.create_task(health.watch(), name="health")
@@ -58,9 +61,6 @@ async def served(
 
 
 def _routes(health: Health) -> list[web.RouteDef]:
-    async def front(_request: web.Request) -> web.Response:
-        return web.Response(text="petstream: /readyz, /healthz, /metrics\n")
-
     async def alive(_request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
@@ -75,7 +75,6 @@ def _routes(health: Health) -> list[web.RouteDef]:
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return [
-        web.get("/", front),
         web.get("/healthz", alive),
         web.get("/readyz", ready),
         web.get("/metrics", metrics),

@@ -19,7 +19,7 @@ from console.web import served
 from consumers.lag import GroupLag
 from consumers.migrate import migrate
 from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess
+from contracts.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 
@@ -60,9 +60,18 @@ async def site(data_dir: Path, prefix: str) -> AsyncIterator[Site]:
     await migrate(url)
     asked = [probes.of_consumers(kafka, prefix, ("pets",)), probes.of_postgres(url)]
     found = Health(asked, every_s=0.5, deadline_s=2.0)
-    async with served(("127.0.0.1", 0), found, say=lambda _line: None) as address:
+    known = Settings(kafka=kafka, database_url=url, topic_prefix=prefix)
+    async with served(("127.0.0.1", 0), found, lambda: known, say=lambda _line: None) as address:
         assert address is not None
         yield Site(address, {name: Server(data_dir, name) for name in ("kafka", "postgres")})
+
+
+async def test_the_page_tells_of_real_servers(site: Site) -> None:
+    status, text = await site.get("")
+    assert status == 200
+    assert "No export yet" in text
+    assert "<li>stored: 0</li>" in text
+    assert "pets on" in text
 
 
 @pytest.mark.parametrize("name", ["kafka", "postgres"])
@@ -105,11 +114,11 @@ def test_a_consumer_that_commits_nothing_with_work_before_it_stands_still() -> N
 
 async def test_a_taken_port_is_said_and_the_next_free_one_used() -> None:
     said: list[str] = []
-    async with served(("127.0.0.1", 0), Health([]), say=said.append) as first:
+    async with served(("127.0.0.1", 0), Health([]), lambda: None, say=said.append) as first:
         assert first is not None
         port = int(first.rstrip("/").rpartition(":")[2])
-        async with served(("127.0.0.1", port), Health([]), say=said.append) as second:
+        async with served(("127.0.0.1", port), Health([]), lambda: None, say=said.append) as second:
             assert second != first
     assert any(f"127.0.0.1:{port} is taken" in line for line in said)
-    async with served(None, Health([]), say=said.append) as nowhere:
+    async with served(None, Health([]), lambda: None, say=said.append) as nowhere:
         assert nowhere is None

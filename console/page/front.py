@@ -1,0 +1,94 @@
+"""The front page: is the feed fresh, and does anything wait for a person?
+
+Rule 1: reloading costs nothing: one look is shared by everybody who asks within `_FRESH_S`.
+Rule 2: a server that is away is a line on the page, not an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from aiohttp import web
+
+from console.page import paper
+from console.page.chart import bars
+from console.status import gather
+from contracts.errors import PetstreamError
+from contracts.settings import Settings
+
+EXPORTS: Final = 30
+"""So many exports are shown."""
+
+_FRESH_S: Final = 5.0
+
+
+class Verdict(NamedTuple):
+    """The page in one line: ``good``, ``warn`` or ``bad``, and why."""
+
+    level: str
+    headline: str
+    detail: str
+
+
+def routes(known: Callable[[], Settings | None]) -> list[web.RouteDef]:
+    """Return the front page's route; `known`: see `console.page.site`."""
+    looker = _Looker(known)
+
+    async def front(_request: web.Request) -> web.Response:
+        found = await looker.look()
+        if isinstance(found, str):
+            said = Verdict("bad", "Kafka can't be read", found)
+            return paper.answer("front.html", verdict=said, found=None, bars=())
+        return paper.answer(
+            "front.html", verdict=verdict(found), found=found, bars=bars(found["exports"])
+        )
+
+    return [web.get("/", front)]
+
+
+def verdict(found: dict[str, Any]) -> Verdict:
+    """Return what matters most of how everything stands (as `petstream status --json` tells it)."""
+    feed = found["feed"]
+    newest = feed["newestExportId"]
+    detail = f"The newest completed export is {newest}, {feed['ageHours']} hours old."
+    if newest is None:
+        return Verdict("warn", "No export yet", "No export was completed so far.")
+    if feed["late"]:
+        return Verdict("bad", "The feed is late", f"{detail} A day was missed, or nobody reads it.")
+    if found["exports"] and found["exports"][0]["state"] == "failed":
+        return Verdict("warn", "The last export couldn't be read", detail)
+    if found["heldPlans"]:
+        return Verdict("warn", "Fresh, but removals are held", detail)
+    if not found["postgres"]["reachable"]:
+        return Verdict("warn", "Fresh, but Postgres can't be asked", detail)
+    return Verdict("good", "The feed is fresh", detail)
+
+
+class _Looker:
+    """The last look and when it was; one look at a time."""
+
+    def __init__(self, known: Callable[[], Settings | None]) -> None:
+        self._known = known
+        self._lock = asyncio.Lock()
+        self._last: tuple[float, dict[str, Any] | str] | None = None
+
+    async def look(self) -> dict[str, Any] | str:
+        """Return how everything stands, or why that can't be told."""
+        clock = asyncio.get_running_loop().time
+        async with self._lock:
+            if self._last is None or clock() - self._last[0] > _FRESH_S:
+                found = await _look(self._known())
+                self._last = clock(), found
+            return self._last[1]
+
+
+async def _look(settings: Settings | None) -> dict[str, Any] | str:
+    if settings is None or settings.kafka is None:
+        return "Kafka and Postgres are being waited for."
+    database_url = settings.database_url
+    try:
+        return await gather(settings, kafka=settings.kafka, database_url=database_url, last=EXPORTS)
+    except PetstreamError as error:
+        return str(error)

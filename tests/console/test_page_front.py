@@ -1,0 +1,156 @@
+"""The front page: what it says, that the feed's words are escaped, and what stands before it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from console.page import front
+from console.page.chart import HEIGHT, bars
+from console.page.front import verdict
+from console.page.site import mount
+from console.past import Export, Past
+from console.status import account
+from console.tables import Away, Rows
+from contracts.errors import UnreachableError
+from contracts.events import Counts, ExportCounts, ExportEvent
+from contracts.settings import KafkaAccess, Settings
+from ingest.memory import Memory
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+EXPORT_ID = "2026-03-02T08:00:00Z"
+HOSTILE = "<script>alert(1)</script>"
+KNOWN = Settings(kafka=KafkaAccess("localhost:1"))
+
+
+def _export(export_id: str = EXPORT_ID, state: str = "completed", **pets: int) -> Export:
+    counts = ExportCounts(Counts(**pets), Counts())
+    return Export(export_id, "daily", state, START, START + timedelta(seconds=5), counts, None)
+
+
+def _found(*exports: Export, tables: Rows | Away | None = None, now: datetime = NOW) -> Any:
+    memory = Memory()
+    for one in exports:
+        event = ExportEvent(
+            export_id=one.export_id, mode="daily", state="completed", at=START, counts=one.counts
+        )
+        if one.state == "completed":
+            memory.fold(event)
+    rows = {"pictures": []} if tables is None else tables
+    return account(past=Past(exports, memory, 0), dead=[], lags=[], tables=rows, now=now)
+
+
+async def _get(
+    path: str = "/", *, host: str = "localhost", bound: str = "127.0.0.1"
+) -> tuple[int, str, dict[str, str]]:
+    app = web.Application()
+    mount(app, lambda: KNOWN, bound_host=bound)
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get(path, headers={"Host": host})
+        return answer.status, await answer.text(), dict(answer.headers)
+
+
+def _stands(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+    async def gather(*_: object, **__: object) -> Any:
+        return found
+
+    monkeypatch.setattr(front, "gather", gather)
+
+
+async def test_the_feeds_words_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = _export()._replace(reason=HOSTILE, notes=(HOSTILE,))
+    _stands(monkeypatch, _found(hostile, tables=Away(HOSTILE)))
+    status, text, _ = await _get()
+    assert status == 200
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 3
+
+
+async def test_every_figure_of_an_export_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("read", "added", "updated", "unchanged", "removed", "refused")
+    counts: Any = {name: 1111 * number for number, name in enumerate(names, 1)}
+    _stands(monkeypatch, _found(_export(**counts)))
+    _, text, _ = await _get()
+    for number in counts.values():
+        assert f"<td>{number:,}</td>" in text
+    assert "The feed is fresh" in text
+    assert "<td>5.0</td>" in text
+
+
+async def test_a_kafka_that_is_away_is_a_line_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> Any:
+        raise UnreachableError("Kafka is away: start it")
+
+    monkeypatch.setattr(front, "gather", away)
+    status, text, _ = await _get()
+    assert status == 200
+    assert "Kafka is away: start it" in text
+
+
+@pytest.mark.parametrize("path", ["/", "/static/console.css", "/nothing/here"])
+async def test_every_answer_has_the_strict_headers(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    _stands(monkeypatch, _found(_export()))
+    status, _, headers = await _get(path)
+    assert status == (404 if "nothing" in path else 200)
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "script" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8642", "[::1]:8642", "LOCALHOST:1"])
+async def test_loopbacks_names_are_answered(host: str) -> None:
+    assert (await _get("/static/console.css", host=host))[0] == 200
+
+
+async def test_on_loopback_a_foreign_name_is_not_answered() -> None:
+    assert (await _get("/static/console.css", host="evil.example"))[0] == 421
+    assert (await _get("/static/console.css", host="pets.example", bound="0.0.0.0"))[0] == 200  # noqa: S104  nothing is bound
+
+
+async def test_ten_reloads_are_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    async def gather(*_: object, **__: object) -> Any:
+        nonlocal looks
+        looks += 1
+        return _found(_export())
+
+    monkeypatch.setattr(front, "gather", gather)
+    app = web.Application()
+    mount(app, lambda: KNOWN, bound_host="127.0.0.1")
+    async with TestClient(TestServer(app)) as client:
+        for _ in range(10):
+            assert (await client.get("/")).status == 200
+    assert looks == 1
+
+
+def test_the_headline_says_what_matters_most() -> None:
+    assert verdict(_found()).headline == "No export yet"
+    assert verdict(_found(_export())).level == "good"
+    assert verdict(_found(_export(), now=NOW + timedelta(hours=30))).headline == "The feed is late"
+    failed = _export("2026-03-03T08:00:00Z", state="failed")
+    assert verdict(_found(_export(), failed)).headline == "The last export couldn't be read"
+    assert verdict(_found(_export(), tables=Away("not reachable"))).level == "warn"
+    held = _found(_export()) | {"heldPlans": [{"planId": "p"}]}
+    assert verdict(held).headline == "Fresh, but removals are held"
+
+
+def test_bars_stand_inside_the_chart_on_one_scale() -> None:
+    found = _found(_export("2026-03-01T08:00:00Z", added=1), _export(added=500, removed=500))
+    small, large = bars(found["exports"])
+    assert "2026-03-01" in small.title
+    assert [part.height for part in small.parts] == [1.0]
+    assert [part.kind for part in large.parts] == ["added", "removed"]
+    assert large.parts[0].height == large.parts[1].height
+    for part in small.parts + large.parts:
+        assert 0 <= part.y <= HEIGHT - part.height
+    assert sum(part.height for part in large.parts) > HEIGHT * 0.9
+    assert bars([]) == ()
