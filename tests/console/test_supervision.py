@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -259,12 +260,17 @@ class Up:
         self.lines: list[str] = []
 
     def read_until(self, wanted: str, times: int = 1) -> None:
-        """Read lines until one of them has been there so often."""
+        """Read lines until one of them has been there so often; whoever is mute is killed."""
         assert self.process.stdout
-        while sum(line.startswith(wanted) for line in self.lines) < times:
-            line = self.process.stdout.readline()
-            assert line, self.lines
-            self.lines.append(line.rstrip("\n"))
+        limit = threading.Timer(60, self.process.kill)
+        limit.start()
+        try:
+            while sum(line.startswith(wanted) for line in self.lines) < times:
+                line = self.process.stdout.readline()
+                assert line, self.lines
+                self.lines.append(line.rstrip("\n"))
+        finally:
+            limit.cancel()
 
     def pids(self) -> list[int]:
         """Return the process ids that its parts have told."""
