@@ -98,7 +98,7 @@ def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
     from console.watch import Pace, watch
     from console.web import served
 
-    known = replace(with_picture_store(settings), kafka=kafka)
+    known = replace(settings, kafka=kafka)
     pace = Pace() if options.every is None else Pace(*[options.every] * len(Pace._fields))
 
     async def work(stopping: asyncio.Event) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 from console import signals
 from console.commands import CONSUMERS, note
-from console.places import database_of, kafka_of, known_database, with_picture_store
+from console.places import database_of, kafka_of, known_database
 from contracts.errors import UsageError
 from contracts.settings import load
 
@@ -35,7 +35,11 @@ def status(options: Namespace) -> int:
 
 def console(_options: Namespace) -> int:
     """Serve the pages until a signal; starts no consumer."""
-    settings = with_picture_store(load())
+    settings = load()
+    if settings.console is None:
+        raise UsageError(
+            "PETSTREAM_CONSOLE is off: set an address, such as PETSTREAM_CONSOLE=127.0.0.1:8642"
+        )
     kafka, database = kafka_of(settings, note), known_database(settings, note)
     known = replace(settings, kafka=kafka, database_url=database)
 
@@ -44,10 +48,6 @@ def console(_options: Namespace) -> int:
         from console.health import Health
         from console.web import served
 
-        if settings.console is None:
-            raise UsageError(
-                "PETSTREAM_CONSOLE is off: set an address, such as PETSTREAM_CONSOLE=127.0.0.1:8642"
-            )
         asked = [probes.of_consumers(kafka, settings.topic_prefix, CONSUMERS)]
         asked += [probes.of_postgres(database)] if database else []
         async with served(settings.console, Health(asked), lambda: known, say=note):

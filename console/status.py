@@ -26,6 +26,7 @@ from contracts.settings import KafkaAccess, Settings
 from ingest.memory import MISSED_AFTER
 
 _LAST: Final = 7
+_LAST_EXPIRED: Final = 3
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
 
 
@@ -72,7 +73,7 @@ def account(  # noqa: PLR0913  what was found, each by name
         "feed": _feed(past, now),
         "exports": [_export(one) for one in reversed(past.exports[-last:])],
         "heldPlans": list(_plans(past, now, "held")),
-        "expiredPlans": list(_plans(past, now, "expired"))[-3:],
+        "expiredPlans": list(_plans(past, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
         "deadLetters": {"total": len(dead), "byReason": letters.by_reason(dead)},
         "pictures": pictures,
@@ -151,7 +152,7 @@ def _said_of_feed(feed: dict[str, Any]) -> Iterator[str]:
     if feed["newestExportId"] is None:
         yield "Feed: no export was completed yet"
         return
-    newest = _plain(feed["newestExportId"])
+    newest = wording.plain(feed["newestExportId"])
     yield f"Feed: newest completed export {newest}, {feed['ageHours']} h old"
     if feed["late"]:
         yield (
@@ -165,7 +166,8 @@ def _said_of_exports(exports: list[dict[str, Any]]) -> Iterator[str]:
     for one in exports:
         took = "" if one["durationS"] is None else f" in {one['durationS']:,.0f} s"
         when = one["endedAt"] or one["startedAt"]
-        yield f"  {_plain(one['exportId'])}  {one['mode']:<7} {one['state']:<9} at {when}{took}"
+        name = wording.plain(one["exportId"])
+        yield f"  {name}  {one['mode']:<7} {one['state']:<9} at {when}{took}"
         yield f"    pets: {wording.counts(one['counts']['pets'])}"
         yield f"    orgs: {wording.counts(one['counts']['orgs'])}"
         if one["reason"]:
@@ -179,12 +181,12 @@ def _said_of_plans(plans: list[dict[str, Any]], expired: list[dict[str, Any]]) -
     for one in plans:
         why = wording.cut(one["reason"] or "no reason given", 300)
         what = f"{one['removals']:,} {one['entity']}"
-        yield f"  {_plain(one['planId'])}: {what}, held {one['heldAt']}"
+        yield f"  {wording.plain(one['planId'])}: {what}, held {one['heldAt']}"
         yield f"    why: {why}"
-        yield f"    decide: {_plain(one['decide'])}"
+        yield f"    decide: {wording.plain(one['decide'])}"
     for one in expired:
-        what = f"{one['removals']:,} {one['entity']}"
-        yield f"Expired undecided: {_plain(one['planId'])}: {what}, held {one['heldAt']}; they stay"
+        what = f"{wording.plain(one['planId'])}: {one['removals']:,} {one['entity']}"
+        yield f"Expired undecided: {what}, held {one['heldAt']}; they stay"
 
 
 def _said_of_lag(lags: list[dict[str, Any]]) -> Iterator[str]:
@@ -192,14 +194,16 @@ def _said_of_lag(lags: list[dict[str, Any]]) -> Iterator[str]:
     for one in lags:
         state = "up to date" if one["lag"] == 0 else f"{one['lag']:,} records behind"
         never = "" if one["begun"] or not one["lag"] else ", not begun yet"
-        yield f"  {_plain(one['consumer'])} on {_plain(one['topic'])}: {state}{never}"
+        yield f"  {wording.plain(one['consumer'])} on {wording.plain(one['topic'])}: {state}{never}"
 
 
 def _said_of_dead_letters(dead: dict[str, Any]) -> Iterator[str]:
     if not dead["total"]:
         yield "Dead letters: none"
         return
-    said = ", ".join(f"{number:,} {_plain(name)}" for name, number in dead["byReason"].items())
+    said = ", ".join(
+        f"{number:,} {wording.plain(name)}" for name, number in dead["byReason"].items()
+    )
     yield f"Dead letters: {dead['total']:,} ({said}); see 'petstream dead-letters list'"
 
 
@@ -210,10 +214,6 @@ def _said_of_pictures(found: dict[str, Any]) -> Iterator[str]:
         return
     yield f"Pictures: {wording.counts(found['pictures']).replace('nothing read', 'none')}"
     yield "Postgres: reachable"
-
-
-def _plain(text: str) -> str:
-    return wording.plain(text)
 
 
 def _stamp(time: datetime) -> str:

@@ -17,7 +17,8 @@ from typing import Final
 from aiohttp import web
 
 from console.health import Health
-from console.page.site import Known, mount
+from console.page import Known
+from console.page.site import mount
 from contracts.errors import UsageError
 from contracts.metrics import BUILD
 from contracts.telemetry import CONTENT_TYPE, exposition
@@ -34,6 +35,12 @@ async def served(
     say: Callable[[str], None],
 ) -> AsyncGenerator[str | None]:
     """Serve while the block runs; gives the URL, or None where the settings say ``off``.
+
+    Args:
+        address: host and port of PETSTREAM_CONSOLE.
+        health: what /readyz tells.
+        known: where the pages look.
+        say: is told the URL.
 
     Raises:
         UsageError: nothing can listen at that address.

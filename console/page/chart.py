@@ -27,7 +27,6 @@ class Bar(NamedTuple):
     x: float
     width: float
     title: str
-    state: str
     parts: tuple[Part, ...]
 
 
@@ -42,7 +41,6 @@ def bars(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
             round(step * 0.8, 2),
             f"{one['exportId']}, {one['state']}: "
             + ", ".join(f"{pets[kind]:,} {kind}" for kind in _KINDS),
-            one["state"],
             _parts(pets, most),
         )
         for place, (one, pets) in enumerate(counted)

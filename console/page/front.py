@@ -7,12 +7,11 @@ Rule 2: a server that is away is a line on the page, not an error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from console.page import paper
+from console.page import Known, paper
 from console.page.chart import bars
 from console.status import gather
 from contracts.errors import PetstreamError
@@ -32,8 +31,8 @@ class Verdict(NamedTuple):
     detail: str
 
 
-def routes(known: Callable[[], Settings | None]) -> list[web.RouteDef]:
-    """Return the front page's route; `known`: see `console.page.site`."""
+def routes(known: Known) -> list[web.RouteDef]:
+    """Return the front page's route."""
     looker = _Looker(known)
 
     async def front(_request: web.Request) -> web.Response:
@@ -69,7 +68,7 @@ def verdict(found: dict[str, Any]) -> Verdict:
 class _Looker:
     """The last look and when it was; one look at a time."""
 
-    def __init__(self, known: Callable[[], Settings | None]) -> None:
+    def __init__(self, known: Known) -> None:
         self._known = known
         self._lock = asyncio.Lock()
         self._last: tuple[float, dict[str, Any] | str] | None = None

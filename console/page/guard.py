@@ -1,7 +1,7 @@
 """What stands before every page: the Host header is checked, and strict headers are set.
 
 Rule 1: bound to loopback, only loopback's names are answered: no foreign name can be rebound to it.
-Rule 2: every answer has the headers, also those that say what is wrong.
+Rule 2: every answer has the headers, also those that say what is wrong, and failed ones.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HEADERS: Final = {
@@ -24,32 +23,25 @@ _HEADERS: Final = {
 }
 
 
-def guard(bound_host: str) -> Middleware:
-    """Return the middleware for a server that listens at this host."""
-
-    @web.middleware
-    async def before(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        if bound_host in _LOOPBACK and _name(request.headers.get("Host", "")) not in _LOOPBACK:
-            return _with_headers(
-                web.Response(status=421, text="this name isn't answered here: use localhost\n")
-            )
-        try:
-            response = await handler(request)
-        except web.HTTPException as error:
-            for name, value in _HEADERS.items():
-                error.headers.setdefault(name, value)
-            raise
-        return _with_headers(response)
-
-    return before
+def guard(app: web.Application, bound_host: str) -> None:
+    """Guard a server that listens at this host."""
+    app.on_response_prepare.append(_with_headers)
+    if bound_host in _LOOPBACK:
+        app.middlewares.append(_only_loopback)
 
 
-def _with_headers(response: web.StreamResponse) -> web.StreamResponse:
+@web.middleware
+async def _only_loopback(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    if _name(request.headers.get("Host", "")) not in _LOOPBACK:
+        return web.Response(status=421, text="this name isn't answered here: use localhost\n")
+    return await handler(request)
+
+
+async def _with_headers(_request: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    return response
 
 
 def _name(host: str) -> str:

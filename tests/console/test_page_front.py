@@ -105,6 +105,17 @@ async def test_every_answer_has_the_strict_headers(
     assert headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.logs_errors("aiohttp tells of the failure")
+async def test_an_answer_that_failed_has_the_strict_headers_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _stands(monkeypatch, {"feed": "not what it should be"})
+    status, text, headers = await _get()
+    assert status == 500
+    assert "not what it should be" not in text
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8642", "[::1]:8642", "LOCALHOST:1"])
 async def test_loopbacks_names_are_answered(host: str) -> None:
     assert (await _get("/static/console.css", host=host))[0] == 200

@@ -207,11 +207,13 @@ async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # n
 
         # all parts die
         write_export(tmp_path / "feed", FEED, 1, part_rows=300)
+        await until(lambda: set(third.parts()) == PARTS)
         before = third.parts()
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
         await until(lambda: as_of(1))
         assert third.said("pets was killed by SIGKILL; it begins again in")
+        assert "The newest completed export is" in await asyncio.to_thread(page, third)
         await until(lambda: set(third.parts()) == PARTS)
         assert not set(third.parts().values()) & set(before.values())
 
@@ -251,12 +253,22 @@ async def test_a_server_that_is_away_is_waited_for_and_a_signal_ends_that(
         database_url=postgres, topic_prefix=prefix, console="127.0.0.1:0",
     )  # fmt: skip
     await until(lambda: one.said("waiting: Kafka at 127.0.0.1:1 can't be reached"))
-    at = next(line for line in one.lines if line.startswith("status and metrics: ")).split()[-1]
+    at = address(one)
+    assert "being waited for" in page(one)
     assert ask(f"{at}healthz") == 200
     assert ask(f"{at}readyz") == 503
     assert one.end(limit_s=10) == 0
     assert not one.told("READY=1")
     assert one.parts() == {}
+
+
+def address(one: Up) -> str:
+    return next(line for line in one.lines if line.startswith("status and metrics: ")).split()[-1]
+
+
+def page(one: Up) -> str:
+    with urllib.request.urlopen(address(one), timeout=60) as answer:  # noqa: S310  our own server
+        return str(answer.read(), "utf-8")
 
 
 def ask(url: str) -> int:
