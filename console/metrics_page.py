@@ -19,7 +19,6 @@ _HEAD: Final = """\
 Made from the code by `python -m console.metrics_page`; a test compares. `/metrics` of `up`,
 `ingest --watch` and `consume` (at `PETSTREAM_CONSOLE`) tells them in Prometheus' text format; with
 `up`, all its parts' figures are told together. No label ever holds an id, a name or an address.
-docs/ops has a Grafana dashboard and alert rules that use them.
 
 | metric | kind, unit | labels | means | what to do |
 |---|---|---|---|---|
