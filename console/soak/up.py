@@ -6,6 +6,7 @@ Usage: ``python -m console.soak.up SECONDS``; settings come from the environment
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -23,6 +24,9 @@ def main(every_s: str) -> int:
         values = texts()
         load(values)
         return values
+
+    # a soak may have been started by nohup; it is the soak itself that says SIGHUP
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
         parts = programs("--every", every_s)

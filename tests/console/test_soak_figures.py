@@ -1,0 +1,87 @@
+"""The soak's plan, and its verdict on what grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.simulator import FAULTS
+from console.soak import account, plan
+from console.soak.account import Soaked
+from console.soak.flatness import Sample, rows
+
+
+def days_of(
+    figure: Callable[[int, int], float], *, lives_of: int = 1000, name: str = "files"
+) -> list[Sample]:
+    """Return 200 days of one figure, by day and by the days since the process began."""
+    return [
+        Sample(day, "pets", day // lives_of + 1, {name: figure(day, day % lives_of)})
+        for day in range(200)
+    ]
+
+
+def grown(samples: list[Sample]) -> list[str]:
+    return [one.grown for one in rows(samples) if one.grown]
+
+
+def test_what_swings_is_flat() -> None:
+    assert grown(days_of(lambda day, _: 16 + day % 3)) == []
+    assert grown(days_of(lambda day, _: 88 + day % 7, name="rss_mb")) == []
+
+
+def test_what_grows_in_the_first_quarter_only_has_warmed_up() -> None:
+    assert grown(days_of(lambda day, _: 60 + min(day, 30), name="rss_mb")) == []
+
+
+@pytest.mark.parametrize("figure", ["files", "sockets", "threads", "connections", "rss_mb"])
+def test_t49_a_leak_a_day_isnt_flat(figure: str) -> None:
+    """T49: one more of anything a day."""
+    (told,) = grown(days_of(lambda day, _: 16 + day, name=figure))
+    assert told.endswith("over all days")
+
+
+def test_t49_a_leak_that_ends_with_its_process_is_seen_within_its_life() -> None:
+    """T49: over all days the figures of such a process go up and down."""
+    (told,) = grown(days_of(lambda _, age: 16 + age, lives_of=25))
+    assert told == "from 24.5 to 37.0 over days 1 to 25, the life of a process"
+
+
+def test_tables_and_topics_may_grow() -> None:
+    samples = days_of(lambda day, _: float(day), name="topics_mb")
+    assert grown(samples) == []
+    assert account.right(Soaked((), (), samples, (), ()))
+
+
+def test_the_account_ends_with_what_is_wrong() -> None:
+    samples = days_of(lambda day, _: 16.0 + day)
+    told = list(account.lines(Soaked((), [1.0], samples, (), ["pets: 1 is missing"])))
+    assert told[2] == "| pets | files | 48.5 | 115 | 182 | **grown** |"
+    assert told[4] == "wrong: pets: 1 is missing"
+    assert told[-1].startswith("not flat: pets, files: from 90.5 to 190.5")
+    assert not account.right(Soaked((), [1.0], [], (), ["pets: 1 is missing"]))
+
+
+def test_the_same_seed_draws_the_same_days_and_another_others() -> None:
+    one = plan.drawn(7, 200, 0.2)
+    assert one == plan.drawn(7, 200, 0.2)
+    assert one != plan.drawn(8, 200, 0.2)
+
+
+def test_all_kinds_of_trouble_are_drawn_and_only_known_ones() -> None:
+    days = plan.drawn(7, 400, 0.5)
+    assert {day.fault for day in days} == {None, *plan.UNREAD, *plan.HELD, *plan.TAKEN}
+    assert {*plan.UNREAD, *plan.HELD, *plan.TAKEN} < FAULTS.keys()
+    assert {day.killed for day in days} == {None, *plan.PARTS}
+    assert {day.away for day in days} == {None, *plan.HOSTS}
+    assert {day.told for day in days} == {None, "end", "reload"}
+    assert str(days[0]) == str(days[-1]) == ""
+
+
+def test_without_faults_there_are_restarts_only() -> None:
+    days = plan.drawn(7, 100, 0)
+    assert {day.number: str(day) for day in days if str(day)} == {
+        39: "stopped and started",
+        79: "stopped and started",
+    }

@@ -1,0 +1,73 @@
+"""A soak of few days: everything that a long one does happens once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from console.simulator import history
+from console.soak import account
+from console.soak.hosts import Hosts
+from console.soak.plan import Day
+from console.soak.run import soak
+
+pytestmark = pytest.mark.servers
+
+PLAN = [
+    Day(0),
+    Day(1, "cut-file", killed="pets", after_s=0.5),
+    Day(2, "missing-petlist", zipped=True, away="feed", told="end"),
+    Day(3),
+]
+PARTS = {"up", "watch", "pets", "images", "deletions", "postgres"}
+
+
+@pytest.fixture
+async def empty_database(postgres: str) -> AsyncIterator[str]:
+    """The URL of a database without tables."""
+    name = f"test_{secrets.token_hex(4)}"
+    connection = await asyncpg.connect(postgres)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+        yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+async def test_t49_t50_days_with_a_fault_a_kill_and_a_restart_end_with_the_right_tables(
+    kafka: str, empty_database: str, prefix: str, tmp_path: Path
+) -> None:
+    """T49, T50: `scripts/soak` runs 200 such days and wants memory, files and sockets flat."""
+    values = {
+        "PETSTREAM_KAFKA": kafka,
+        "PETSTREAM_DATABASE_URL": empty_database,
+        "PETSTREAM_TOPIC_PREFIX": prefix,
+    }
+    with Hosts(tmp_path / "feed") as hosts:
+        made = history(
+            seed=7, pets=60, days=len(PLAN), first_day=date(2026, 10, 30),
+            pictures_url=hosts.pictures_url, key=hosts.key,
+        )  # fmt: skip
+        soaked = await soak(PLAN, made, hosts, tmp_path, values)
+    assert soaked.wrong == []
+    assert len(soaked.seconds) == len(PLAN)
+    assert soaked.compared[0].endswith(" pets")
+    assert {(one.day, one.part) for one in soaked.samples} == {
+        (day, part) for day in range(len(PLAN)) for part in PARTS
+    }
+    pids = {part: {one.pid for one in soaked.samples if one.part == part} for part in PARTS}
+    assert len(pids["watch"]) == len(pids["up"]) == 2, "stopped and started"
+    assert len(pids["pets"]) == 3, "killed as well"
+    assert all(one.figures["files"] > 0 for one in soaked.samples if one.pid)
+    assert account.document(soaked)["days"][1]["what"] == "cut-file, kill -9 of pets"
+    said = (tmp_path / "daemon.log").read_text("utf-8")
+    assert "pets was killed by SIGKILL" in said
+    assert hosts.ftp.password not in said
+    assert hosts.key not in said
