@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from console import arguments, audit, commands, logs, looking, purge
+from console import arguments, audit, commands, logs, looking, purge, signals
 from console.simulator.faults import FAULTS
 from contracts.errors import PetstreamError
 
@@ -39,8 +38,8 @@ def run(arguments: Sequence[str]) -> int:
 def ended_well(command: commands.Command, *, daemon: bool) -> int:  # noqa: PLR0911  each way to end
     """Run a command; turn what goes wrong into lines and an exit status."""
     _quiet_libraries()
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
+        signals.interrupting()
         return command()
     except KeyboardInterrupt:  # before or behind the event loop: while servers start
         return 0 if daemon else 1
@@ -175,10 +174,6 @@ def _quiet_libraries() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for name in ("aiokafka", "asyncio", "aioftp", "kafka"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _complain(errors: Sequence[PetstreamError]) -> int:

@@ -17,7 +17,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from console import lifeline, stuck
 
@@ -109,6 +109,26 @@ class _Limit:
     def lift(self) -> None:
         for timer in self._timers:
             timer.cancel()
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came while no event loop ran.
+
+    A class of its own: where a `KeyboardInterrupt` itself passes through an `exec` (as dataclasses
+    and named tuples are made, while modules are imported), CPython ends the process by SIGINT in
+    the end, also if it was caught.
+    """
+
+
+def interrupting() -> None:
+    """Raise `Interrupted` on SIGTERM and SIGINT from now on, unless SIGINT is to be ignored."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise Interrupted
 
 
 async def unless_stopped(work: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T | None:
