@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     add = top.add_subparsers(required=True, metavar="COMMAND")
 
     _command(add, "up", commands.up, "the daemon: schedule, ingest and all consumers")
-    _command(add, "console", looking.console, "the status page alone, for a browser")
+    _command(add, "console", looking.console, "the pages alone, for a browser")
     _command(add, "down", commands.down, "stop the embedded servers")
 
     one = _command(add, "ingest", commands.ingest, "read one export, publish what changed")
@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = _command(add, "explain", looking.explain, "one pet's whole life")
     one.add_argument("animal_id", type=arguments.animal_id, metavar="ANIMAL_ID")
+    one.add_argument("--json", action="store_true", help="with its events as they were published")
 
     one = _command(add, "tail", looking.tail, "watch a topic")
     one.add_argument("topic", choices=_TOPICS)
@@ -158,6 +159,7 @@ def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
             made.add_argument("ident", metavar=needed)
         if name in {"approve", "reject"}:
             made.add_argument("--reason", metavar="TEXT", help="why; it is published with it")
+            made.add_argument("--by", metavar="NAME", help="who decides (your user name)")
 
 
 def is_daemon(options: argparse.Namespace) -> bool:

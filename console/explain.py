@@ -5,12 +5,14 @@ Rule 1: of the pets topic only the key's own partition is read.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from console.life import Life, render
 from console.past import tell
-from console.records import committed, read_topic
+from console.records import Record, committed, read_topic
 from console.tables import look
 from contracts import topics
 from contracts.cluster import ensure_topics
@@ -30,7 +32,12 @@ _HISTORY: Final = """
 
 
 async def explain(
-    settings: Settings, *, kafka: KafkaAccess, database_url: str | None, animal_id: int
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    database_url: str | None,
+    animal_id: int,
+    as_json: bool = False,
 ) -> int:
     """Print one pet's whole life; return the exit status (1: nobody has heard of it)."""
     prefix = settings.topic_prefix
@@ -39,7 +46,8 @@ async def explain(
     topic = topics.PETS.full_name(prefix)
     records = await read_topic(kafka, topic, key=key)
     if not records:
-        print(unknown(animal_id, topic))  # noqa: T201  the command's output
+        said = unknown(animal_id, topic)
+        _print(json.dumps(document(animal_id, said, [])) if as_json else said)
         return 1
     partition = records[0].partition
     life = Life(
@@ -61,8 +69,36 @@ async def explain(
         ),
         now=datetime.now(UTC),
     )
-    print(render(life))  # noqa: T201  the command's output
+    said = render(life)
+    _print(json.dumps(document(animal_id, said, records), indent=2) if as_json else said)
     return 0
+
+
+def document(animal_id: int, said: str, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what ``--json`` prints: the life in words, and its events as they were published.
+
+    The events are in the log's order; ``value`` is None for what isn't JSON.
+    """
+    return {"animalId": animal_id, "text": said, "events": [_raw(one) for one in records]}
+
+
+def _raw(record: Record) -> dict[str, Any]:
+    try:
+        value = json.loads(record.value or b"null")
+    except ValueError:
+        value = None
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "publishedAt": record.published_at.isoformat(),
+        "headers": {name: text.decode(errors="replace") for name, text in record.headers},
+        "value": value,
+    }
+
+
+def _print(text: str) -> None:
+    print(text)  # noqa: T201  the command's output
 
 
 def unknown(animal_id: int, topic: str) -> str:

@@ -115,7 +115,7 @@ def secrets_of(values: Mapping[str, str]) -> re.Pattern[str] | None:
     for name, text in values.items():
         if name in {"PETSTREAM_FTP_URL", "PETSTREAM_DATABASE_URL"}:
             found |= _of_url(text, user=name == "PETSTREAM_FTP_URL")
-        elif name.endswith(("PASSWORD", "SECRET_ACCESS_KEY", "SESSION_TOKEN")):
+        elif name.endswith(("PASSWORD", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "CONSOLE_TOKEN")):
             found.add(text)
     found |= {unquote(one) for one in found}
     long = sorted(

@@ -15,7 +15,7 @@ from typing import Any
 
 from console import signals
 from console.commands import CONSUMERS, note
-from console.places import database_of, kafka_of, known_database
+from console.places import database_of, kafka_of, known_database, with_picture_store
 from contracts.errors import UsageError
 from contracts.settings import load
 
@@ -41,7 +41,7 @@ def console(_options: Namespace) -> int:
             "PETSTREAM_CONSOLE is off: set an address, such as PETSTREAM_CONSOLE=127.0.0.1:8642"
         )
     kafka, database = kafka_of(settings, note), known_database(settings, note)
-    known = replace(settings, kafka=kafka, database_url=database)
+    known = with_picture_store(replace(settings, kafka=kafka, database_url=database))
 
     async def work(stopping: asyncio.Event) -> int:
         from console import probes
@@ -85,7 +85,10 @@ def explain(options: Namespace) -> int:
     def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
         from console.explain import explain as tell
 
-        return tell(settings, kafka=kafka, database_url=database, animal_id=options.animal_id)
+        return tell(
+            settings, kafka=kafka, database_url=database, animal_id=options.animal_id,
+            as_json=options.json,
+        )  # fmt: skip
 
     return signals.run(work, stopped_status=1)
 
@@ -116,9 +119,9 @@ def removals(options: Namespace) -> int:
 
     settings = load()
     kafka = kafka_of(settings, note)
-    reason = getattr(options, "reason", None)
+    reason, by = getattr(options, "reason", None), getattr(options, "by", None)
     return signals.run(
-        lambda _: decide(settings, kafka, options.action, options.ident, reason=reason),
+        lambda _: decide(settings, kafka, options.action, options.ident, reason=reason, by=by),
         stopped_status=1,
     )
 

@@ -18,13 +18,14 @@ _SHOWN: Final = 50
 _LONGEST_NAME: Final = 60
 
 
-async def decide(
+async def decide(  # noqa: PLR0913  what was decided, by name
     settings: Settings,
     kafka: KafkaAccess,
     action: str,
     plan_id: str | None,
     *,
     reason: str | None = None,
+    by: str | None = None,
 ) -> int:
     """Print or decide, as `action` says; return the exit status."""
     if action == "list":
@@ -33,7 +34,7 @@ async def decide(
         raise UsageError(f"which plan? For example: petstream removals {action} PLAN_ID")
     if action == "show":
         return await _show(settings, kafka, plan_id)
-    by = _person()
+    by = by or _person()
     if action == "approve":
         gone = await removals.approve(settings, kafka, plan_id, by=by, reason=reason)
         _print(f"{plan_id} is approved: {gone:,} removals are published")

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 from console import probes
 from console.health import Health, Probe
+from console.places import with_picture_store
 from console.web import served
 from contracts.metrics import RESTARTS
 from contracts.settings import Settings
@@ -32,7 +33,7 @@ class Standing:
     def found(self, settings: Settings) -> None:
         """Ask these servers from now on; the settings have both."""
         if settings.kafka is not None and settings.database_url is not None:
-            self._settings = settings
+            self._settings = with_picture_store(settings)
             prefix = settings.topic_prefix
             self._kafka = probes.of_consumers(settings.kafka, prefix, self._consumers)
             self._postgres = probes.of_postgres(settings.database_url)

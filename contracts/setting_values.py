@@ -201,6 +201,13 @@ def days(text: str) -> int | None:
     return int(text)
 
 
+def token(text: str) -> str:
+    """Read a secret that nobody guesses; what is wrong with it is said without it."""
+    if not re.fullmatch(r"[!-~]{16,200}", text):
+        raise ValueError("it must be 16 to 200 letters, digits and signs, without spaces")
+    return text
+
+
 def address(text: str) -> tuple[str, int] | None:
     """Read an address and a port to listen on; None for ``off``."""
     if text == "off":

@@ -1,6 +1,6 @@
-"""The chart of the last exports: what each changed, as bars of an SVG. Pure.
+"""The charts of the last exports: what each changed and how long it took, as bars of SVGs. Pure.
 
-Rule 1: all bars share one scale, and whatever isn't 0 can be seen.
+Rule 1: all bars of a chart share one scale, and whatever isn't 0 can be seen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 
 HEIGHT: Final = 100
 WIDTH: Final = 600
-_KINDS: Final = ("added", "updated", "removed")
+_KINDS: Final = ("added", "updated", "removed", "refused")
+_FEWEST: Final = 12
 
 
 class Part(NamedTuple):
@@ -31,28 +32,38 @@ class Bar(NamedTuple):
 
 
 def bars(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
-    """Return the bars of exports given newest first; the oldest stands on the left."""
-    counted = [(one, one["counts"]["pets"]) for one in reversed(exports)]
-    most = max((sum(pets[kind] for kind in _KINDS) for _, pets in counted), default=0) or 1
-    step = WIDTH / max(len(counted), 12)
-    return tuple(
-        Bar(
-            round(place * step, 2),
-            round(step * 0.8, 2),
+    """Return what each export changed; given newest first, the oldest stands on the left."""
+    return _drawn([
+        (
             f"{one['exportId']}, {one['state']}: "
-            + ", ".join(f"{pets[kind]:,} {kind}" for kind in _KINDS),
-            _parts(pets, most),
+            + ", ".join(f"{one['counts']['pets'][kind]:,} {kind}" for kind in _KINDS),
+            {kind: one["counts"]["pets"][kind] for kind in _KINDS},
         )
-        for place, (one, pets) in enumerate(counted)
+        for one in reversed(exports)
+    ])  # fmt: skip
+
+
+def durations(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
+    """Return how long each export took, in the order of `bars`."""
+    took = [(one["exportId"], one["durationS"] or 0.0) for one in reversed(exports)]
+    return _drawn([(f"{name}: {taken:,.1f} s", {"seconds": taken}) for name, taken in took])
+
+
+def _drawn(columns: Sequence[tuple[str, dict[str, float]]]) -> tuple[Bar, ...]:
+    most = max((sum(numbers.values()) for _, numbers in columns), default=0) or 1
+    step = WIDTH / max(len(columns), _FEWEST)
+    return tuple(
+        Bar(round(place * step, 2), round(step * 0.8, 2), title, _parts(numbers, most))
+        for place, (title, numbers) in enumerate(columns)
     )
 
 
-def _parts(pets: dict[str, int], most: int) -> tuple[Part, ...]:
+def _parts(numbers: dict[str, float], most: float) -> tuple[Part, ...]:
     found: list[Part] = []
     y = float(HEIGHT)
-    for kind in _KINDS:
-        if pets[kind]:
-            height = max(1.0, round((HEIGHT - len(_KINDS)) * pets[kind] / most, 2))
+    for kind, number in numbers.items():
+        if number:
+            height = max(1.0, round((HEIGHT - len(_KINDS)) * number / most, 2))
             y -= height
             found.append(Part(kind, round(y, 2), height))
     return tuple(found)

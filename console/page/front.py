@@ -12,8 +12,11 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 
 from console.page import Known, paper
-from console.page.chart import bars
+from console.page.chart import bars, durations
+from console.page.timeline import timeline
+from console.page.views import Views
 from console.status import gather
+from console.tables import Away
 from contracts.errors import PetstreamError
 from contracts.settings import Settings
 
@@ -21,6 +24,18 @@ EXPORTS: Final = 30
 """So many exports are shown."""
 
 _FRESH_S: Final = 5.0
+_HOSTS: Final = """
+    SELECT substring(coalesce(original_url, large_url, small_url)
+        FROM '^[a-zA-Z]+://(?:[^/?#]*@)?([^/:?#]+)') AS host, status, count(*) AS pictures
+    FROM petstream.pet_pictures WHERE status IN ('due', 'failed', 'gone')
+    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 12"""
+
+
+class Seen(NamedTuple):
+    """How everything stands, and pictures that aren't stored by host."""
+
+    found: dict[str, Any]
+    hosts: list[dict[str, Any]]
 
 
 class Verdict(NamedTuple):
@@ -31,18 +46,21 @@ class Verdict(NamedTuple):
     detail: str
 
 
-def routes(known: Known) -> list[web.RouteDef]:
+def routes(known: Known, views: Views) -> list[web.RouteDef]:
     """Return the front page's route."""
-    looker = _Looker(known)
+    looker = _Looker(known, views)
 
     async def front(_request: web.Request) -> web.Response:
-        found = await looker.look()
-        if isinstance(found, str):
-            said = Verdict("bad", "Kafka can't be read", found)
-            return paper.answer("front.html", verdict=said, found=None, bars=())
+        seen = await looker.look()
+        if isinstance(seen, str):
+            said = Verdict("bad", "Kafka can't be read", seen)
+            return paper.answer("front.html", verdict=said, found=None)
+        found = seen.found
         return paper.answer(
-            "front.html", verdict=verdict(found), found=found, bars=bars(found["exports"])
-        )
+            "front.html", verdict=verdict(found), found=found, hosts=seen.hosts,
+            bars=bars(found["exports"]), durations=durations(found["exports"]),
+            timeline=timeline(found),
+        )  # fmt: skip
 
     return [web.get("/", front)]
 
@@ -68,26 +86,30 @@ def verdict(found: dict[str, Any]) -> Verdict:
 class _Looker:
     """The last look and when it was; one look at a time."""
 
-    def __init__(self, known: Known) -> None:
-        self._known = known
+    def __init__(self, known: Known, views: Views) -> None:
+        self._known, self._views = known, views
         self._lock = asyncio.Lock()
-        self._last: tuple[float, dict[str, Any] | str] | None = None
+        self._last: tuple[float, Seen | str] | None = None
 
-    async def look(self) -> dict[str, Any] | str:
+    async def look(self) -> Seen | str:
         """Return how everything stands, or why that can't be told."""
         clock = asyncio.get_running_loop().time
         async with self._lock:
             if self._last is None or clock() - self._last[0] > _FRESH_S:
-                found = await _look(self._known())
+                found = await _look(self._known(), self._views)
                 self._last = clock(), found
             return self._last[1]
 
 
-async def _look(settings: Settings | None) -> dict[str, Any] | str:
+async def _look(settings: Settings | None, views: Views) -> Seen | str:
     if settings is None or settings.kafka is None:
         return "Kafka and Postgres are being waited for."
     database_url = settings.database_url
     try:
-        return await gather(settings, kafka=settings.kafka, database_url=database_url, last=EXPORTS)
+        found = await gather(
+            settings, kafka=settings.kafka, database_url=database_url, last=EXPORTS
+        )
     except PetstreamError as error:
         return str(error)
+    rows = await views.rows(hosts=(_HOSTS, ()))
+    return Seen(found, [] if isinstance(rows, Away) else rows["hosts"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 _STYLES: Final = ("console.css",)
 
@@ -35,10 +37,36 @@ def styles() -> list[web.RouteDef]:
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("console.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"said": said, "linked": linked}
+    return made
+
+
+def said(value: Any) -> str:
+    """Return a value of a table in words.
+
+    >>> said(True), said(12), said(datetime(2026, 11, 23, 8, 12, tzinfo=UTC)), said([{"a": 1}])
+    ('yes', '12', '2026-11-23 08:12 UTC', '[{"a": 1}]')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+def linked(url: str) -> str:
+    """Return an address of the web as a link, anything else as text.
+
+    >>> str(linked("javascript:alert(1)")), str(linked("http://a.example/?b=<c>"))[:25]
+    ('javascript:alert(1)', '<a href="http://a.example')
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        return escape(url)
+    return Markup('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>').format(url)

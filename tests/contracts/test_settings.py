@@ -60,6 +60,7 @@ def test_all_that_is_wrong_is_said_at_once_a_line_each_with_an_example() -> None
         "ARCHIVE_DAYS": "1.5",
         "CONTACTS": "yes",
         "CONSOLE": "8642",
+        "CONSOLE_TOKEN": "too-short",
     }
     with pytest.raises(UsageError) as caught:
         read(**wrong)

@@ -79,6 +79,26 @@ async def test_explain_tells_the_life_of_a_removed_pet(
     assert capsys.readouterr().out.startswith("There is no pet 5")
 
 
+async def test_explain_as_json_has_the_life_and_its_events_as_they_were_published(
+    access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await publish(access, prefix)
+    settings = Settings(topic_prefix=prefix)
+    assert await explain(
+        settings, kafka=access, database_url=None, animal_id=22611034, as_json=True
+    ) == 0  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    assert told["animalId"] == 22611034
+    assert "Not listed now: left the feed" in told["text"]
+    assert [one["value"]["op"] for one in told["events"]] == ["added", "removed"]
+    assert told["events"][1]["value"] == json.loads(record("pet.removed").value or b"")
+    assert told["events"][0]["headers"]["type"] == "org.petstream.pet.added"
+    assert await explain(
+        settings, kafka=access, database_url=None, animal_id=5, as_json=True
+    ) == 1  # fmt: skip
+    assert json.loads(capsys.readouterr().out)["events"] == []
+
+
 async def test_tail_shows_what_is_there_and_what_comes(
     access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,145 @@
+"""Held removals in the browser: shown to all, decided by whoever has the token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from console.page import plans
+from console.page.question import Answer, Desk
+from console.page.site import mount
+from contracts.settings import KafkaAccess, Settings
+
+TOKEN = "canary-of-the-console"
+PLAN = "2026-03-02T08:00:00Z-pets"
+RIGHT = {"token": TOKEN, "action": "approve", "by": "Ada", "reason": "they\nleft"}
+
+
+class Console:
+    """The site, with a desk that remembers its questions."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, token: str | None = TOKEN) -> None:
+        """Hold one plan."""
+        self.decided: list[tuple[str, ...]] = []
+        self.state = "held"
+        self.answer = Answer(0, (), "")
+        self.settings = Settings(kafka=KafkaAccess("localhost:1"), console_token=token)
+        console = self
+
+        async def ask(_desk: Desk, _settings: Settings, *said: str, within_s: float) -> Answer:
+            assert within_s > 0
+            if said[1] == "show":
+                return Answer(0, (f"{PLAN} of export x: {console.state}", "<b>7</b>"), "")
+            console.decided.append(said)
+            return console.answer
+
+        monkeypatch.setattr(Desk, "ask", ask)
+
+    async def post(self, *forms: dict[str, str], **headers: str) -> tuple[int, str]:
+        """Send forms; return the last answer."""
+        status, text = 0, ""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with TestClient(TestServer(self._app())) as client:
+            for form in forms:
+                answer = await client.post(
+                    f"/plans/{PLAN}", data=form, headers=named, allow_redirects=False
+                )
+                status, text = answer.status, await answer.text()
+        return status, text
+
+    async def get(self) -> str:
+        """Look at the plan."""
+        async with TestClient(TestServer(self._app())) as client:
+            return await (await client.get(f"/plans/{PLAN}")).text()
+
+    def _app(self) -> web.Application:
+        app = web.Application()
+        mount(app, lambda: self.settings, bound_host="127.0.0.1")
+        return app
+
+
+async def test_with_the_token_the_command_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(monkeypatch)
+    status, _ = await console.post(RIGHT)
+    assert status == 303
+    assert console.decided == [("removals", "approve", "--by=Ada", "--reason=they left", PLAN)]
+    await console.post({"token": TOKEN, "action": "reject"})
+    assert console.decided[-1] == ("removals", "reject", "--by=console", PLAN)
+
+
+@pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", TOKEN.upper(), "ä" * 20])
+async def test_without_the_token_nothing_is_decided(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    console = Console(monkeypatch)
+    status, text = await console.post(RIGHT | {"token": token})
+    assert status == 403
+    assert "The token is wrong" in text
+    assert console.decided == []
+
+
+async def test_after_a_wrong_token_the_right_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(monkeypatch)
+    status, text = await console.post(RIGHT | {"token": "wrong"}, RIGHT)
+    assert (status, console.decided) == (403, [])
+    assert "try again" in text
+    monkeypatch.setattr(plans, "_AFTER_WRONG_S", 0.0)
+    assert (await console.post(RIGHT | {"token": "wrong"}, RIGHT))[0] == 303
+
+
+async def test_where_no_token_is_set_nobody_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(monkeypatch, token=None)
+    for token in ("", "None", TOKEN):
+        assert (await console.post(RIGHT | {"token": token}))[0] == 403
+    assert console.decided == []
+    text = await console.get()
+    assert "<form method" not in text
+    assert f"petstream removals approve|reject {PLAN}" in text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+async def test_another_sites_page_decides_nothing_even_with_the_token(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    console = Console(monkeypatch)
+    assert (await console.post(RIGHT, **headers))[0] == 403
+    assert console.decided == []
+
+
+async def test_our_own_page_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(monkeypatch)
+    same: Any = {"Origin": "http://localhost:8642", "Host": "localhost:8642"}
+    assert (await console.post(RIGHT, Sec_Fetch_Site="same-origin", **same))[0] == 303
+
+
+async def test_what_the_command_complains_of_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(monkeypatch)
+    console.answer = Answer(2, (), f"{PLAN} was approved already: nothing was done <i>")
+    status, text = await console.post(RIGHT)
+    assert status == 409
+    assert "was approved already: nothing was done &lt;i&gt;" in text
+    assert TOKEN not in text
+    assert (await console.post(RIGHT | {"action": "show"}))[0] == 400
+
+
+async def test_the_page_shows_the_plan_and_asks_only_while_it_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    console = Console(monkeypatch)
+    text = await console.get()
+    assert "&lt;b&gt;7&lt;/b&gt;" in text
+    assert f'<form method="post" action="/plans/{PLAN}"' in text
+    assert TOKEN not in text
+    console.state = "approved"
+    assert "<form method" not in await console.get()

@@ -1,0 +1,238 @@
+"""The pages in a real browser: what a person sees and does, with real servers behind them.
+
+Needs Chromium; `.ci/run` installs Debian's where it may. PETSTREAM_TEST_SCREENSHOTS names a
+directory to put pictures of every page into.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    async_playwright,
+)
+
+from console import practice
+from console.simulator import Expected, expected, history
+from console.tables import Away, look
+from consumers.app import consume
+from contracts import setting_values
+from contracts.settings import KafkaAccess, Settings
+from ingest.app import ingest
+
+pytestmark = pytest.mark.servers
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+TOKEN = "canary-of-the-console"
+CONSUMERS: Any = ("pets", "deletions", "images")
+DAYS = 3
+HELD = "SELECT plan_id, removals FROM petstream.removal_plans WHERE state = 'held'"
+STORED = "SELECT animal_id FROM petstream.pet_pictures WHERE status = 'stored'"
+LISTED = "SELECT count(*) AS pets FROM petstream.pets"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1100, "height": 800}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1100, "height": 800}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
+}
+
+
+class Console(NamedTuple):
+    """A console that serves what some simulated days left behind."""
+
+    url: str
+    wanted: Expected
+    settings: Settings
+    kafka: KafkaAccess
+
+    async def rows(self, query: str) -> list[dict[str, Any]]:
+        """Ask the views."""
+        found = await look(self.settings.database_url, {"asked": (query, ())})
+        assert not isinstance(found, Away)
+        return found["asked"]
+
+    async def catch_up(self) -> None:
+        """Run the consumers until they have applied all there is."""
+        await consume(
+            CONSUMERS, self.settings, kafka=self.kafka, drain=True, stopping=asyncio.Event(),
+            database_url=self.settings.database_url or "",
+        )  # fmt: skip
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser without a window."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium isn't installed: on Debian, apt install chromium")
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def console(
+    tmp_path: Path, kafka: str, database_url: str, prefix: str
+) -> AsyncIterator[Console]:
+    """Two days that went well, and a third whose petlist names too few."""
+    access = KafkaAccess(kafka)
+    with practice.served(tmp_path / "feed", port=0, pictures_port=0) as feed:
+        made = history(seed=5, pets=60, days=DAYS, pictures_url=feed.pictures_url, key=practice.KEY)
+        settings = Settings(
+            ftp=setting_values.ftp_url(feed.address.url),
+            data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0, database_url=database_url,
+            pictures=(tmp_path / "pictures").as_uri(),
+            picture_trusted_hosts=frozenset({urlsplit(feed.pictures_url).netloc}),
+        )  # fmt: skip
+        for day in range(DAYS):
+            faults = ["short-petlist"] if day == DAYS - 1 else []
+            feed.write(made, day, zipped=False, faults=faults)
+            await ingest(settings, access)
+            await Console("", expected(made, 0), settings, access).catch_up()
+    ours = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
+    given = {
+        "KAFKA": kafka, "DATABASE_URL": database_url, "TOPIC_PREFIX": prefix,
+        "DATA_DIR": str(settings.data_dir), "PICTURES": str(settings.pictures),
+        "CONSOLE": "127.0.0.1:0", "CONSOLE_TOKEN": TOKEN,
+    }  # fmt: skip
+    with subprocess.Popen(  # noqa: ASYNC220  nobody else waits for this loop
+        [sys.executable, "-m", "console", "console"], cwd=tmp_path, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=ours | {"PYTHONPATH": str(ROOT)} | {f"PETSTREAM_{k}": v for k, v in given.items()},
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr
+            line = await asyncio.to_thread(process.stderr.readline)
+            yield Console(line.split()[-1], expected(made, DAYS - 2), settings, access)
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert said == ""
+
+
+class Watched:
+    """A page, and whatever a browser complained of or asked others for."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        """Watch it from now on."""
+        self.page, self._url = page, url
+        self.complaints: list[str] = []
+        page.on("console", self._told)
+        page.on("requestfinished", self._asked)
+        page.on("requestfailed", self._asked)
+
+    def _told(self, message: ConsoleMessage) -> None:
+        # of pictures in descriptions: they are refused, as they should be
+        if "violates the following Content Security Policy" not in message.text or (
+            "img-src" not in message.text
+        ):
+            self.complaints.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        # the tracker of a description is refused before anything is sent, as it should be
+        if not request.url.startswith(self._url) and request.failure != "csp":
+            self.complaints.append(f"asked for {request.url}")
+
+    async def go(self, path: str) -> str:
+        """Go to a page; return its text."""
+        await self.page.goto(self._url + path.removeprefix("/"))
+        return await self.page.inner_text("body")
+
+
+def _interesting(wanted: Expected) -> int:
+    """Return a pet with pictures and a description."""
+    return next(key for key, row in wanted.pets.items() if row["pictures"] and row["description"])
+
+
+async def _looked_at(page: Page, name: str) -> None:
+    folder = os.environ.get("PETSTREAM_TEST_SCREENSHOTS")
+    if folder:
+        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_page_is_whole_and_accessible(
+    console: Console, chromium: Browser, look: str
+) -> None:
+    """Axe finds nothing, nothing is asked of others, nothing is wider than the screen."""
+    page = await chromium.new_page(**LOOKS[look])
+    watched = Watched(page, console.url)
+    pet = _interesting(console.wanted)
+    (plan,) = [row["plan_id"] for row in await console.rows(HELD)]
+    paths = {
+        "front": "/", "pet": f"/pets/{pet}", "life": f"/pets/{pet}/life", "plan": f"/plans/{plan}",
+        "organization": f"/orgs/{console.wanted.pets[pet]['orgID']}", "search": "/search?q=a",
+        "removed": f"/pets/{next(iter(console.wanted.removed))}", "nobody": "/pets/1",
+    }  # fmt: skip
+    for name, path in paths.items():
+        await watched.go(path)
+        await _looked_at(page, f"{name}-{look}")
+        found = await Axe().run(page)
+        assert not found.response["violations"], f"{path}: {found.generate_report()}"
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await page.evaluate(wide) == 0, path
+        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth && i.offsetWidth)"
+        assert await page.evaluate(f"{broken}.map(i => i.src)") == [], path
+    assert [one for one in watched.complaints if "404" not in one] == []
+
+
+async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_token(
+    console: Console, chromium: Browser
+) -> None:
+    """From the front page to a pet, its pictures and its life; then a held removal is approved."""
+    context = await chromium.new_context(java_script_enabled=False)
+    watched = Watched(page := await context.new_page(), console.url)
+    text = await watched.go("/")
+    assert "Held removals" in text
+    pet = _interesting(console.wanted)
+    row = console.wanted.pets[pet]
+    await page.fill("input[name=q]", str(pet))
+    await page.click("header button")
+    await page.click(".cards a")
+    assert await page.inner_text("h1") == row["name"]
+    stored = [one for one in await console.rows(STORED) if one["animal_id"] == pet]
+    assert await page.locator(".gallery img").count() == len(stored) > 0
+    assert row["breed"] in await page.inner_text("main")
+    await page.click("text=Its life, event by event")
+    text = await page.inner_text("body")
+    assert "Listed now" in text
+    assert f'"animalId": {pet}' in text
+
+    (before,) = await console.rows(HELD)
+    await watched.go("/")
+    await page.click(f"a:has-text('{before['removals']} pets')")
+    assert "it would remove" in await page.inner_text("main")
+    await page.fill("#token", "not-the-token-at-all")
+    await page.click("text=Approve")
+    assert "The token is wrong" in await page.inner_text("main")
+    (listed,) = await console.rows(LISTED)
+    text = "try again"
+    while "try again" in text:  # as it says, for two seconds
+        await page.fill("#token", TOKEN)
+        await page.fill("#by", "Ada")
+        await page.fill("#reason", "they really left")
+        await page.click("text=Approve")
+        text = await page.inner_text("main")
+    assert "approved" in text
+    assert await page.locator("form.decide").count() == 0
+    assert TOKEN not in await page.content()
+    await console.catch_up()
+    (after,) = await console.rows("SELECT * FROM petstream.removal_plans")
+    assert (after["state"], after["decision_reason"]) == ("approved", "they really left")
+    (left,) = await console.rows(LISTED)
+    assert left["pets"] == listed["pets"] - before["removals"]
