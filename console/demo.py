@@ -2,7 +2,8 @@
 
 Rule 1: it has a data directory and a topic prefix of its own, and reads neither the environment's
         settings nor ``.env``: simulated pets never meet real ones.
-Rule 2: every run starts from nothing, so that it shows the same each time.
+Rule 2: every run starts from nothing, so that it shows the same each time; the last of its days
+        is today's, so that nothing is called late.
 Rule 3: the tables are compared with what the simulator says must be in them; else it fails.
 """
 
@@ -15,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -47,6 +49,7 @@ class Stage(NamedTuple):
     database_url: str
     feed: practice.Feed
     zipped: bool
+    first_day: date
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,7 +63,7 @@ def run(options: argparse.Namespace, data_dir: Path = DATA_DIR) -> int:
     with own(data_dir):
         try:
             with practice.served(data_dir / "feed", port=0, pictures_port=0) as feed:
-                stage = _stage(data_dir, feed, zipped=options.zip)
+                stage = _stage(data_dir, feed, options)
                 return signals.run(
                     lambda stopping: _play(stage, options, stopping),
                     stopped_status=0 if options.serve else 1,
@@ -71,7 +74,7 @@ def run(options: argparse.Namespace, data_dir: Path = DATA_DIR) -> int:
             embedded.down(data_dir, say=note)
 
 
-def _stage(data_dir: Path, feed: practice.Feed, *, zipped: bool) -> Stage:
+def _stage(data_dir: Path, feed: practice.Feed, options: argparse.Namespace) -> Stage:
     address = feed.address
     values = {
         SETTLED: "1",
@@ -87,7 +90,8 @@ def _stage(data_dir: Path, feed: practice.Feed, *, zipped: bool) -> Stage:
     }
     settings = load(values)
     kafka, database_url = kafka_of(settings, note), database_of(settings, note)
-    return Stage(values, settings, kafka, database_url, feed, zipped)
+    first_day = datetime.now(UTC).date() - timedelta(days=options.days - 1)
+    return Stage(values, settings, kafka, database_url, feed, options.zip, first_day)
 
 
 async def _play(stage: Stage, options: argparse.Namespace, stopping: asyncio.Event) -> int:
@@ -135,7 +139,10 @@ async def _day(stage: Stage, made: History, day: int, stopping: asyncio.Event) -
 
 
 async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Event) -> int:
-    say(f"\nThe daemon stays up; a new day comes every {_NEXT_DAY_S:g} s. Ctrl-C ends it.")
+    say(
+        f"\nThe daemon stays up; a new day comes every {_NEXT_DAY_S:g} s. Ctrl-C ends it. "
+        "A browser shows everything at the address it says next:"
+    )
 
     async def days_go_by() -> None:
         day = options.days
@@ -154,7 +161,10 @@ async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Ev
 
 
 def _history(stage: Stage, pets: int, days: int) -> History:
-    return history(pets=pets, days=days, pictures_url=stage.feed.pictures_url, key=practice.KEY)
+    return history(
+        pets=pets, days=days, first_day=stage.first_day, pictures_url=stage.feed.pictures_url,
+        key=practice.KEY,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -69,9 +69,11 @@ def verdict(found: dict[str, Any]) -> Verdict:
     """Return what matters most of how everything stands (as `petstream status --json` tells it)."""
     feed = found["feed"]
     newest = feed["newestExportId"]
-    detail = f"The newest completed export is {newest}, {feed['ageHours']} hours old."
     if newest is None:
         return Verdict("warn", "No export yet", "No export was completed so far.")
+    age_h = feed["ageHours"]
+    old = f"{age_h} hours old" if age_h >= 0 else f"{-age_h} hours ahead of this machine's clock"
+    detail = f"The newest completed export is {newest}, {old}."
     if feed["late"]:
         return Verdict("bad", "The feed is late", f"{detail} A day was missed, or nobody reads it.")
     if found["exports"] and found["exports"][0]["state"] == "failed":

@@ -146,6 +146,9 @@ async def test_ten_reloads_are_one_look(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_headline_says_what_matters_most() -> None:
     assert verdict(_found()).headline == "No export yet"
     assert verdict(_found(_export())).level == "good"
+    assert "4.0 hours old" in verdict(_found(_export())).detail
+    ahead = verdict(_found(_export(), now=START - timedelta(hours=2))).detail
+    assert "2.0 hours ahead of this machine's clock" in ahead
     assert verdict(_found(_export(), now=NOW + timedelta(hours=30))).headline == "The feed is late"
     failed = _export("2026-03-03T08:00:00Z", state="failed")
     assert verdict(_found(_export(), failed)).headline == "The last export couldn't be read"
