@@ -6,6 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -21,7 +23,7 @@ from ingest.kafka import read_to_end
 
 pytestmark = pytest.mark.servers
 
-KEY, PASSWORD = "Canary7K", "canary-of-the-account"
+KEY, PASSWORD, TOKEN = "Canary7K", "canary-of-the-account", "canary-of-the-console"
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'petstream'"
 
 
@@ -43,6 +45,37 @@ async def everything(kafka: str, prefix: str, database: str) -> str:
     return "\n".join(found)
 
 
+def everything_served(environment: dict[str, str]) -> list[str]:
+    """Return what the console answers, each with its status, and what it said."""
+    pet = history(pets=40, days=1, key=KEY).truth(0).pets
+    key = next(iter(pet))
+    paths = (
+        "", "metrics", f"pets/{key}", f"pets/{key}/life", "search?q=a", f"orgs/{pet[key]['orgID']}",
+        "pets/1", "plans/nobody-knows-this",
+    )  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "console.cli", "console"],
+        env=environment, text=True, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr
+            url = process.stderr.readline().split()[-1]
+            found = [_answer(url + path) for path in paths]
+        finally:
+            process.terminate()
+        assert process.communicate()[1] == ""
+        return found
+
+
+def _answer(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  our own server
+            return f"{answer.status} {answer.headers}{str(answer.read(), 'utf-8')}"
+    except urllib.error.HTTPError as error:
+        with error:
+            return f"{error.code} {error.headers}{str(error.read(), 'utf-8')}"
+
+
 @pytest.mark.parametrize("fault", [None, "bad-row"])
 def test_t27_no_secret_of_a_run_is_said_published_or_kept(
     tmp_path: Path, kafka: str, prefix: str, databases: Callable[[], str], fault: str | None
@@ -62,6 +95,8 @@ def test_t27_no_secret_of_a_run_is_said_published_or_kept(
             "PETSTREAM_ARCHIVE_DAYS": "10000",
             "PETSTREAM_SETTLE_S": "0",
             "PETSTREAM_PICTURES": "off",
+            "PETSTREAM_CONSOLE": "127.0.0.1:0",
+            "PETSTREAM_CONSOLE_TOKEN": TOKEN,
         }
         for command in ("ingest", "consume all --drain", "status", "doctor", "dead-letters list"):
             done = subprocess.run(  # noqa: S603  our own command
@@ -69,9 +104,12 @@ def test_t27_no_secret_of_a_run_is_said_published_or_kept(
                 env=environment, check=False, capture_output=True, text=True,
             )  # fmt: skip
             said.append(f"{command}: {done.stdout}{done.stderr}")
+        pages = everything_served(environment)
     said.append(asyncio.run(everything(kafka, prefix, database)))
     said += [str(path.relative_to(tmp_path)) for path in (tmp_path / "data").rglob("*")]
-    secrets = {KEY, PASSWORD, urlsplit(database).password or PASSWORD}
+    said += pages
+    secrets = {KEY, PASSWORD, TOKEN, urlsplit(database).password or PASSWORD}
     for text in said:
         assert not [one for one in secrets if one in text], text[:2_000]
     assert any("pets_1.json.zst" in text for text in said)
+    assert [page.split(None, 1)[0] for page in pages] == ["200"] * 6 + ["404"] * 2
