@@ -1,6 +1,7 @@
 """The charts of the last exports: what each changed and how long it took, as bars of SVGs. Pure.
 
 Rule 1: all bars of a chart share one scale, and whatever isn't 0 can be seen.
+Rule 2: the first export adds everything: it doesn't make the others small, its bar ends at the top.
 """
 
 from __future__ import annotations
@@ -31,13 +32,22 @@ class Bar(NamedTuple):
     parts: tuple[Part, ...]
 
 
+class Column(NamedTuple):
+    """What a bar stands for; `first`: of the export that adds everything."""
+
+    title: str
+    numbers: dict[str, float]
+    first: bool
+
+
 def bars(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
     """Return what each export changed; given newest first, the oldest stands on the left."""
     return _drawn([
-        (
+        Column(
             f"{one['exportId']}, {one['state']}: "
             + ", ".join(f"{one['counts']['pets'][kind]:,} {kind}" for kind in _KINDS),
             {kind: one["counts"]["pets"][kind] for kind in _KINDS},
+            one["mode"] == "initial",
         )
         for one in reversed(exports)
     ])  # fmt: skip
@@ -45,17 +55,27 @@ def bars(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
 
 def durations(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
     """Return how long each export took, in the order of `bars`."""
-    took = [(one["exportId"], one["durationS"] or 0.0) for one in reversed(exports)]
-    return _drawn([(f"{name}: {taken:,.1f} s", {"seconds": taken}) for name, taken in took])
+    return _drawn([
+        Column(
+            f"{one['exportId']}: {one['durationS'] or 0:,.1f} s",
+            {"seconds": one["durationS"] or 0},
+            one["mode"] == "initial",
+        )
+        for one in reversed(exports)
+    ])  # fmt: skip
 
 
-def _drawn(columns: Sequence[tuple[str, dict[str, float]]]) -> tuple[Bar, ...]:
-    most = max((sum(numbers.values()) for _, numbers in columns), default=0) or 1
+def _drawn(columns: Sequence[Column]) -> tuple[Bar, ...]:
+    others = [one for one in columns if not one.first] or columns
+    most = max((sum(one.numbers.values()) for one in others), default=0) or 1
     step = WIDTH / max(len(columns), _FEWEST)
     return tuple(
-        Bar(round(place * step, 2), round(step * 0.8, 2), title, _parts(numbers, most))
-        for place, (title, numbers) in enumerate(columns)
-    )
+        Bar(
+            round(place * step, 2), round(step * 0.8, 2), one.title,
+            _parts(one.numbers, max(most, sum(one.numbers.values()))),
+        )
+        for place, one in enumerate(columns)
+    )  # fmt: skip
 
 
 def _parts(numbers: dict[str, float], most: float) -> tuple[Part, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from datetime import UTC, datetime
 from functools import cache
@@ -44,7 +45,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"said": said, "linked": linked}
+    made.filters |= {"said": said, "linked": linked, "words": words}
     return made
 
 
@@ -59,6 +60,15 @@ def said(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+def words(text: str | None) -> str:
+    """Return a name as it is meant: RescueGroups sends some with entities. It's escaped after.
+
+    >>> words("Fish &amp; Chips"), words(None)
+    ('Fish & Chips', '')
+    """
+    return html.unescape(text or "")
 
 
 def linked(url: str) -> str:

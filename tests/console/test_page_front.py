@@ -168,3 +168,12 @@ def test_bars_stand_inside_the_chart_on_one_scale() -> None:
         assert 0 <= part.y <= HEIGHT - part.height
     assert sum(part.height for part in large.parts) > HEIGHT * 0.9
     assert bars([]) == ()
+
+
+def test_the_first_export_does_not_make_the_others_small() -> None:
+    first = _export("2026-03-01T08:00:00Z", added=60_000)._replace(mode="initial")
+    found = _found(first, _export(added=300, removed=200))
+    initial, daily = bars(found["exports"])
+    assert sum(part.height for part in daily.parts) > HEIGHT * 0.9
+    assert HEIGHT * 0.9 < sum(part.height for part in initial.parts) <= HEIGHT
+    assert "60,000 added" in initial.title

@@ -70,7 +70,8 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     Asked(
         monkeypatch,
         pet=[PET | {
-            "name": "Biscuit", "breed": "Beagle", "sex": "Male", "altered": True, "org_id": 4,
+            "name": "Fish &amp; Chips", "breed": "Beagle", "sex": "Male",
+            "altered": True, "org_id": 4,
             "good_with_cats": False, "org_name": "Paws", "org_city": "Reno", "adoption_fee": "250",
             "description_rendered": "Sit <b>&amp; stay</b>", "attributes": '{"goofy": true}',
             "updated_at": datetime(2026, 3, 1, 7, 30, tzinfo=UTC), "status": "Available",
@@ -79,7 +80,7 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     )  # fmt: skip
     status, text, _ = await get("/pets/7")
     assert status == 200
-    assert "<h1>Biscuit</h1>" in text
+    assert "<h1>Fish &amp; Chips</h1>" in text
     assert "Beagle, Male" in text
     assert '<a href="/orgs/4">Paws</a>, Reno' in text
     assert "<dt>Spayed or neutered</dt><dd>yes</dd>" in text
@@ -87,7 +88,7 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     assert "Good with dogs" not in text  # the feed doesn't say: that is no "no"
     assert "<dd>2026-03-01 07:30 UTC</dd>" in text
     assert "Sit <b>&amp; stay</b>" in text
-    assert f'src="/pictures/{KEY}.960.jpg" alt="Biscuit, picture 1 of 1"' in text
+    assert f'src="/pictures/{KEY}.960.jpg" alt="Fish &amp; Chips, picture 1 of 1"' in text
     assert "<dt>goofy</dt><dd>yes</dd>" in text
 
 
