@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
-from console import letters, wording
+from console import freshness, letters, wording
 from console.past import Export, Past, tell
 from console.records import Record, read_topic
+from console.schedule import Schedule, schedule
 from console.tables import Away, Rows, look
 from consumers.images import STATUSES
 from consumers.lag import GroupLag, lag
@@ -23,7 +24,6 @@ from consumers.queries import query
 from contracts import topics
 from contracts.cluster import ensure_topics
 from contracts.settings import KafkaAccess, Settings
-from ingest.memory import MISSED_AFTER
 
 _LAST: Final = 7
 _LAST_EXPIRED: Final = 3
@@ -52,6 +52,7 @@ async def gather(
         tables=await look(database_url, {"pictures": (query("pictures_by_status"), ())}),
         now=datetime.now(UTC),
         last=last,
+        due=schedule(settings.window),
     )
 
 
@@ -63,6 +64,7 @@ def account(  # noqa: PLR0913  what was found, each by name
     tables: Rows | Away,
     now: datetime,
     last: int = _LAST,
+    due: Schedule = Schedule(),  # noqa: B008  frozen
 ) -> dict[str, Any]:
     """Return how everything stands as plain JSON types: what ``--json`` prints."""
     pictures = None if isinstance(tables, Away) else dict.fromkeys(STATUSES, 0) | {
@@ -70,7 +72,7 @@ def account(  # noqa: PLR0913  what was found, each by name
     }  # fmt: skip
     return {
         "at": _stamp(now),
-        "feed": _feed(past, now),
+        "feed": freshness.figures(past, now, due),
         "exports": [_export(one) for one in reversed(past.exports[-last:])],
         "heldPlans": list(_plans(past, now, "held")),
         "expiredPlans": list(_plans(past, now, "expired"))[-_LAST_EXPIRED:],
@@ -87,24 +89,13 @@ def account(  # noqa: PLR0913  what was found, each by name
 def render(found: dict[str, Any]) -> str:
     """Return how everything stands, in words."""
     return "\n".join([
-        *_said_of_feed(found["feed"]),
+        *freshness.said(found["feed"]),
         *_said_of_exports(found["exports"]),
         *_said_of_plans(found["heldPlans"], found["expiredPlans"]),
         *_said_of_lag(found["lag"]),
         *_said_of_dead_letters(found["deadLetters"]),
         *_said_of_pictures(found),
     ])  # fmt: skip
-
-
-def _feed(past: Past, now: datetime) -> dict[str, Any]:
-    newest = past.newest_completed
-    age = None if newest is None else now - newest.start
-    return {
-        "newestExportId": None if newest is None else newest.export_id,
-        "ageHours": None if age is None else round(age / timedelta(hours=1), 1),
-        "late": age is not None and age > MISSED_AFTER,
-        "lateAfterHours": MISSED_AFTER // timedelta(hours=1),
-    }
 
 
 def _export(one: Export) -> dict[str, Any]:
@@ -146,19 +137,6 @@ def _lags(lags: Sequence[GroupLag]) -> Iterator[dict[str, Any]]:
             "lag": sum(one.lag for one in of_topic),
             "begun": any(one.committed is not None for one in of_topic),
         }
-
-
-def _said_of_feed(feed: dict[str, Any]) -> Iterator[str]:
-    if feed["newestExportId"] is None:
-        yield "Feed: no export was completed yet"
-        return
-    newest = wording.plain(feed["newestExportId"])
-    yield f"Feed: newest completed export {newest}, {feed['ageHours']} h old"
-    if feed["late"]:
-        yield (
-            f"  WARNING: older than {feed['lateAfterHours']} h: a day was missed, or nobody reads "
-            "the feed: see whether 'petstream up' or 'ingest' runs, and what it says"
-        )
 
 
 def _said_of_exports(exports: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,21 +1,23 @@
 """`ingest --watch`: look for the day's export, read it, wait for the next day's.
 
-Rule 1: New York's clock decides: from the window's start on it looks often, after its end the
-        export is late, which is said once a day.
+Rule 1: the schedule decides: from the window's start on it looks often, after its end the export
+        is late, which is said once a day, whatever the clock does.
 Rule 2: once the day's export is completed it looks rarely, but looks: one may be republished.
 Rule 3: what isn't ready and who is away is said once, and waited for; what is wrong ends it.
 Rule 4: a feed without a new export for 30 hours is said so once a day, and nothing else is done.
+Rule 5: how long it waits, and how long something lasts, no step of the clock changes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from console import account
+from console.schedule import NEW_YORK, landing, schedule, today
 from console.signals import pause, unless_stopped
 from contracts.cluster import ensure_topics
 from contracts.errors import BrokenFileError, NotReadyError, UnreachableError
@@ -27,9 +29,7 @@ from ingest.folding import fold_exports
 from ingest.memory import MISSED_AFTER, Wanted, start_of
 from ingest.unread import tell_unread
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
-
-LASTS_AFTER: Final = timedelta(minutes=30)
+LASTS_AFTER_S: Final = 1_800.0
 """How long an export may be unready in the same way before it's said to have failed."""
 
 Say = Callable[[str], None]
@@ -55,9 +55,10 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
     wanted: Wanted = "auto",
     pace: Pace = Pace(),  # noqa: B008  frozen
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    steady: Callable[[], float] = time.monotonic,
 ) -> None:
     """Read every export as it comes, until `stopping`."""
-    watcher = _Watcher(settings, say, clock)
+    watcher = _Watcher(settings, say, clock, steady)
     while not stopping.is_set():
         rows = _Rows(progress)
         try:
@@ -75,7 +76,8 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
             wanted = "auto"
             watcher.tell(result)
             wait_s = pace.rarely_s if watcher.resting() else pace.often_s
-        watcher.warn_if_late()
+        if watcher.is_late():
+            await unless_stopped(watcher.warn_of_lateness(settings, kafka), stopping)
         watcher.warn_if_missed()
         await pause(stopping, wait_s)
 
@@ -83,16 +85,19 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
 class _Watcher:
     """What was said already, and which day's export was completed last."""
 
-    def __init__(self, settings: Settings, say: Say, clock: Callable[[], datetime]) -> None:
-        self._first, self._last = map(time.fromisoformat, settings.window)
-        self._say, self._clock = say, clock
+    def __init__(
+        self, settings: Settings, say: Say, clock: Callable[[], datetime],
+        steady: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._schedule = schedule(settings.window)
+        self._say, self._clock, self._steady = say, clock, steady
         self._said = ""
         self._looked = False
         self._newest: datetime | None = None
-        self._warned: date | None = None
-        self._warned_of_gap: date | None = None
+        self._warned: set[date] = set()
+        self._warned_of_gap: set[date] = set()
         self._told: str | None = None
-        self._unread: tuple[str, datetime | None] = ("", None)
+        self._unread: tuple[str, float | None] = ("", None)
 
     def detail(self, line: str) -> None:
         """Keep what a look says to itself: it looks all day long."""
@@ -130,32 +135,39 @@ class _Watcher:
 
     def resting(self) -> bool:
         """Tell whether today's export is done, or isn't due yet."""
-        now = self._clock().astimezone(NEW_YORK)
-        return self._done(now.date()) or now.time() < self._first
+        return self._schedule.resting(self._clock(), self._newest)
 
-    def warn_if_late(self) -> None:
-        """Say once a day that the export should have been there."""
-        now = self._clock().astimezone(NEW_YORK)
-        late = not self._done(now.date()) and now.time() > self._last
+    def is_late(self) -> bool:
+        """Tell whether today's export should have been there, and nobody was told so yet."""
+        now = self._clock()
+        late = self._schedule.late(now, self._newest)
         EXPORT_LATE.set(late)
         if self._newest is not None:
             EXPORT_STARTED.set(self._newest.timestamp())
-        if not late or self._warned == now.date():
-            return
-        self._warned = now.date()
+        return late and today(now) not in self._warned
+
+    async def warn_of_lateness(self, settings: Settings, kafka: KafkaAccess) -> None:
+        """Say that the export should have been there, and when it usually is."""
+        now = self._clock()
+        self._warned.add(today(now))
+        try:
+            lands = landing((await fold_exports(kafka, settings.topic_prefix)).completed.values())
+        except UnreachableError:
+            lands = None  # the next look says so
+        usual = "" if lands is None else f"; {lands}"
         self._say(
-            f"today's export is late: it is {now:%H:%M} in New York, and PETSTREAM_WINDOW ends at "
-            f"{self._last:%H:%M}; still looking"
+            f"today's export is late: it is {now.astimezone(NEW_YORK):%H:%M} in New York, and "
+            f"PETSTREAM_WINDOW ends at {self._schedule.last:%H:%M}; still looking{usual}"
         )
 
     def lasts(self, error: NotReadyError) -> bool:
         """Tell whether this has been so for so long that it's no export being written any more."""
         reason, since = self._unread
-        now = self._clock()
+        now = self._steady()
         if reason != str(error):
             self._unread = (str(error), now)
             return False
-        return since is not None and now - since >= LASTS_AFTER
+        return since is not None and now - since >= LASTS_AFTER_S
 
     async def tell_unread(
         self, settings: Settings, kafka: KafkaAccess, error: NotReadyError
@@ -184,17 +196,14 @@ class _Watcher:
         now = self._clock()
         if self._newest is None or now - self._newest <= MISSED_AFTER:
             return
-        if self._warned_of_gap != now.date():
-            self._warned_of_gap = now.date()
+        if today(now) not in self._warned_of_gap:
+            self._warned_of_gap.add(today(now))
             hours = (now - self._newest) // timedelta(hours=1)
             self._say(
                 f"no export for {hours} h: the newest completed one started "
                 f"{self._newest:%F %H:%M} UTC; nothing is removed for that, and the next one will "
                 "be read whole"
             )
-
-    def _done(self, today: date) -> bool:
-        return self._newest is not None and self._newest.astimezone(NEW_YORK).date() >= today
 
 
 class _Rows:

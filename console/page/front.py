@@ -74,14 +74,18 @@ def verdict(found: dict[str, Any]) -> Verdict:
     age_h = feed["ageHours"]
     old = f"{age_h} hours old" if age_h >= 0 else f"{-age_h} hours ahead of this machine's clock"
     detail = f"The newest completed export is {newest}, {old}."
-    if feed["late"]:
-        return Verdict("bad", "The feed is late", f"{detail} A day was missed, or nobody reads it.")
-    if found["exports"] and found["exports"][0]["state"] == "failed":
-        return Verdict("warn", "The last export couldn't be read", detail)
-    if found["heldPlans"]:
-        return Verdict("warn", "Fresh, but removals are held", detail)
-    if not found["postgres"]["reachable"]:
-        return Verdict("warn", "Fresh, but Postgres can't be asked", detail)
+    window = f"PETSTREAM_WINDOW ended at {feed['windowEnds']} in New York."
+    failed = found["exports"] and found["exports"][0]["state"] == "failed"
+    away = not found["postgres"]["reachable"]
+    for holds, level, headline, why in (
+        (feed["late"], "bad", "The feed is late", " A day was missed, or nobody reads it."),
+        (feed["lateToday"], "warn", "Today's export is late", f" {window}"),
+        (failed, "warn", "The last export couldn't be read", ""),
+        (found["heldPlans"], "warn", "Fresh, but removals are held", ""),
+        (away, "warn", "Fresh, but Postgres can't be asked", ""),
+    ):
+        if holds:
+            return Verdict(level, headline, detail + why)
     return Verdict("good", "The feed is fresh", detail)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import time
 from argparse import Namespace
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from contracts.errors import (
     UnreachableError,
     UsageError,
 )
-from contracts.events import Counts, ExportCounts, ExportEvent
+from contracts.events import Counts, ExportCounts, ExportEvent, FileRead
 from contracts.settings import KafkaAccess, Settings
 from ingest.app import Result
 from ingest.memory import Memory
@@ -231,11 +232,13 @@ class Feed:
 async def watched(
     monkeypatch: pytest.MonkeyPatch,
     looks: list[Result | Exception],
-    now: datetime,
+    now: datetime | Callable[[], datetime],
     *past: ExportEvent,
+    steady: Callable[[], float] = time.monotonic,
+    feed_of: type[Feed] = Feed,
 ) -> tuple[list[str], list[str]]:
     stopping = asyncio.Event()
-    feed = Feed(looks, stopping)
+    feed = feed_of(looks, stopping)
     for event in past:
         feed.memory.fold(event)
     said: list[str] = []
@@ -250,7 +253,8 @@ async def watched(
         progress=lambda _name, _total: None,
         wanted="scrub",
         pace=watch.Pace(0, 0, 0, 0),
-        clock=lambda: now,
+        clock=now if callable(now) else lambda: now,
+        steady=steady,
     )
     return said, feed.modes
 
@@ -289,6 +293,73 @@ async def test_t4_no_export_for_30_hours_is_told_once_a_day(
                       telemetry.exposition().decode(), re.MULTILINE)  # fmt: skip
     assert alert is not None
     assert float(alert[1]) == start.timestamp(), "what an alert compares with the clock"
+
+
+async def test_t38_whatever_the_clock_does_a_day_is_warned_of_once_and_an_export_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T38: the clock steps back two hours, over midnight, ahead two days, and back again."""
+    late = datetime(2026, 11, 3, 4, 30, tzinfo=UTC)  # 23:30 in New York, on the 2nd
+    steps = [
+        late, late - timedelta(hours=2), late + timedelta(days=2), late,
+        late + timedelta(hours=1), late, late + timedelta(days=2),
+    ]  # fmt: skip
+    looks: list[Result | Exception] = [NotReadyError("nothing there")] * len(steps)
+    now = iter(steps)
+    moment = late
+
+    def clock() -> datetime:
+        return moment
+
+    class Stepping(Feed):
+        async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
+            nonlocal moment
+            moment = next(now, moment)
+            return await super().ingest(wanted=wanted)
+
+    said, _ = await watched(monkeypatch, looks, clock, feed_of=Stepping)
+    warned = [line for line in said if line.startswith("today's export is late")]
+    assert len(warned) == 2, "the 2nd and the 4th; on the 3rd it was never late"
+    assert len(said) == 3
+
+
+async def test_t38_a_step_of_the_clock_makes_nothing_last_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T38: an export that isn't ready is given its half hour by a steady clock."""
+    told: list[str] = []
+
+    async def tell(_settings: Settings, _kafka: object, error: NotReadyError) -> None:
+        told.append(str(error))
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(watch, "tell_unread", tell)
+    begun = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    days = iter(begun + timedelta(days=number) for number in range(1_000))
+    looks: list[Result | Exception] = [NotReadyError("half an export")] * 4
+    await watched(monkeypatch, [*looks], lambda: next(days))
+    assert told == []
+    passed = iter(range(0, 100_000, 700))
+    await watched(monkeypatch, [*looks], begun, steady=lambda: next(passed))
+    assert told == ["half an export"], "after 2,100 s, and once"
+
+
+async def test_how_late_it_is_is_said_with_when_it_usually_lands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    past = [
+        ExportEvent(
+            export_id=f"2026-10-{day}T07:00:00Z", mode="daily", state="completed",
+            at=datetime(2026, 10, day, 9, tzinfo=UTC), base=day,
+            files=(FileRead("pets_1.json", 1, datetime(2026, 10, day, 6, day, tzinfo=UTC), 1),),
+            counts=ExportCounts(Counts(), Counts()),
+        )
+        for day in (20, 21, 25)
+    ]  # fmt: skip
+    now = datetime(2026, 11, 2, 17, 1, tzinfo=UTC)
+    said, _ = await watched(monkeypatch, [NotReadyError("nothing there")], now, *past)
+    (line,) = (one for one in said if one.startswith("today's export is late"))
+    assert line.endswith("usually land at 02:21 in New York (latest 02:25, of the last 3)")
 
 
 async def test_a_completed_export_is_told_once_and_isnt_late(

@@ -150,6 +150,9 @@ def test_the_headline_says_what_matters_most() -> None:
     ahead = verdict(_found(_export(), now=START - timedelta(hours=2))).detail
     assert "2.0 hours ahead of this machine's clock" in ahead
     assert verdict(_found(_export(), now=NOW + timedelta(hours=30))).headline == "The feed is late"
+    afternoons = _export("2026-03-02T15:00:00Z")
+    today = verdict(_found(afternoons, now=datetime(2026, 3, 3, 17, 1, tzinfo=UTC)))
+    assert today.headline == "Today's export is late"
     failed = _export("2026-03-03T08:00:00Z", state="failed")
     assert verdict(_found(_export(), failed)).headline == "The last export couldn't be read"
     assert verdict(_found(_export(), tables=Away("not reachable"))).level == "warn"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from records_of_topics import dead_letter, record
 
 from console.letters import by_reason, listing, whole
 from console.past import tell
+from console.schedule import Schedule
 from console.status import account, render
 from console.tables import Away
 from consumers.lag import GroupLag
@@ -59,6 +60,33 @@ def test_a_feed_older_than_30_hours_is_warned_of() -> None:
     assert late["feed"]["ageHours"] == 31
     assert "WARNING" not in render(fresh)
     assert "WARNING: older than 30 h" in render(late)
+
+
+def test_todays_export_is_late_after_the_window_and_is_said_to_be() -> None:
+    noon = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
+    yesterdays = record("export.completed", exportId="2026-11-23T15:00:00Z")
+    intime = found(yesterdays, now=noon)
+    late = found(yesterdays, now=noon + timedelta(minutes=1))
+    assert (intime["feed"]["lateToday"], late["feed"]["lateToday"]) == (False, True)
+    assert "today's is late: PETSTREAM_WINDOW ended at 12:00 in New York" in render(late)
+    other = found(yesterdays, now=noon + timedelta(minutes=1), due=Schedule(time(4), time(13)))
+    assert "late" not in render(other).splitlines()[1]
+
+
+def test_when_exports_usually_land_is_said_once_three_are_known() -> None:
+    records = [
+        record("export.completed", exportId=f"2026-11-{day}T08:12:04Z", base=day,
+               files=[{"name": "pets_1.json", "bytes": 1, "rows": 1,
+                       "modifiedAt": f"2026-11-{day}T08:{day}:00Z"}])
+        for day in (20, 21, 22)
+    ]  # fmt: skip
+    assert found(*records[:2])["feed"]["usuallyLands"] is None
+    feed = found(*records)["feed"]
+    assert (feed["usuallyLands"], feed["latestLanded"], feed["landingsKnown"]) == (
+        "03:21", "03:22", 3,
+    )  # fmt: skip
+    said = render(found(*records))
+    assert "exports usually land at 03:21 in New York (latest 03:22, of the last 3)" in said
 
 
 def test_a_held_plan_is_shown_with_its_reason_and_how_to_decide() -> None:
