@@ -1,0 +1,120 @@
+"""The alert rules, their pages and the dashboard fit the metrics that petstream declares."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from console.cli import parser
+from contracts import metrics
+
+OPS = Path(__file__).parents[1] / "docs" / "ops"
+PAGES = sorted(path for path in OPS.glob("*.md") if path.name != "README.md")
+HEADINGS = ["Look", "Mend", "Over when"]
+OF_PROMETHEUS = {"job", "instance", "le"}
+"""Labels that Prometheus or its client adds."""
+
+
+def _declared() -> dict[str, set[str]]:
+    """Return the labels of every series that /metrics has, by its name there."""
+    found: dict[str, set[str]] = {}
+    for metric in vars(metrics).values():
+        for family in metric.collect() if hasattr(metric, "collect") else ():
+            kinds = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
+            for ending in kinds.get(family.type, [""]):
+                found[family.name + ending] = set(metric._labelnames)  # noqa: SLF001  no public one
+    assert len(found) > 15
+    return found
+
+
+DECLARED = _declared()
+
+
+def _rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((OPS / "alerts.yml").read_text("utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def _dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((OPS / "grafana.json").read_text("utf-8"))
+    return found
+
+
+def _expressions() -> Iterator[tuple[str, str]]:
+    for rule in _rules():
+        yield rule["alert"], rule["expr"]
+    for panel in _dashboard()["panels"]:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"]
+
+
+@pytest.mark.parametrize(("where", "expression"), list(_expressions()))
+def test_every_series_and_label_that_is_asked_for_is_declared(where: str, expression: str) -> None:
+    names = re.findall(r"\bpetstream_\w+", expression)
+    assert names, where
+    assert set(names) - set(DECLARED) == set()
+    for name, selector in re.findall(r"(petstream_\w+)\{([^}]*)\}", expression):
+        asked = set(re.findall(r"(\w+)\s*=~?", selector))
+        assert asked - OF_PROMETHEUS - DECLARED[name] == set()
+    for group in re.findall(r"\bby \(([^)]*)\)", expression):
+        labels = {label.strip() for label in group.split(",")}
+        assert labels - OF_PROMETHEUS - {one for name in names for one in DECLARED[name]} == set()
+
+
+def test_every_metric_is_on_the_dashboard() -> None:
+    shown = set(re.findall(r"petstream_\w+", json.dumps(_dashboard())))
+    missing = {name for name in DECLARED if not name.endswith(("_sum", "_count"))} - shown
+    assert missing == set()
+
+
+@pytest.mark.parametrize("rule", _rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_says_how_bad_it_is_and_has_its_page(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    page = OPS.parents[1] / rule["annotations"]["runbook_url"]
+    assert page.read_text("utf-8").startswith(f"# {rule['alert']}\n")
+    row = f"| {rule['alert']} | {rule['labels']['severity']} | [{page.name}]({page.name}) |"
+    assert row in (OPS / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_belongs_to_an_alert_and_says_what_to_do(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert {page.name} <= {Path(rule["annotations"]["runbook_url"]).name for rule in _rules()}
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert all(part.strip() for part in re.split(r"^#+ .*$", text, flags=re.MULTILINE)[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_can_be_typed_so(page: Path) -> None:
+    for command in re.findall(r"`petstream ([^`]+)`", page.read_text("utf-8")):
+        words = shlex.split(command.replace("EXPORT", "2026-11-20T08:12:04Z"))
+        parser().parse_args(words)
+
+
+def test_the_dashboard_can_be_imported() -> None:
+    found = _dashboard()
+    assert [one["name"] for one in found["__inputs"]] == ["DS_PROMETHEUS"]
+    idents = [panel["id"] for panel in found["panels"]]
+    assert len(set(idents)) == len(idents)
+    taken: set[tuple[int, int]] = set()
+    for panel in found["panels"]:
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert at["x"] + at["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+        if panel["type"] != "row":
+            assert panel["datasource"]["uid"] == "${DS_PROMETHEUS}"
+            assert panel["title"]
