@@ -1,14 +1,17 @@
 """Whether figures stay flat over many days. Pure.
 
 Rule 1: flat is: the median of the last quarter is at most a tenth, and a small allowance, above
-        that of the second. The first quarter warms up.
-Rule 2: it must hold over all days, and within the life of every process of `LONG` days or more: a
-        process that begins again would hide what it leaked.
+        that of the second. The first quarter warms up. It must hold over all days, and within the
+        life of every process of `LONG` days or more: a new process would hide what the old leaked.
+Rule 2: memory grows by right with the log, which a simulated feed makes longer by some percent a
+        day. So it is compared with that of the next process of the same part, which has the same
+        log to read, and is young: an old one holds at most a tenth and the allowance more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -26,6 +29,8 @@ _NOT_OURS: Final = {("kafka", "rss_mb"), ("kafka", "files")}
 """A Java heap takes what it may, and a log has files."""
 
 LONG: Final = 16
+_YOUNG: Final = 4
+_MEMORY: Final = "rss_mb"
 _TENTH: Final = 1.1
 _QUARTERS: Final = 4
 
@@ -67,8 +72,12 @@ def judged(part: str, figure: str) -> bool:
 def _grown(own: Sequence[Sample], figure: str) -> str | None:
     if not judged(own[0].part, figure):
         return None
-    spans = [("all days", own), *_lives(own)]
-    for name, span in spans:
+    lives = _lives(own)
+    if figure == _MEMORY:
+        return _heavier(lives)
+    for name, span in [("all days", own), *((_named(life), life) for life in lives)]:
+        if len(span) < LONG and span is not own:
+            continue
         values = [one.figures[figure] for one in span]
         before, after = _quarter(values, 1), _quarter(values, 3)
         if after > before * _TENTH + ALLOWED[figure]:
@@ -76,13 +85,25 @@ def _grown(own: Sequence[Sample], figure: str) -> str | None:
     return None
 
 
-def _lives(own: Iterable[Sample]) -> Iterator[tuple[str, list[Sample]]]:
+def _heavier(lives: Sequence[Sequence[Sample]]) -> str | None:
+    """Compare the end of each life with the beginning of the next."""
+    for life, following in pairwise(lives):
+        old = _quarter([one.figures[_MEMORY] for one in life], 3)
+        young = median([one.figures[_MEMORY] for one in following[:_YOUNG]])
+        if len(following) >= _YOUNG and old > young * _TENTH + ALLOWED[_MEMORY]:
+            return f"{old:,.1f} at the end of {_named(life)}, and {young:,.1f} in the next one"
+    return None
+
+
+def _lives(own: Iterable[Sample]) -> list[list[Sample]]:
     lives: dict[int, list[Sample]] = {}
     for one in own:
         lives.setdefault(one.pid, []).append(one)
-    for life in lives.values():
-        if len(life) >= LONG:
-            yield f"days {life[0].day + 1} to {life[-1].day + 1}, the life of a process", life
+    return list(lives.values())
+
+
+def _named(life: Sequence[Sample]) -> str:
+    return f"days {life[0].day + 1} to {life[-1].day + 1}, the life of a process"
 
 
 def _quarter(values: Sequence[float], which: int) -> float:

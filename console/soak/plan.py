@@ -26,6 +26,10 @@ TAKEN: Final = ("bad-row", "repeated-rows", "number-ids", "odd-pictures", "crlf"
 """The export is completed as if nothing were wrong."""
 
 PARTS: Final = ("watch", "pets", "images", "deletions")
+_RESTARTS: Final = 4
+_LAST_RESTART: Final = 6
+"""So many days before the end: what came before is compared with the young processes after it."""
+
 HOSTS: Final = ("feed", "pictures")
 
 
@@ -66,9 +70,10 @@ def drawn(seed: int, days: int, faults: float, restart_every: int = 40) -> list[
         days: how many.
         faults: the share of days with an export that is faulty; parts die on half as many, hosts
             are away on a quarter, and settings are read again on an eighth of them.
-        restart_every: so many days, the daemon is stopped and started.
+        restart_every: so many days, the daemon is stopped and started; at the least four times.
     """
     found = [Day(0)]
+    every = max(2, min(restart_every, days // _RESTARTS))
     for number in range(1, days):
         rng = Random(f"{seed} {number}")  # noqa: S311  a draw that can be repeated
         last = number == days - 1
@@ -76,7 +81,7 @@ def drawn(seed: int, days: int, faults: float, restart_every: int = 40) -> list[
         killed = _one_of(rng, PARTS, faults / 2)
         away = _one_of(rng, HOSTS, faults / 4)
         reload = rng.random() < faults / 8
-        end = number % restart_every == restart_every - 1
+        end = number % every == every - 1 or number == days - _LAST_RESTART
         zipped, after_s = rng.random() < 0.3, rng.uniform(0, 2.0)  # noqa: PLR2004  some, and soon
         found.append(
             Day(number, zipped=zipped)

@@ -22,9 +22,13 @@ _CONNECTIONS: Final = """
     SELECT count(*) AS n FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend'
         AND pid <> pg_backend_pid()"""
+_KNOWN: Final = """
+    SELECT (SELECT count(*) FROM petstream.pets) + (SELECT count(*) FROM petstream.removed_pets)
+        AS n"""
 QUERIES: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
     "connections": (_CONNECTIONS, ()),
     "database_mb": ("SELECT pg_database_size(current_database()) / 1e6::float8 AS n", ()),
+    "pets_known": (_KNOWN, ()),
     "events": ("SELECT count(*) AS n FROM petstream.pet_history", ()),
     "dead_letters": ("SELECT count(*) AS n FROM petstream.dead_letters", ()),
 }

@@ -140,6 +140,7 @@ async def test_of_two_at_once_one_reads_the_export_and_the_other_finds_it_done(
 async def test_a_leader_that_slept_through_its_successors_run_publishes_nothing_more(  # noqa: PLR0913, PLR0917  fixtures
     place: str, settings: Settings, kafka: str, prefix: str, tmp_path: Path, database_url: str
 ) -> None:
+    """T39: also what it had read before it fell asleep."""
     bounded = {"message.timestamp.before.max.ms": "2000"}
     wanted = [one._replace(configs=one.configs | bounded) for one in LOG]
     await ensure_topics(KafkaAccess(kafka), prefix, wanted=wanted)
