@@ -46,6 +46,7 @@ def test_kafka_takes_its_further_settings() -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once_a_line_each_with_an_example() -> None:
+    """T52: nothing is started before it is mended."""
     wrong = {
         "FTP_URL": "http://x",
         "KAFKA": "nowhere",
