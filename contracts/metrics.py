@@ -91,6 +91,8 @@ LETTERS = counter(
     remedy="`petstream dead-letters list`; after the cause is mended, `dead-letters replay`.",
     labels=("origin",),
 )
+for _origin in ("rows", "events"):
+    LETTERS.labels(_origin)  # from 0 on: a series that begins at 1 is no increase to an alert
 BATCH_SECONDS = histogram(
     "petstream_consumer_batch_seconds",
     "How long a batch took from decoding to the committed offset.",

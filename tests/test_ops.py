@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,16 @@ def test_the_commands_of_a_page_can_be_typed_so(page: Path) -> None:
     for command in re.findall(r"`petstream ([^`]+)`", page.read_text("utf-8")):
         words = shlex.split(command.replace("EXPORT", "2026-11-20T08:12:04Z"))
         parser().parse_args(words)
+
+
+def test_the_first_dead_letter_is_an_increase() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import contracts.metrics, contracts.telemetry as t;"
+         "print(t.exposition().decode())"],
+        cwd=OPS.parents[1], capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for origin in ("rows", "events"):
+        assert f'petstream_dead_letters_total{{origin="{origin}"}} 0.0' in said
 
 
 def test_the_dashboard_can_be_imported() -> None:
