@@ -120,9 +120,10 @@ async def folded(access: KafkaAccess, prefix: str) -> Log:
 async def last_completed(access: KafkaAccess, prefix: str) -> Log:
     """Return the same of the exports alone, with the ends of the topics they tell of."""
     log = Log(prefix)
-    bounds = await ends(access, [one.full_name(prefix) for one in (PETS, ORGS)])
-    log.ends = {place: end for place, (_, end) in bounds.items()}
     await _read(access, log, [EXPORTS.full_name(prefix)])
+    # behind the exports: were they read later, they could tell of more than there was
+    bounds = await ends(access, [one.full_name(prefix) for one in (PETS, ORGS)])
+    log.ends |= {place: end for place, (_, end) in bounds.items()}
     return log
 
 

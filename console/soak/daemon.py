@@ -21,7 +21,9 @@ REST_S: Final = 90.0
 
 _LOOK_EVERY_S: Final = "1"
 _END_WITHIN_S: Final = 16.0
-_BUGS: Final = ("Traceback", "this is a bug", "it is killed")
+_BUGS: Final = ("Traceback", "this is a bug", "it is killed", "audit after")
+"""What the daemon never says on a day on which nothing was lost and nobody hung."""
+
 _PAGES: Final = "status and metrics: "
 
 
