@@ -19,7 +19,7 @@ ALLOWED: Final[Mapping[str, float]] = {
     "rss_mb": 8.0,
     "files": 2.0,
     "sockets": 2.0,
-    "threads": 1.0,
+    "threads": 3.0,
     "processes": 1.0,
     "connections": 2.0,
 }
