@@ -37,21 +37,30 @@ async def check_idle(access: KafkaAccess, group: str) -> None:
     Raises:
         InUseError: the group has members.
     """
+    told = await _asked(access, lambda admin: admin.describe_consumer_groups([group]))
+    # a group is (error, group, state, protocol type, protocol, members, …)
+    if any(found[5] for response in told for found in response.groups):
+        raise InUseError
+
+
+async def group_offsets(access: KafkaAccess, group: str) -> dict[Place, int]:
+    """Return what a group has committed."""
+    found = await _asked(access, lambda admin: admin.list_consumer_group_offsets(group))
+    return {Place(*one): meta.offset for one, meta in found.items() if meta.offset >= 0}
+
+
+async def _asked(access: KafkaAccess, question: Callable[[Any], Any]) -> Any:
     admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await admin.start()
             while True:
                 try:
-                    told = await admin.describe_consumer_groups([group])
-                    break
+                    return await question(admin)
                 except GroupCoordinatorNotAvailableError:  # while Kafka makes its first group
                     await asyncio.sleep(0.2)
     finally:
         await admin.close()
-    # a group is (error, group, state, protocol type, protocol, members, …)
-    if any(found[5] for response in told for found in response.groups):
-        raise InUseError
 
 
 async def move(access: KafkaAccess, group: str, offsets: Mapping[Place, int]) -> None:

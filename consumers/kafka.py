@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.cluster import client_options
@@ -176,18 +175,6 @@ async def send_all(
                 await producer.send_and_wait(topic, value, key=key, headers=list(headers))
     finally:
         await _stopped(producer)
-
-
-async def group_offsets(access: KafkaAccess, group: str) -> dict[Place, int]:
-    """Return what a group has committed."""
-    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            await admin.start()
-            found = await admin.list_consumer_group_offsets(group)
-    finally:
-        await admin.close()
-    return {Place(*one): meta.offset for one, meta in found.items() if meta.offset >= 0}
 
 
 async def ends(access: KafkaAccess, topics: Sequence[str]) -> dict[Place, tuple[int, int]]:

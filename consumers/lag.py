@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from consumers import deletions, kafka, pets
+from consumers.groups import group_offsets
 from contracts import topics
 from contracts.errors import UnreachableError
 from contracts.settings import KafkaAccess
@@ -39,7 +40,7 @@ async def lag(access: KafkaAccess, prefix: str) -> list[GroupLag]:
         bounds = await kafka.ends(access, names)
         found = []
         for consumer, some in TOPICS.items():
-            offsets = await kafka.group_offsets(access, f"{prefix}{consumer}")
+            offsets = await group_offsets(access, f"{prefix}{consumer}")
             own = {topic.full_name(prefix) for topic in some}
             for place, (begin, end) in sorted(bounds.items()):
                 if place.topic in own:

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from consumers import groups, positions
-from consumers.groups import InUseError
-from consumers.kafka import TROUBLE, Place, ends, group_offsets
+from consumers.groups import InUseError, group_offsets
+from consumers.kafka import TROUBLE, Place, ends
 from consumers.lag import TOPICS
 from consumers.migrate import missing_migrations
 from consumers.postgres import Connection, connected, kind_of

@@ -85,7 +85,7 @@ def _unanswered(why: str) -> web.Response:
 
 
 def _rank(event: dict[str, Any]) -> tuple[int, int]:
-    sequence = event["headers"].get("sequence", "")
+    sequence = event["headers"].get("ce_sequence", "")
     return int(sequence) if sequence.isdigit() else -1, event["offset"]
 
 

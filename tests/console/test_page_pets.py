@@ -178,8 +178,12 @@ async def test_pictures_come_from_the_store_and_from_nowhere_else(tmp_path: Path
 
 async def test_a_life_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) -> None:
     events = [
-        {"headers": {"sequence": "12"}, "offset": 3, "value": {"op": "updated", "x": HOSTILE}},
-        {"headers": {"sequence": "7"}, "offset": 4, "value": {"op": "late"}},
+        {
+            "headers": {"ce_sequence": "0000012"},
+            "offset": 3,
+            "value": {"op": "updated", "x": HOSTILE},
+        },
+        {"headers": {"ce_sequence": "0000007"}, "offset": 4, "value": {"op": "late"}},
     ]
     said = json.dumps({"animalId": 7, "text": f"Pet 7 {HOSTILE}", "events": events})
     answers = [Answer(0, (said[:50], said[50:]), ""), Answer(None, (), "no answer within 60 s")]

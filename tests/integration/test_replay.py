@@ -24,7 +24,8 @@ from console.replay import rewind
 from console.simulator import history, serve_ftp, write_export
 from consumers import groups, state
 from consumers.app import consume
-from consumers.kafka import Place, group_offsets, subscribed
+from consumers.groups import group_offsets
+from consumers.kafka import Place, subscribed
 from consumers.replay import At, Beginning, Export, Rewind, Since, Where, replay
 from contracts import codec, topics
 from contracts.cluster import ensure_topics

@@ -92,7 +92,7 @@ async def test_explain_as_json_has_the_life_and_its_events_as_they_were_publishe
     assert "Not listed now: left the feed" in told["text"]
     assert [one["value"]["op"] for one in told["events"]] == ["added", "removed"]
     assert told["events"][1]["value"] == json.loads(record("pet.removed").value or b"")
-    assert told["events"][0]["headers"]["type"] == "org.petstream.pet.added"
+    assert told["events"][0]["headers"]["ce_type"] == "org.petstream.pet.added"
     assert await explain(
         settings, kafka=access, database_url=None, animal_id=5, as_json=True
     ) == 1  # fmt: skip

@@ -19,7 +19,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from console.records import Record, read_topic
 from console.simulator import History, expected, history, serve_ftp, write_export
-from consumers.kafka import Place, ends, group_offsets
+from consumers.groups import group_offsets
+from consumers.kafka import Place, ends
 from contracts.settings import FtpUrl, KafkaAccess, Settings
 from contracts.topics import PETS
 from ingest.app import ingest
