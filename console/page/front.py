@@ -24,6 +24,7 @@ EXPORTS: Final = 30
 """So many exports are shown."""
 
 _FRESH_S: Final = 5.0
+_PATIENCE_S: Final = 15.0
 _HOSTS: Final = """
     SELECT substring(coalesce(original_url, large_url, small_url)
         FROM '^[a-zA-Z]+://(?:[^/?#]*@)?([^/:?#]+)') AS host, status, count(*) AS pictures
@@ -112,10 +113,13 @@ async def _look(settings: Settings | None, views: Views) -> Seen | str:
         return "Kafka and Postgres are being waited for."
     database_url = settings.database_url
     try:
-        found = await gather(
-            settings, kafka=settings.kafka, database_url=database_url, last=EXPORTS
-        )
+        async with asyncio.timeout(_PATIENCE_S):
+            found = await gather(
+                settings, kafka=settings.kafka, database_url=database_url, last=EXPORTS
+            )
     except PetstreamError as error:
         return str(error)
+    except TimeoutError:
+        return f"Kafka at {settings.kafka.bootstrap} doesn't answer within {_PATIENCE_S:g} s."
     rows = await views.rows(hosts=(_HOSTS, ()))
     return Seen(found, [] if isinstance(rows, Away) else rows["hosts"])

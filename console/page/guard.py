@@ -1,13 +1,16 @@
 """What stands before every page: the Host header is checked, and strict headers are set.
 
 Rule 1: bound to loopback, only loopback's names are answered: no foreign name can be rebound to it.
-Rule 2: every answer has the headers, also those that say what is wrong, and failed ones.
+Rule 2: another site's page may link to us, and no more: it embeds, fetches and sends nothing, so
+        that it can't keep us busy either.
+Rule 3: every answer has the headers, also those that say what is wrong, and failed ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -28,6 +31,27 @@ def guard(app: web.Application, bound_host: str) -> None:
     app.on_response_prepare.append(_with_headers)
     if bound_host in _LOOPBACK:
         app.middlewares.append(_only_loopback)
+    app.middlewares.append(_no_errands)
+
+
+def foreign(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser sends this for another site's page."""
+    if headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("Host")
+
+
+@web.middleware
+async def _no_errands(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    headers = request.headers
+    followed = request.method in {"GET", "HEAD"} and headers.get("Sec-Fetch-Mode") == "navigate"
+    framed = headers.get("Sec-Fetch-Dest", "document") != "document"
+    if foreign(headers) and (framed or not followed):
+        return web.Response(status=403, text="this request comes from another site\n")
+    return await handler(request)
 
 
 @web.middleware

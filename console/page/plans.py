@@ -1,7 +1,7 @@
 """A held removal: whom it would remove, and the decision, for whoever has the token.
 
 Rule 1: the token comes with every decision, typed; nothing remembers it, so no other page can
-        decide in somebody's name. Requests of other sites are refused before it is looked at.
+        decide in somebody's name. Requests of other sites don't come so far (`guard`).
 Rule 2: after a wrong one nobody decides for `_AFTER_WRONG_S`: it can't be found by trying.
 Rule 3: the decision is the command's: `petstream removals approve|reject`.
 """
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -51,8 +49,6 @@ class _Door:
 
     async def decide(self, request: web.Request) -> web.Response:
         """Approve or reject a plan."""
-        if foreign(request.headers):
-            return _refused(403, "This request comes from another site.")
         settings = self._known()
         if settings is None:
             return _refused(503, "Kafka is being waited for.")
@@ -99,14 +95,6 @@ class _Door:
             "plan.html", status=status, plan_id=plan_id, told="\n".join(told.lines),
             refusal=refusal, held=_is_held(told), deciding=settings.console_token is not None,
         )  # fmt: skip
-
-
-def foreign(headers: Mapping[str, str]) -> bool:
-    """Tell whether a browser sends this for another site's page."""
-    if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        return True
-    origin = headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("Host")
 
 
 def _is_held(told: Answer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -124,6 +125,34 @@ async def test_loopbacks_names_are_answered(host: str) -> None:
 async def test_on_loopback_a_foreign_name_is_not_answered() -> None:
     assert (await _get("/static/console.css", host="evil.example"))[0] == 421
     assert (await _get("/static/console.css", host="pets.example", bound="0.0.0.0"))[0] == 200  # noqa: S104  nothing is bound
+
+
+@pytest.mark.parametrize(
+    ("mode", "dest", "status"),
+    [("navigate", "document", 200), ("no-cors", "image", 403), ("navigate", "iframe", 403),
+     ("cors", "empty", 403)],
+)  # fmt: skip
+async def test_another_site_may_link_to_a_page_and_no_more(
+    mode: str, dest: str, status: int
+) -> None:
+    app = web.Application()
+    mount(app, lambda: KNOWN, bound_host="127.0.0.1")
+    sent = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/static/console.css", headers=sent)
+        assert answer.status == status
+        assert (await client.get("/static/console.css")).status == 200
+
+
+async def test_a_kafka_that_is_silent_is_a_line_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*_: object, **__: object) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(front, "gather", silent)
+    monkeypatch.setattr(front, "_PATIENCE_S", 0.01)
+    status, text, _ = await _get()
+    assert status == 200
+    assert "Kafka at localhost:1 doesn&#39;t answer within 0.01 s" in text
 
 
 async def test_ten_reloads_are_one_look(monkeypatch: pytest.MonkeyPatch) -> None:

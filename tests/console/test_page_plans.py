@@ -107,6 +107,7 @@ async def test_where_no_token_is_set_nobody_decides(monkeypatch: pytest.MonkeyPa
         {"Sec_Fetch_Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"},
     ],
 )
 async def test_another_sites_page_decides_nothing_even_with_the_token(
