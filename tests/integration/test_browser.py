@@ -165,13 +165,8 @@ async def _looked_at(page: Page, name: str) -> None:
         await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("look", LOOKS)
-async def test_every_page_is_whole_and_accessible(
-    console: Console, chromium: Browser, look: str
-) -> None:
+async def test_every_page_is_whole_and_accessible(console: Console, chromium: Browser) -> None:
     """Axe finds nothing, nothing is asked of others, nothing is wider than the screen."""
-    page = await chromium.new_page(**LOOKS[look])
-    watched = Watched(page, console.url)
     pet = _interesting(console.wanted)
     (plan,) = [row["plan_id"] for row in await console.rows(HELD)]
     paths = {
@@ -179,16 +174,23 @@ async def test_every_page_is_whole_and_accessible(
         "organization": f"/orgs/{console.wanted.pets[pet]['orgID']}", "search": "/search?q=a",
         "removed": f"/pets/{next(iter(console.wanted.removed))}", "nobody": "/pets/1",
     }  # fmt: skip
-    for name, path in paths.items():
-        await watched.go(path)
-        await _looked_at(page, f"{name}-{look}")
-        found = await Axe().run(page)
-        assert not found.response["violations"], f"{path}: {found.generate_report()}"
-        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await page.evaluate(wide) == 0, path
-        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth && i.offsetWidth)"
-        assert await page.evaluate(f"{broken}.map(i => i.src)") == [], path
-    assert [one for one in watched.complaints if "404" not in one] == []
+    for seen, screen in LOOKS.items():
+        page = await chromium.new_page(**screen)
+        watched = Watched(page, console.url)
+        for name, path in paths.items():
+            where = f"{path}, {seen}"
+            await watched.go(path)
+            await _looked_at(page, f"{name}-{seen}")
+            found = await Axe().run(page)
+            assert not found.response["violations"], f"{where}: {found.generate_report()}"
+            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert await page.evaluate(wide) == 0, where
+            broken = (
+                "[...document.images].filter(i => i.complete && !i.naturalWidth && i.offsetWidth)"
+            )
+            assert await page.evaluate(f"{broken}.map(i => i.src)") == [], where
+        assert [one for one in watched.complaints if "404" not in one] == []
+        await page.close()
 
 
 async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_token(
