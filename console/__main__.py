@@ -1,4 +1,4 @@
-"""`python -m console`: the `petstream` command, also as a part of `up`.
+"""The `petstream` command, also as `python -m console` and as a part of `up`.
 
 Rule 1: until the command line is read, there is nothing to tidy up: a signal ends the process as it
         ends any program, without a traceback of imports.
@@ -7,13 +7,20 @@ Rule 1: until the command line is read, there is nothing to tidy up: a signal en
 from __future__ import annotations
 
 import signal
+from typing import NoReturn
 
 from console import lifeline
 
-if __name__ == "__main__":
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     lifeline.hold()  # before the imports below, which take a while
-    from console.cli import main
+    from console import cli  # noqa: PLC0415  rule 1
 
+    cli.main()
+
+
+if __name__ == "__main__":
     main()

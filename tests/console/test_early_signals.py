@@ -20,6 +20,8 @@ SETTINGS = {
     "PETSTREAM_DATABASE_URL": "postgresql://a:b@127.0.0.1:1/x",
     "PETSTREAM_CONSOLE": "off",
 }
+INSTALLED = ["-c", "from console.__main__ import main; main()"]
+"""As the script begins that pyproject.toml names."""
 DELAYS_S = [0.02 + 0.04 * step for step in range(13)]
 
 
@@ -38,14 +40,18 @@ def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: fl
 
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("command", [["up"], ["consume", "pets"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [["-m", "console", "up"], ["-m", "console", "consume", "pets"], [*INSTALLED, "up"]],
+    ids=["up", "consume", "installed"],
+)
 def test_t50_a_signal_while_it_begins_ends_a_daemon_well(
     tmp_path: Path, command: list[str], which: signal.Signals
 ) -> None:
     """T50: before Python listens the signal itself ends it, then it is status 0."""
 
     def try_it(delay_s: float) -> object:
-        return ended(tmp_path, ["-m", "console", *command], which, delay_s)
+        return ended(tmp_path, command, which, delay_s)
 
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(try_it, DELAYS_S))
