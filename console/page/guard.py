@@ -35,10 +35,13 @@ def guard(app: web.Application, bound_host: str) -> None:
 
 
 def foreign(headers: Mapping[str, str]) -> bool:
-    """Tell whether a browser sends this for another site's page."""
-    if headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        return True
-    origin = headers.get("Origin")
+    """Tell whether a browser sends this for another site's page.
+
+    What the browser says itself counts, where it does; a proxy may have changed the Host.
+    """
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    if site is not None:
+        return site not in {"same-origin", "none"}
     return origin is not None and urlsplit(origin).netloc != headers.get("Host")
 
 

@@ -121,7 +121,10 @@ async def test_another_sites_page_decides_nothing_even_with_the_token(
 async def test_our_own_page_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(monkeypatch)
     same: Any = {"Origin": "http://localhost:8642", "Host": "localhost:8642"}
-    assert (await console.post(RIGHT, Sec_Fetch_Site="same-origin", **same))[0] == 303
+    assert (await console.post(RIGHT, **same))[0] == 303
+    behind_a_proxy: Any = {"Origin": "https://pets.example", "Host": "localhost"}
+    assert (await console.post(RIGHT, Sec_Fetch_Site="same-origin", **behind_a_proxy))[0] == 303
+    assert (await console.post(RIGHT, **behind_a_proxy))[0] == 403
 
 
 async def test_what_the_command_complains_of_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
