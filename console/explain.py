@@ -77,7 +77,8 @@ async def explain(
 def document(animal_id: int, said: str, records: Sequence[Record]) -> dict[str, Any]:
     """Return what ``--json`` prints: the life in words, and its events as they were published.
 
-    The events are in the log's order; ``value`` is None for what isn't JSON.
+    The events are in the log's order; ``value`` is None for what isn't JSON, and a header of bytes
+    is in hex.
     """
     return {"animalId": animal_id, "text": said, "events": [_raw(one) for one in records]}
 
@@ -92,9 +93,18 @@ def _raw(record: Record) -> dict[str, Any]:
         "partition": record.partition,
         "offset": record.offset,
         "publishedAt": record.published_at.isoformat(),
-        "headers": {name: text.decode(errors="replace") for name, text in record.headers},
+        "headers": {name: _readable(text) for name, text in record.headers},
         "value": value,
     }
+
+
+def _readable(header: bytes) -> str:
+    """Return a header's text, or its bytes in hex where it is none, as a digest is.
+
+    >>> _readable(b"org.petstream.pet.added"), _readable(bytes([73, 255]))
+    ('org.petstream.pet.added', '49ff')
+    """
+    return header.decode() if header.isascii() and header.decode().isprintable() else header.hex()
 
 
 def _print(text: str) -> None:
