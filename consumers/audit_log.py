@@ -113,7 +113,9 @@ class Log:
 async def folded(access: KafkaAccess, prefix: str) -> Log:
     """Return the topics folded up to where they end now; raises as aiokafka does."""
     log = Log(prefix)
-    await _read(access, log, [one.full_name(prefix) for one in (PETS, ORGS, EXPORTS, DEAD_LETTERS)])
+    # the exports first: were they read later, they could tell of more than there was
+    await _read(access, log, [EXPORTS.full_name(prefix)])
+    await _read(access, log, [one.full_name(prefix) for one in (PETS, ORGS, DEAD_LETTERS)])
     return log
 
 
@@ -121,7 +123,7 @@ async def last_completed(access: KafkaAccess, prefix: str) -> Log:
     """Return the same of the exports alone, with the ends of the topics they tell of."""
     log = Log(prefix)
     await _read(access, log, [EXPORTS.full_name(prefix)])
-    # behind the exports: were they read later, they could tell of more than there was
+    # behind the exports, as above
     bounds = await ends(access, [one.full_name(prefix) for one in (PETS, ORGS)])
     log.ends |= {place: end for place, (_, end) in bounds.items()}
     return log
