@@ -5,7 +5,8 @@ Rule 1: flat is: the median of the last quarter is at most a tenth, and a small 
         life of every process of `LONG` days or more: a new process would hide what the old leaked.
 Rule 2: memory grows by right with the log, which a simulated feed makes longer by some percent a
         day. So it is compared with that of the next process of the same part, which has the same
-        log to read, and is young: an old one holds at most a tenth and the allowance more.
+        log to read, and is young: an old one holds at most a tenth and the allowance more than it
+        did at its highest on its first days. Before its first audit it hasn't read the log.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _heavier(lives: Sequence[Sequence[Sample]]) -> str | None:
     """Compare the end of each life with the beginning of the next."""
     for life, following in pairwise(lives):
         old = _quarter([one.figures[_MEMORY] for one in life], 3)
-        young = median([one.figures[_MEMORY] for one in following[:_YOUNG]])
+        young = max(one.figures[_MEMORY] for one in following[:_YOUNG])
         if len(following) >= _YOUNG and old > young * _TENTH + ALLOWED[_MEMORY]:
             return f"{old:,.1f} at the end of {_named(life)}, and {young:,.1f} in the next one"
     return None

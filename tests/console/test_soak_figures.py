@@ -52,12 +52,19 @@ def test_t49_memory_that_a_new_process_doesnt_take_is_a_leak() -> None:
     """T49: what a process holds for its age, not for the log."""
     (told,) = grown(days_of(lambda _, age: 90 + age, lives_of=40, name="rss_mb"))
     assert (
-        told == "124.5 at the end of days 1 to 40, the life of a process, and 91.5 in the next one"
+        told == "124.5 at the end of days 1 to 40, the life of a process, and 93.0 in the next one"
     )
 
 
 def test_memory_that_a_new_process_takes_as_well_is_the_log() -> None:
     assert grown(days_of(lambda day, _: 90 + day, lives_of=40, name="rss_mb")) == []
+
+
+def test_a_process_that_hasnt_read_the_log_yet_is_no_measure() -> None:
+    def held(day: int, age: int) -> float:
+        return 85 if age < 2 else 90 + day
+
+    assert grown(days_of(held, lives_of=40, name="rss_mb")) == []
 
 
 def test_tables_and_topics_may_grow() -> None:
