@@ -135,6 +135,8 @@ def _lags(lags: Sequence[GroupLag]) -> Iterator[dict[str, Any]]:
             "consumer": consumer,
             "topic": topic,
             "lag": sum(one.lag for one in of_topic),
+            "position": sum(one.committed or 0 for one in of_topic),
+            "end": sum(one.end for one in of_topic),
             "begun": any(one.committed is not None for one in of_topic),
         }
 

@@ -65,6 +65,18 @@ def durations(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
     ])  # fmt: skip
 
 
+def unchanged(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
+    """Return how many rows of pets were read that hadn't changed, in the order of `bars`."""
+    return _drawn([
+        Column(
+            f"{one['exportId']}: {one['counts']['pets']['unchanged']:,} unchanged",
+            {"unchanged": one["counts"]["pets"]["unchanged"]},
+            one["mode"] == "initial",
+        )
+        for one in reversed(exports)
+    ])  # fmt: skip
+
+
 def _drawn(columns: Sequence[Column]) -> tuple[Bar, ...]:
     others = [one for one in columns if not one.first] or columns
     most = max((sum(one.numbers.values()) for one in others), default=0) or 1

@@ -7,12 +7,13 @@ Rule 2: a server that is away is a line on the page, not an error.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
 from console.page import Known, paper
-from console.page.chart import bars, durations
+from console.page.chart import Bar, bars, durations, unchanged
 from console.page.timeline import timeline
 from console.page.views import Views
 from console.status import gather
@@ -59,11 +60,19 @@ def routes(known: Known, views: Views) -> list[web.RouteDef]:
         found = seen.found
         return paper.answer(
             "front.html", verdict=verdict(found), found=found, hosts=seen.hosts,
-            bars=bars(found["exports"]), durations=durations(found["exports"]),
-            timeline=timeline(found),
+            charts=_charts(found["exports"]), timeline=timeline(found),
         )  # fmt: skip
 
     return [web.get("/", front)]
+
+
+def _charts(exports: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, tuple[Bar, ...]], ...]:
+    """Return each chart: its class, what it shows in words, and its bars."""
+    return (
+        ("high", "Pets added, updated, removed and refused, by export", bars(exports)),
+        ("low", "Rows of pets that were read and hadn't changed", unchanged(exports)),
+        ("low", "How many seconds each export took", durations(exports)),
+    )
 
 
 def verdict(found: dict[str, Any]) -> Verdict:

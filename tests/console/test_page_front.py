@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from console.page.site import mount
 from console.past import Export, Past
 from console.status import account
 from console.tables import Away, Rows
+from consumers.lag import GroupLag
 from contracts.errors import UnreachableError
 from contracts.events import Counts, ExportCounts, ExportEvent
 from contracts.settings import KafkaAccess, Settings
@@ -81,6 +83,33 @@ async def test_every_figure_of_an_export_is_on_the_page(monkeypatch: pytest.Monk
         assert f"<td>{number:,}</td>" in text
     assert "The feed is fresh" in text
     assert "<td>5.0</td>" in text
+
+
+async def test_each_consumers_place_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    lags = [
+        GroupLag("pets", "pets.v1", 0, 1_200, 1_250, 50),
+        GroupLag("pets", "pets.v1", 1, 800, 800, 0),
+        GroupLag("images", "pets.v1", 0, 1_250, 1_250, 0),
+    ]
+    memory = Past((), Memory(), 0)
+    found = account(past=memory, dead=[], lags=lags, tables=Away("not reachable"), now=NOW)
+    _stands(monkeypatch, found)
+    _, text, _ = await _get()
+    behind, done = re.findall(r'<tr><th scope="row">(?:pets|images)</th>.*</tr>', text)
+    assert '<td class="warn">50 behind</td><td>2,000</td><td>2,050</td>' in behind
+    assert '<td class="good">up to date</td><td>1,250</td><td>1,250</td>' in done
+
+
+async def test_the_charts_tell_their_figures_in_words_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    _stands(monkeypatch, _found(_export(added=3, refused=2, unchanged=1_000)))
+    _, text, _ = await _get()
+    assert (
+        f"<title>{EXPORT_ID}, completed: 3 added, 0 updated, 0 removed, 2 refused</title>" in text
+    )
+    assert f"<title>{EXPORT_ID}: 1,000 unchanged</title>" in text
+    assert f"<title>{EXPORT_ID}: 5.0 s</title>" in text
+    for kind in ("added", "refused", "unchanged", "seconds"):
+        assert f'<rect class="{kind}"' in text
 
 
 async def test_a_kafka_that_is_away_is_a_line_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
