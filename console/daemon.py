@@ -22,12 +22,12 @@ from console import figures, revival
 from console.commands import CONSUMERS
 from console.hangup import hangups
 from console.output import STDERR, STDOUT, Output
-from console.part import PassOn, Program, begin
+from console.part import PassOn, Program, begin, inherited
 from console.signals import unless_stopped
 from console.supervision import Supervision
-from console.systemd import OF_THE_MANAGER, Notifier
+from console.systemd import Notifier
 from contracts.errors import UsageError
-from contracts.settings import PREFIX, SETTLED, Settings, load
+from contracts.settings import SETTLED, Settings, load
 
 Values = Mapping[str, str]
 """Settings by name, as they are written."""
@@ -201,13 +201,8 @@ class _Tree:
 
     def _environment(self, values: Values) -> dict[str, str]:
         """Return the environment of parts: all settings, and none from anywhere else."""
-        ours = {
-            name: text
-            for name, text in os.environ.items()
-            if not name.startswith(PREFIX) and name not in OF_THE_MANAGER
-        }
         fixed = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", figures.VARIABLE: str(self._figures)}
-        return {**ours, **values, **fixed}
+        return {**inherited(), **values, **fixed}
 
 
 def _load(values: Values) -> Settings:

@@ -8,7 +8,7 @@ from typing import Any
 
 from console import wording
 from console.past import Past
-from console.schedule import Schedule, landing
+from console.schedule import Schedule, landing, usually
 from ingest.memory import MISSED_AFTER
 
 
@@ -46,7 +46,5 @@ def said(feed: dict[str, Any]) -> Iterator[str]:
     elif feed["lateToday"]:
         yield f"  today's is late: PETSTREAM_WINDOW ended at {feed['windowEnds']} in New York"
     if feed["usuallyLands"] is not None:
-        yield (
-            f"  exports usually land at {feed['usuallyLands']} in New York "
-            f"(latest {feed['latestLanded']}, of the last {feed['landingsKnown']})"
-        )
+        lands = (feed["usuallyLands"], feed["latestLanded"], feed["landingsKnown"])
+        yield f"  {usually(*lands)}"

@@ -18,6 +18,8 @@ from typing import IO, Final, NamedTuple
 
 from console import lifeline
 from console.output import STDERR, STDOUT
+from console.systemd import OF_THE_MANAGER
+from contracts.settings import PREFIX
 
 PassOn = Callable[[int, str], None]
 
@@ -128,6 +130,15 @@ def begin(program: Program, environment: Mapping[str, str], pass_on: PassOn) -> 
     part.pass_on(process.stdout, STDOUT, pass_on)
     part.pass_on(process.stderr, STDERR, pass_on)
     return part
+
+
+def inherited() -> dict[str, str]:
+    """Return our environment without settings, and without what a service manager told us alone."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(PREFIX) and name not in OF_THE_MANAGER
+    }
 
 
 class _Lines:

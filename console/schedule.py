@@ -40,10 +40,7 @@ class Landing(NamedTuple):
         >>> str(Landing(time(2, 41), time(3, 20), 30))
         'exports usually land at 02:41 in New York (latest 03:20, of the last 30)'
         """
-        return (
-            f"exports usually land at {self.usual:%H:%M} in New York (latest {self.latest:%H:%M}, "
-            f"of the last {self.exports})"
-        )
+        return usually(f"{self.usual:%H:%M}", f"{self.latest:%H:%M}", self.exports)
 
 
 class Schedule(NamedTuple):
@@ -69,6 +66,11 @@ class Schedule(NamedTuple):
     def late(self, now: datetime, newest: datetime | None) -> bool:
         """Tell whether today's export should have been there."""
         return not self.done(now, newest) and now > max(_moments(today(now), self.last))
+
+
+def usually(usual: str, latest: str, exports: int) -> str:
+    """Return in words when exports land."""
+    return f"exports usually land at {usual} in New York (latest {latest}, of the last {exports})"
 
 
 def schedule(window: tuple[str, str]) -> Schedule:

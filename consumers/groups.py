@@ -1,4 +1,4 @@
-"""The door to Kafka for replays: a group's members and offsets, and where records lie in time.
+"""The door to Kafka for groups: members and offsets; for replays: where records lie in time.
 
 Rule 1: a group's offsets are moved as Kafka's own tools do it: by a commit from outside the group,
         which Kafka refuses while the group has members.

@@ -23,13 +23,10 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
-from consumers.picture_store import Kept, StoreTroubleError
+from consumers.picture_store import Kept, StoreTroubleError, content_type
 
 T = TypeVar("T")
 
-_TYPES: Final = {
-    "jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
-}  # fmt: skip
 _CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
 _DENIED: Final = re.compile(r"status code: (?:401|403)\b")
 _METADATA: Final = "//169.254."
@@ -53,8 +50,7 @@ class BucketStore:
 
     async def put(self, key: str, data: bytes) -> None:
         """Keep bytes; durable when this returns."""
-        kind = _TYPES[key.rpartition(".")[2]]
-        attributes = {"Content-Type": kind}
+        attributes = {"Content-Type": content_type(key)}
         await self._told(obstore.put_async(self._store, key, data, attributes=attributes))
 
     async def has(self, key: str) -> bool:

@@ -22,7 +22,12 @@ from urllib.parse import unquote, urlsplit
 
 from contracts import crashes
 
-_KEY: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}(\.\d{1,4})?\.(jpg|png|gif|webp)")
+KEY: Final = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}(\.[0-9]{1,4})?\.(jpg|png|gif|webp)"
+"""What every key looks like."""
+_KEY: Final = re.compile(KEY)
+_TYPES: Final = {
+    "jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
+}  # fmt: skip
 SHARDS: Final = tuple(f"{number:02x}/" for number in range(256))
 """What keys begin with: the store is looked through one at a time."""
 
@@ -70,6 +75,15 @@ def key_of(sha256: str, suffix: str, size: int | None = None) -> str:
     """
     middle = "" if size is None else f".{size}"
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}{middle}.{suffix}"
+
+
+def content_type(key: str) -> str:
+    """Return what a key's bytes are, for HTTP.
+
+    >>> content_type(key_of("ab" * 32, "png"))
+    'image/png'
+    """
+    return _TYPES[key.rpartition(".")[2]]
 
 
 def store_of(url: str) -> PictureStore:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from console.kin import descendants
 
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -23,15 +24,8 @@ class Usage(NamedTuple):
 
 def usage(pid: int) -> Usage:
     """Return what a process has cost with its living and its ended children."""
-    pids = [pid, *_descendants(pid)]
+    pids = [pid, *descendants(pid)]
     return Usage(sum(map(_cpu_s, pids)), max(map(_peak_mb, pids)))
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in tasks.read_text(encoding="ascii").split():
-            yield int(child)
-            yield from _descendants(int(child))
 
 
 def _cpu_s(pid: int) -> float:

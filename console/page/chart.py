@@ -6,7 +6,7 @@ Rule 2: the first export adds everything: it doesn't make the others small, its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 HEIGHT: Final = 100
@@ -32,61 +32,53 @@ class Bar(NamedTuple):
     parts: tuple[Part, ...]
 
 
-class Column(NamedTuple):
-    """What a bar stands for; `first`: of the export that adds everything."""
-
-    title: str
-    numbers: dict[str, float]
-    first: bool
-
-
 def bars(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
     """Return what each export changed; given newest first, the oldest stands on the left."""
-    return _drawn([
-        Column(
-            f"{one['exportId']}, {one['state']}: "
-            + ", ".join(f"{one['counts']['pets'][kind]:,} {kind}" for kind in _KINDS),
-            {kind: one["counts"]["pets"][kind] for kind in _KINDS},
-            one["mode"] == "initial",
-        )
-        for one in reversed(exports)
-    ])  # fmt: skip
+
+    def column(one: dict[str, Any]) -> tuple[str, dict[str, float]]:
+        numbers = {kind: one["counts"]["pets"][kind] for kind in _KINDS}
+        told = ", ".join(f"{number:,} {kind}" for kind, number in numbers.items())
+        return f"{one['exportId']}, {one['state']}: {told}", numbers
+
+    return _drawn(exports, column)
 
 
 def durations(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
     """Return how long each export took, in the order of `bars`."""
-    return _drawn([
-        Column(
-            f"{one['exportId']}: {one['durationS'] or 0:,.1f} s",
-            {"seconds": one["durationS"] or 0},
-            one["mode"] == "initial",
-        )
-        for one in reversed(exports)
-    ])  # fmt: skip
+
+    def column(one: dict[str, Any]) -> tuple[str, dict[str, float]]:
+        seconds = one["durationS"] or 0
+        return f"{one['exportId']}: {seconds:,.1f} s", {"seconds": seconds}
+
+    return _drawn(exports, column)
 
 
 def unchanged(exports: Sequence[dict[str, Any]]) -> tuple[Bar, ...]:
     """Return how many rows of pets were read that hadn't changed, in the order of `bars`."""
-    return _drawn([
-        Column(
-            f"{one['exportId']}: {one['counts']['pets']['unchanged']:,} unchanged",
-            {"unchanged": one["counts"]["pets"]["unchanged"]},
-            one["mode"] == "initial",
-        )
-        for one in reversed(exports)
-    ])  # fmt: skip
+
+    def column(one: dict[str, Any]) -> tuple[str, dict[str, float]]:
+        rows = one["counts"]["pets"]["unchanged"]
+        return f"{one['exportId']}: {rows:,} unchanged", {"unchanged": rows}
+
+    return _drawn(exports, column)
 
 
-def _drawn(columns: Sequence[Column]) -> tuple[Bar, ...]:
-    others = [one for one in columns if not one.first] or columns
-    most = max((sum(one.numbers.values()) for one in others), default=0) or 1
+def _drawn(
+    exports: Sequence[dict[str, Any]],
+    column: Callable[[dict[str, Any]], tuple[str, dict[str, float]]],
+) -> tuple[Bar, ...]:
+    """Draw a column of each export: its title, and its numbers by kind."""
+    columns = [column(one) for one in reversed(exports)]
+    totals = [sum(numbers.values()) for _, numbers in columns]
+    modes = [one["mode"] for one in reversed(exports)]
+    later = [total for total, mode in zip(totals, modes, strict=True) if mode != "initial"]
+    most = max(later or totals, default=0) or 1
     step = WIDTH / max(len(columns), _FEWEST)
     return tuple(
         Bar(
-            round(place * step, 2), round(step * 0.8, 2), one.title,
-            _parts(one.numbers, max(most, sum(one.numbers.values()))),
+            round(place * step, 2), round(step * 0.8, 2), title, _parts(numbers, max(most, total))
         )
-        for place, one in enumerate(columns)
+        for place, ((title, numbers), total) in enumerate(zip(columns, totals, strict=True))
     )  # fmt: skip
 
 

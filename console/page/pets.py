@@ -38,6 +38,8 @@ FACTS: Final = {
     "first_seen_at": "First seen",
 }  # fmt: skip
 
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
+
 
 def routes(views: Views, known: Known, desk: Desk) -> list[web.RouteDef]:
     """Return the routes of a pet's pages."""
@@ -108,6 +110,3 @@ def _shown(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any
         "pictures": pictures,
         "extra": sorted((name, value) for name, value in extra.items() if value not in _NOTHING),
     }
-
-
-_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})

@@ -11,14 +11,10 @@ from typing import Final
 from aiohttp import web
 
 from console.page import Known
+from consumers.picture_store import KEY, content_type, store_of
 
 _AT_ONCE: Final = 4
-_TYPES: Final = {
-    "jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
-}  # fmt: skip
-_KEY: Final = (
-    r"/pictures/{key:[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}(\.[0-9]{1,4})?\.(jpg|png|gif|webp)}"
-)
+_KEY: Final = "/pictures/{key:" + KEY + "}"
 _HEADERS: Final = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
@@ -27,8 +23,6 @@ def routes(known: Known) -> list[web.RouteDef]:
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def picture(request: web.Request) -> web.Response:
-        from consumers.picture_store import store_of  # noqa: PLC0415  only where there's a store
-
         settings, key = known(), request.match_info["key"]
         if settings is None or settings.pictures in {None, "off"}:
             return web.Response(status=404, text="there is no picture store\n")
@@ -39,7 +33,6 @@ def routes(known: Known) -> list[web.RouteDef]:
             return web.Response(status=404, text="the picture store has no such picture\n")
         except OSError:
             return web.Response(status=503, text="the picture store can't be read\n")
-        kind = _TYPES[key.rpartition(".")[2]]
-        return web.Response(body=data, content_type=kind, headers=_HEADERS)
+        return web.Response(body=data, content_type=content_type(key), headers=_HEADERS)
 
     return [web.get(_KEY, picture)]

@@ -10,16 +10,14 @@ Rule 3: the command reads no ``.env``: it is told the servers that were found, a
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from dataclasses import fields
 from typing import Final, NamedTuple
 
 from console.figures import VARIABLE
 from console.output import STDOUT
-from console.part import Program, begin
-from console.systemd import OF_THE_MANAGER
-from contracts.settings import PREFIX, SETTLED, KafkaAccess, Settings
+from console.part import Program, begin, inherited
+from contracts.settings import SETTLED, KafkaAccess, Settings
 
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
 
@@ -60,12 +58,8 @@ class Desk:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment of a command that asks the same servers."""
-    left_out = {*OF_THE_MANAGER, VARIABLE}
-    ours = {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(PREFIX) and name not in left_out
-    }
+    ours = inherited()
+    ours.pop(VARIABLE, None)
     found = {
         "PETSTREAM_DATA_DIR": str(settings.data_dir),
         "PETSTREAM_TOPIC_PREFIX": settings.topic_prefix,

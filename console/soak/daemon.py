@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
-from console.part import Part, Program, begin
+from console.part import Part, Program, begin, inherited
 from console.soak.hosts import Hosts
 from console.soak.samples import parts
-from contracts.settings import PREFIX, SETTLED
+from contracts.settings import SETTLED
 
 REST_S: Final = 90.0
 """A part isn't killed twice within this time: five deaths in five minutes are a crash loop."""
@@ -98,12 +98,10 @@ class Daemon:
 
 def _environment(values: Mapping[str, str], hosts: Hosts, data_dir: Path) -> dict[str, str]:
     """Return the environment of the daemon: no setting comes from ours, or from ``.env``."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
-    ftp = hosts.ftp
     return {
-        **ours,
+        **inherited(),
         SETTLED: "1",
-        "PETSTREAM_FTP_URL": f"ftp://{ftp.user}:{ftp.password}@{ftp.host}:{ftp.port}/",
+        "PETSTREAM_FTP_URL": hosts.ftp.url,
         "PETSTREAM_DATA_DIR": str(data_dir),
         "PETSTREAM_TOPIC_PREFIX": "soak.",
         "PETSTREAM_SETTLE_S": "1",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from console.kin import children, descendants
 from console.server_process import recorded
 from console.soak.flatness import Sample
 from console.tables import Away, look
@@ -59,7 +60,7 @@ async def samples(day: int, pid: int, data_dir: Path, database_url: str) -> list
 def parts(pid: int) -> dict[str, int]:
     """Return the pid of every part of a daemon that runs."""
     found = {}
-    for child in _children(pid):
+    for child in children(pid):
         words = _words(child)
         if "ingest" in words:
             found["watch"] = child
@@ -91,7 +92,7 @@ def _figures(pid: int) -> dict[str, float] | None:
         "files": float(len(links)),
         "sockets": float(sum(link.startswith("socket:") for link in links)),
         "threads": float(told["Threads"]),
-        "processes": float(1 + sum(1 for _ in _descendants(pid))),
+        "processes": float(1 + sum(1 for _ in descendants(pid))),
     }
 
 
@@ -100,21 +101,6 @@ def _link(path: Path) -> str:
         return str(path.readlink())
     except OSError:
         return ""  # closed meanwhile
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for child in _children(pid):
-        yield child
-        yield from _descendants(child)
-
-
-def _children(pid: int) -> Iterator[int]:
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = tasks.read_text("ascii").split()
-        except OSError:
-            continue  # that thread has just ended
-        yield from map(int, children)
 
 
 def _words(pid: int) -> list[str]:

@@ -1,0 +1,23 @@
+"""The children of a process, and theirs, as the operating system tells (Linux)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def children(pid: int) -> Iterator[int]:
+    """Return the pids of a process's living children."""
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found = tasks.read_text("ascii").split()
+        except OSError:
+            continue  # that thread has just ended
+        yield from map(int, found)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Return the pids of its living children, and of theirs."""
+    for child in children(pid):
+        yield child
+        yield from descendants(child)
