@@ -69,16 +69,22 @@ def test_it_rests_until_the_window_and_after_the_days_export() -> None:
     assert not USUAL.late(late, todays)
 
 
+def night(
+    due: Schedule, newest: datetime, day: date, hours: int
+) -> tuple[list[datetime], list[bool], list[bool]]:
+    """Return the minutes of a day of so many hours, whether it is looked in each, and late."""
+    begin = there(f"{day} 00:00")
+    minutes = [begin + timedelta(minutes=number) for number in range(hours * 60)]
+    assert {today(now) for now in minutes} == {day}
+    looked = [not due.resting(now, newest) for now in minutes]
+    return minutes, looked, [due.late(now, newest) for now in minutes]
+
+
 @pytest.mark.parametrize("window", [("02:00", "02:30"), ("02:30", "03:00"), ("01:00", "02:59")])
 def test_t38_the_short_night_has_its_window_too(window: tuple[str, str]) -> None:
     """T38: on 8 March 2026 New York's clock skips from 02:00 to 03:00."""
-    due = schedule(window)
-    yesterdays = there("2026-03-07 01:30")
-    begin = there("2026-03-08 00:00")
-    minutes = [begin + timedelta(minutes=number) for number in range(23 * 60)]
-    looked = [not due.resting(now, yesterdays) for now in minutes]
-    late = [due.late(now, yesterdays) for now in minutes]
-    assert {today(now) for now in minutes} == {date(2026, 3, 8)}
+    due, yesterdays = schedule(window), there("2026-03-07 01:30")
+    _, looked, late = night(due, yesterdays, date(2026, 3, 8), 23)
     assert looked == sorted(looked), "once it looks, it looks until the export is there"
     assert late == sorted(late), "once it is late, it is late until the export is there"
     assert any(looked)
@@ -90,13 +96,8 @@ def test_t38_the_short_night_has_its_window_too(window: tuple[str, str]) -> None
 @pytest.mark.parametrize("window", [("01:00", "01:30"), ("01:30", "04:00"), ("00:30", "01:15")])
 def test_t38_the_long_night_is_warned_of_once(window: tuple[str, str]) -> None:
     """T38: on 1 November 2026 New York's clock shows 01:00 to 02:00 twice."""
-    due = schedule(window)
-    yesterdays = there("2026-10-31 00:20")
-    begin = there("2026-11-01 00:00")
-    minutes = [begin + timedelta(minutes=number) for number in range(25 * 60)]
-    looked = [not due.resting(now, yesterdays) for now in minutes]
-    late = [due.late(now, yesterdays) for now in minutes]
-    assert {today(now) for now in minutes} == {date(2026, 11, 1)}
+    due, yesterdays = schedule(window), there("2026-10-31 00:20")
+    minutes, looked, late = night(due, yesterdays, date(2026, 11, 1), 25)
     assert looked == sorted(looked)
     assert late == sorted(late)
     assert minutes[looked.index(True)] == there(f"2026-11-01 {window[0]}", fold=0)

@@ -123,7 +123,7 @@ def test_lag_is_summed_over_the_partitions_of_each_topic() -> None:
         GroupLag("deletions", "petstream.pets.v1", 0, 5, 5, 0),
     ]
     status = found(lags=lags)
-    assert all(one["position"] + one["lag"] == one["end"] for one in status["lag"][:1])
+    assert (status["lag"][0]["position"], status["lag"][0]["end"]) == (7, 1_013)
     assert [(one["consumer"], one["lag"]) for one in status["lag"]] == [
         ("pets", 1_006),
         ("images", 5),

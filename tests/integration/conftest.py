@@ -55,6 +55,15 @@ async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def empty_database(postgres: str) -> AsyncIterator[str]:
+    """The URL of a database without tables."""
+    name = f"test_{secrets.token_hex(4)}"
+    await _execute(postgres, f"CREATE DATABASE {name}")
+    yield _url(postgres, name)
+    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def databases(postgres: str, template: str) -> Iterator[Callable[[], str]]:
     """Makes as many fresh, migrated databases as a test asks for; gives their URLs."""
     made: list[str] = []

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from console_process import serving
 from playwright.async_api import (
     Browser,
     ConsoleMessage,
@@ -36,7 +35,6 @@ from ingest.app import ingest
 
 pytestmark = pytest.mark.servers
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TOKEN = "canary-of-the-console"
 CONSUMERS: Any = ("pets", "deletions", "images")
@@ -103,26 +101,12 @@ async def console(
             feed.write(made, day, zipped=False, faults=faults)
             await ingest(settings, access)
             await Console("", expected(made, 0), settings, access).catch_up()
-    ours = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
-    given = {
-        "KAFKA": kafka, "DATABASE_URL": database_url, "TOPIC_PREFIX": prefix,
-        "DATA_DIR": str(settings.data_dir), "PICTURES": str(settings.pictures),
-        "CONSOLE": "127.0.0.1:0", "CONSOLE_TOKEN": TOKEN,
-    }  # fmt: skip
-    with subprocess.Popen(  # noqa: ASYNC220  nobody else waits for this loop
-        [sys.executable, "-m", "console", "console"], cwd=tmp_path, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=ours | {"PYTHONPATH": str(ROOT)} | {f"PETSTREAM_{k}": v for k, v in given.items()},
-    ) as process:  # fmt: skip
-        try:
-            assert process.stderr
-            line = await asyncio.to_thread(process.stderr.readline)
-            yield Console(line.split()[-1], expected(made, DAYS - 2), settings, access)
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=20)
-        assert process.returncode == 0
-        assert said == ""
+    with serving(
+        tmp_path, kafka=kafka, database_url=database_url, topic_prefix=prefix,
+        data_dir=str(settings.data_dir), pictures=str(settings.pictures), console_token=TOKEN,
+    ) as (url, said):  # fmt: skip
+        yield Console(url, expected(made, DAYS - 2), settings, access)
+    assert "".join(said) == ""
 
 
 class Watched:

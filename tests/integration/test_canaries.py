@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from console_process import serving
 
 from console.simulator import history, serve_ftp, write_export
 from contracts import topics
@@ -45,7 +46,7 @@ async def everything(kafka: str, prefix: str, database: str) -> str:
     return "\n".join(found)
 
 
-def everything_served(environment: dict[str, str]) -> list[str]:
+def everything_served(cwd: Path, environment: dict[str, str]) -> list[str]:
     """Return what the console answers, each with its status, and what it said."""
     pet = history(pets=40, days=1, key=KEY).truth(0).pets
     key = next(iter(pet))
@@ -53,18 +54,15 @@ def everything_served(environment: dict[str, str]) -> list[str]:
         "", "metrics", f"pets/{key}", f"pets/{key}/life", "search?q=a", f"orgs/{pet[key]['orgID']}",
         "pets/1", "plans/nobody-knows-this",
     )  # fmt: skip
-    with subprocess.Popen(
-        [sys.executable, "-m", "console.cli", "console"],
-        env=environment, text=True, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        try:
-            assert process.stderr
-            url = process.stderr.readline().split()[-1]
-            found = [_answer(url + path) for path in paths]
-        finally:
-            process.terminate()
-        assert process.communicate()[1] == ""
-        return found
+    settings = {
+        name.removeprefix("PETSTREAM_").lower(): text
+        for name, text in environment.items()
+        if name.startswith("PETSTREAM_")
+    }
+    with serving(cwd, **settings) as (url, said):
+        found = [_answer(url + path) for path in paths]
+    assert "".join(said) == ""
+    return found
 
 
 def _answer(url: str) -> str:
@@ -104,7 +102,7 @@ def test_t27_no_secret_of_a_run_is_said_published_or_kept(
                 env=environment, check=False, capture_output=True, text=True,
             )  # fmt: skip
             said.append(f"{command}: {done.stdout}{done.stderr}")
-        pages = everything_served(environment)
+        pages = everything_served(tmp_path, environment)
     said.append(asyncio.run(everything(kafka, prefix, database)))
     said += [str(path.relative_to(tmp_path)) for path in (tmp_path / "data").rglob("*")]
     said += pages

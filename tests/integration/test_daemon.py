@@ -12,12 +12,10 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from small_up import alive
 
@@ -124,19 +122,6 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Up]]:
         one.ear.close()
         assert PASSWORD not in "".join(one.lines)
         assert KEY not in "".join(one.lines)
-
-
-@pytest.fixture
-async def empty_database(postgres: str) -> AsyncIterator[str]:
-    """The URL of a database without tables."""
-    name = f"test_{secrets.token_hex(4)}"
-    connection = await asyncpg.connect(postgres)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-        yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
 
 
 @contextmanager

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from console.simulator import history
@@ -26,19 +22,6 @@ PLAN = [
     Day(3),
 ]
 PARTS = {"up", "watch", "pets", "images", "deletions", "postgres"}
-
-
-@pytest.fixture
-async def empty_database(postgres: str) -> AsyncIterator[str]:
-    """The URL of a database without tables."""
-    name = f"test_{secrets.token_hex(4)}"
-    connection = await asyncpg.connect(postgres)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-        yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
 
 
 async def test_t49_t50_days_with_a_fault_a_kill_and_a_restart_end_with_the_right_tables(
