@@ -41,6 +41,7 @@ CONSUMERS: Any = ("pets", "deletions", "images")
 DAYS = 3
 HELD = "SELECT plan_id, removals FROM petstream.removal_plans WHERE state = 'held'"
 STORED = "SELECT animal_id FROM petstream.pet_pictures WHERE status = 'stored'"
+REMOVED = "SELECT animal_id FROM petstream.removed_pets"
 LISTED = "SELECT count(*) AS pets FROM petstream.pets"
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1100, "height": 800}},
@@ -153,17 +154,23 @@ async def test_every_page_is_whole_and_accessible(console: Console, chromium: Br
     """Axe finds nothing, nothing is asked of others, nothing is wider than the screen."""
     pet = _interesting(console.wanted)
     (plan,) = [row["plan_id"] for row in await console.rows(HELD)]
-    paths = {
-        "front": "/", "pet": f"/pets/{pet}", "life": f"/pets/{pet}/life", "plan": f"/plans/{plan}",
-        "organization": f"/orgs/{console.wanted.pets[pet]['orgID']}", "search": "/search?q=a",
-        "removed": f"/pets/{next(iter(console.wanted.removed))}", "nobody": "/pets/1",
-    }  # fmt: skip
+    gone = (await console.rows(REMOVED))[0]["animal_id"]
+    pages = {
+        "front": ("/", "The last 3 exports"),
+        "pet": (f"/pets/{pet}", "What is kept of it"),
+        "life": (f"/pets/{pet}/life", "Its newest event, as published"),
+        "plan": (f"/plans/{plan}", "it would remove"),
+        "organization": (f"/orgs/{console.wanted.pets[pet]['orgID']}", "listed"),
+        "search": ("/search?q=a", "Organisations"),
+        "removed": (f"/pets/{gone}", "has left the feed"),
+        "nobody": ("/pets/1", "There is no pet 1"),
+    }
     for seen, screen in LOOKS.items():
         page = await chromium.new_page(**screen)
         watched = Watched(page, console.url)
-        for name, path in paths.items():
+        for name, (path, shows) in pages.items():
             where = f"{path}, {seen}"
-            await watched.go(path)
+            assert shows in await watched.go(path), where
             await _looked_at(page, f"{name}-{seen}")
             found = await Axe().run(page)
             assert not found.response["violations"], f"{where}: {found.generate_report()}"
