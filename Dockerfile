@@ -6,7 +6,7 @@ RUN python -m venv /opt/petstream
 COPY requirements/runtime.txt requirements/
 RUN /opt/petstream/bin/pip install --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY contracts contracts
+COPY petstream petstream
 COPY ingest ingest
 COPY consumers consumers
 COPY console console

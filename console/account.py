@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts.events import Counts
 from ingest.app import Result
+from petstream.events import Counts
 
 
 def lines(result: Result) -> Iterator[str]:

@@ -16,7 +16,7 @@ from console import signals
 from console.commands import note, say
 from console.places import database_of, kafka_of
 from console.wording import cut
-from contracts.settings import load
+from petstream.settings import load
 
 if TYPE_CHECKING:
     from consumers.audit import Audit, Difference

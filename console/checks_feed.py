@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from console.finding import Finding, State
-from contracts.errors import PetstreamError
-from contracts.settings import FtpUrl
 from ingest.abilities import abilities
 from ingest.arrival import start_stamp
 from ingest.departures import find_petlist
@@ -21,6 +19,8 @@ from ingest.memory import MISSED_AFTER
 from ingest.petlist import PetList, problems
 from ingest.readiness import misfits, stale_petlist
 from ingest.reading import Reader, from_ftp
+from petstream.errors import PetstreamError
+from petstream.settings import FtpUrl
 
 _DEADLINE_S: Final = 60.0
 _MODES: Final = ("daily", "scrub")

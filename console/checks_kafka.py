@@ -10,9 +10,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from console.finding import Finding
-from contracts import topics
-from contracts.cluster import client_options
-from contracts.settings import KafkaAccess
+from petstream import topics
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
 
 _DEADLINE_S: Final = 20.0
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from console.finding import Finding, State
 from consumers.picture_store import StoreTroubleError, directory_of, probe, store_of
-from contracts.settings import Settings
+from petstream.settings import Settings
 
 _GIB: Final = 1024**3
 _LOW_BYTES: Final = 5 * _GIB

@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 
 from console import arguments, audit, commands, logs, looking, purge, signals
 from console.simulator.faults import FAULTS
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 _TOPICS: Final = ("pets", "orgs", "exports", "pictures")
 

@@ -18,8 +18,8 @@ from typing import Any, Final, Literal
 from console import embedded, signals
 from console.places import database_of, kafka_of, with_picture_store
 from console.progress import adding_up, shown
-from contracts.errors import UsageError
-from contracts.settings import SETTLED, KafkaAccess, Settings, load, texts
+from petstream.errors import UsageError
+from petstream.settings import SETTLED, KafkaAccess, Settings, load, texts
 
 Command = Callable[[], int]
 FromOptions = Callable[[Namespace], int]

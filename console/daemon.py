@@ -26,8 +26,8 @@ from console.part import PassOn, Program, begin, inherited
 from console.signals import unless_stopped
 from console.supervision import Supervision
 from console.systemd import Notifier
-from contracts.errors import UsageError
-from contracts.settings import SETTLED, Settings, load
+from petstream.errors import UsageError
+from petstream.settings import SETTLED, Settings, load
 
 Values = Mapping[str, str]
 """Settings by name, as they are written."""

@@ -28,9 +28,9 @@ from console.places import database_of, kafka_of
 from console.progress import adding_up, shown
 from console.simulator import History, expected, history
 from consumers.app import consume
-from contracts.errors import UsageError
-from contracts.settings import SETTLED, KafkaAccess, Settings, load
 from ingest.app import ingest
+from petstream.errors import UsageError
+from petstream.settings import SETTLED, KafkaAccess, Settings, load
 
 DATA_DIR: Final = Path(".petstream-demo")
 PREFIX: Final = "demo."

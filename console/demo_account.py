@@ -17,9 +17,9 @@ from console.explain import explain
 from console.simulator import Expected
 from console.tables import Away, look
 from consumers.lag import lag
-from contracts.errors import PetstreamError
-from contracts.settings import KafkaAccess, Settings
 from ingest.outcome import Outcome
+from petstream.errors import PetstreamError
+from petstream.settings import KafkaAccess, Settings
 
 _COUNTS: Final = ("read", "added", "updated", "unchanged", "removed", "relisted", "refused")
 _WIDTH: Final = 90

@@ -15,16 +15,16 @@ import msgspec
 
 from console.commands import say
 from console.differences import Difference, Moment, Side, Tally, difference
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.errors import UsageError
-from contracts.events import Counts
-from contracts.sequence import base_of
-from contracts.settings import KafkaAccess, Settings
 from ingest.folding import fold_exports
 from ingest.kafka import read_to_end
 from ingest.memory import Memory, start_of
 from ingest.shelf import FileShelf
+from petstream import topics
+from petstream.errors import UsageError
+from petstream.events import Counts
+from petstream.kafka.client import ensure_topics
+from petstream.sequence import base_of
+from petstream.settings import KafkaAccess, Settings
 
 _KEPT: Final = timedelta(milliseconds=int(topics.PETS.configs["min.compaction.lag.ms"]))
 _COUNTS: Final = ("read", "added", "updated", "relisted", "removed", "unchanged", "refused")

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from contracts.events import Counts
+from petstream.events import Counts
 
 _MOST: Final = 10
 _MOVED: Final = 0.02

@@ -21,8 +21,8 @@ from console.checks_kafka import kafka
 from console.checks_postgres import postgres
 from console.checks_store import store
 from console.finding import Finding
-from contracts.errors import UsageError
-from contracts.settings import NAMES, KafkaAccess, Settings, load
+from petstream.errors import UsageError
+from petstream.settings import NAMES, KafkaAccess, Settings, load
 
 
 async def doctor(*, as_json: bool) -> int:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from console import embedded_kafka, embedded_postgres
 from console.server_process import locked, recorded, stop
-from contracts.errors import UsageError
+from petstream.errors import UsageError
 
 Say = Callable[[str], None]
 

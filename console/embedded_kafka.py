@@ -27,8 +27,8 @@ from aiokafka.errors import KafkaError
 
 from console import jars
 from console.server_process import last_lines, port_for, recorded, spawn, stop
-from contracts.errors import PetstreamError
-from contracts.topics import MAX_MESSAGE_BYTES
+from petstream.errors import PetstreamError
+from petstream.topics import MAX_MESSAGE_BYTES
 
 READY_S: Final = 90.0
 _HEAP: Final = "-Xmx512m"

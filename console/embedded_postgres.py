@@ -27,7 +27,7 @@ from typing import Final
 import asyncpg
 
 from console.server_process import last_lines, port_for, recorded, spawn, stop
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 READY_S: Final = 60.0
 USER: Final = "petstream"

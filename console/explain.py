@@ -14,9 +14,9 @@ from console.life import Life, render
 from console.past import tell
 from console.records import Record, committed, read_topic
 from console.tables import look
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess, Settings
+from petstream import topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 _PETS: Final = """
     SELECT animal_id, sequence, export_id, status, changed_at FROM petstream.pets

@@ -1,6 +1,6 @@
 """docs/fields.md, made from the code: every field under each of its names.
 
-Run ``python -m console.fields_page`` after a change of ``contracts/model.py`` or ``fields.py``.
+Run ``python -m console.fields_page`` after a change of ``petstream/model.py`` or ``fields.py``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from contracts.fields import CONTACT_FIELDS, Field, fields_of
-from contracts.model import Contact, Organization, Pet, Picture
+from petstream.fields import CONTACT_FIELDS, Field, fields_of
+from petstream.model import Contact, Organization, Pet, Picture
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "fields.md"
 

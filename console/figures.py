@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from contracts.errors import UsageError
+from petstream.errors import UsageError
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """What the client library asks for it, when it is imported."""

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from contracts.errors import PetstreamError
-from contracts.metrics import READY, SERVER_UP
+from petstream.errors import PetstreamError
+from petstream.metrics import READY, SERVER_UP
 
 EVERY_S: Final = 10.0
 DEADLINE_S: Final = 10.0

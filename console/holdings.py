@@ -22,11 +22,11 @@ from console.records import read_topic
 from consumers import purge_pictures, purge_tables, purge_topics
 from consumers.groups import InUseError
 from consumers.kafka import TROUBLE
-from contracts.cluster import answers
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import KafkaAccess
-from contracts.topics import EXPORTS
 from ingest.archive import Archive
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.client import answers
+from petstream.settings import KafkaAccess
+from petstream.topics import EXPORTS
 
 _UNDER_WAY: Final = timedelta(hours=2)
 """So long after it was started, an export that didn't end is believed to be read still."""

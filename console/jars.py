@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from console.server_process import locked
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 KAFKA: Final = "org.apache.kafka:kafka_2.13:4.3.1"
 CLIENTS: Final = "org.apache.kafka:kafka-clients:4.3.1"

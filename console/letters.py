@@ -16,11 +16,11 @@ from console.records import Record, read_topic
 from consumers.kafka import Place
 from consumers.kafka import Record as Letter
 from consumers.returns import Outcome, Returned, send_back
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.codec import Headers
-from contracts.errors import UsageError
-from contracts.settings import KafkaAccess, Settings
+from petstream import topics
+from petstream.codec import Headers
+from petstream.errors import UsageError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 _SHOWN_BYTES = 4_096
 _SETTLED: Final[frozenset[Outcome]] = frozenset({"sent", "row", "overtaken"})

@@ -16,8 +16,8 @@ from console import wording
 from console.past import Past
 from console.records import Record
 from console.tables import Away, Rows
-from contracts.codec import Envelope, UndecodableError, decode
-from contracts.events import PetEvent, PictureEvent
+from petstream.codec import Envelope, UndecodableError, decode
+from petstream.events import PetEvent, PictureEvent
 
 _LONG: Final = 72
 

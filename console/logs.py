@@ -23,8 +23,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from contracts.errors import UsageError
-from contracts.settings import texts
+from petstream.errors import UsageError
+from petstream.settings import texts
 
 STARS: Final = "***"
 _WITH_LOGS: Final = frozenset({"up", "down", "ingest", "consume", "migrate"})
@@ -36,7 +36,7 @@ _WORDS: Final = frozenset({"petstream", "postgres", "password", "secret", "kafka
 
 _IN_URL: Final = re.compile(r"(?<=://)(?!apikey-KEY:PASSWORD@|me:secret@)[^/\s@]+@")
 """User and password, but for those of our examples."""
-_OURS: Final = ("console", "ingest", "consumers", "contracts")
+_OURS: Final = ("console", "ingest", "consumers", "petstream")
 _ERROR: Final = "petstream: "
 
 

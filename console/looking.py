@@ -16,8 +16,8 @@ from typing import Any
 from console import signals
 from console.commands import CONSUMERS, note
 from console.places import database_of, kafka_of, known_database, with_picture_store
-from contracts.errors import UsageError
-from contracts.settings import load
+from petstream.errors import UsageError
+from petstream.settings import load
 
 
 def status(options: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""docs/metrics.md, made from the declarations in `contracts.metrics`.
+"""docs/metrics.md, made from the declarations in `petstream.metrics`.
 
 Run ``python -m console.metrics_page`` after a change there; a test compares.
 """
@@ -9,7 +9,7 @@ import importlib
 from pathlib import Path
 from typing import Final
 
-from contracts.telemetry import DECLARED
+from petstream.telemetry import DECLARED
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "metrics.md"
 
@@ -27,7 +27,7 @@ Made from the code by `python -m console.metrics_page`; a test compares. `/metri
 
 def page() -> str:
     """Return the whole page."""
-    importlib.import_module("contracts.metrics")  # declares them
+    importlib.import_module("petstream.metrics")  # declares them
     return _HEAD + "".join(
         f"| `{one.name}` | {one.kind}, {one.unit} | {', '.join(one.labels) or 'none'} "
         f"| {one.meaning} | {one.remedy} |\n"

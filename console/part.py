@@ -19,7 +19,7 @@ from typing import IO, Final, NamedTuple
 from console import lifeline
 from console.output import STDERR, STDOUT
 from console.systemd import OF_THE_MANAGER
-from contracts.settings import PREFIX
+from petstream.settings import PREFIX
 
 PassOn = Callable[[int, str], None]
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from console.records import Record
-from contracts.codec import UndecodableError, decode
-from contracts.events import ExportCounts, ExportEvent, PlanEvent
 from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
+from petstream.codec import UndecodableError, decode
+from petstream.events import ExportCounts, ExportEvent, PlanEvent
 
 
 class Export(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from console import embedded
-from contracts.settings import KafkaAccess, Settings
+from petstream.settings import KafkaAccess, Settings
 
 Say = Callable[[str], None]
 

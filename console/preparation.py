@@ -19,9 +19,9 @@ from console import cli, lifeline
 from console.commands import note, say
 from console.places import database_of, kafka_of
 from consumers.migrate import migrate
-from contracts.cluster import ensure_topics
-from contracts.errors import UnreachableError
-from contracts.settings import Settings, load
+from petstream.errors import UnreachableError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import Settings, load
 
 _LOOK_EVERY_S = 2.0
 

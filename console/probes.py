@@ -15,10 +15,10 @@ from consumers.images import STATUSES
 from consumers.lag import GroupLag, lag
 from consumers.postgres import TROUBLE, connected
 from consumers.queries import query
-from contracts.cluster import answers
-from contracts.errors import UnreachableError
-from contracts.metrics import LAG, PICTURES_WAITING
-from contracts.settings import KafkaAccess
+from petstream.errors import UnreachableError
+from petstream.kafka.client import answers
+from petstream.metrics import LAG, PICTURES_WAITING
+from petstream.settings import KafkaAccess
 
 STANDS_STILL_S: Final = 300.0
 _COUNT_EVERY: Final = 6  # probes: counting pictures looks at all of them

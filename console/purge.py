@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from console import embedded, signals
 from console.commands import note, say
 from console.places import with_picture_store
-from contracts.errors import PetstreamError, UsageError
-from contracts.settings import KafkaAccess, Settings, load
+from petstream.errors import PetstreamError, UsageError
+from petstream.settings import KafkaAccess, Settings, load
 
 if TYPE_CHECKING:
     from console.holdings import Holding, Places

@@ -17,10 +17,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from contracts.cluster import client_options
-from contracts.codec import Headers
-from contracts.errors import UnreachableError
-from contracts.settings import KafkaAccess
+from petstream.codec import Headers
+from petstream.errors import UnreachableError
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
 
 _DEADLINE_S: Final = 30.0
 _STOP_DEADLINE_S: Final = 10.0

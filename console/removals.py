@@ -10,9 +10,9 @@ import getpass
 from typing import Final
 
 from console import wording
-from contracts.errors import UsageError
-from contracts.settings import KafkaAccess, Settings
 from ingest import removals
+from petstream.errors import UsageError
+from petstream.settings import KafkaAccess, Settings
 
 _SHOWN: Final = 50
 _LONGEST_NAME: Final = 60

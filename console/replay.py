@@ -14,10 +14,10 @@ from typing import Final
 
 from consumers.kafka import Place
 from consumers.replay import At, Beginning, Export, Rewind, Since, Where, replay
-from contracts.cluster import ensure_topics
-from contracts.errors import UsageError
-from contracts.settings import KafkaAccess, Settings
-from contracts.topics import PETS
+from petstream.errors import UsageError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
+from petstream.topics import PETS
 
 _OFFSET: Final = re.compile(r"(?:(?P<topic>[\w.-]+)/)?(?P<partition>\d{1,6}):(?P<at>\d{1,18})")
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from console.server_process import died
-from contracts.settings import Settings
+from petstream.settings import Settings
 
 _LOOK_EVERY_S: Final = 2.0
 _LONGEST_S: Final = 300.0

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from contracts.events import ExportEvent
+from petstream.events import ExportEvent
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 _EVENING: Final = time(18)

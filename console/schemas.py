@@ -1,6 +1,6 @@
 """The contract as documents: a JSON Schema for each family of events, and AsyncAPI 3.
 
-Rule 1: made from the types in ``contracts/``; schemas/ in the repository is the same, checked in.
+Rule 1: made from the types in ``petstream/``; schemas/ in the repository is the same, checked in.
 Rule 2: schemas are tolerant: fields are only ever added, and a reader ignores what it doesn't know.
 """
 
@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 from msgspec import structs
 
-from contracts import events, topics
-from contracts.model import Pet, Picture
+from petstream import events, topics
+from petstream.model import Pet, Picture
 
 VERSION: Final = "1.0.0"
 """The version of the contract; the topics' names carry the first number."""

@@ -14,9 +14,9 @@ from console import probes
 from console.health import Health, Probe
 from console.places import with_picture_store
 from console.web import served
-from contracts.metrics import RESTARTS
-from contracts.settings import Settings
-from contracts.telemetry import forget_process
+from petstream.metrics import RESTARTS
+from petstream.settings import Settings
+from petstream.telemetry import forget_process
 
 
 class Standing:

@@ -21,9 +21,9 @@ from console.tables import Away, Rows, look
 from consumers.images import STATUSES
 from consumers.lag import GroupLag, lag
 from consumers.queries import query
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess, Settings
+from petstream import topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 _LAST: Final = 7
 _LAST_EXPIRED: Final = 3

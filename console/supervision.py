@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from console.part import Part, PassOn, Program, begin
 from console.restarts import WRONG_SETTINGS, Limits, Restarts, died
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 GRACE_S: Final = 12.0
 _UP_WITHIN_S: Final = 60.0

@@ -15,10 +15,10 @@ import msgspec
 
 from console import wording
 from console.records import Record, follow
-from contracts import events, topics
-from contracts.cluster import ensure_topics
-from contracts.codec import RAW_DIGEST, Envelope, UndecodableError, decode
-from contracts.settings import KafkaAccess, Settings
+from petstream import events, topics
+from petstream.codec import RAW_DIGEST, Envelope, UndecodableError, decode
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 Name = Literal["pets", "orgs", "exports", "pictures"]
 

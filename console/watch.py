@@ -19,15 +19,15 @@ from typing import Final, NamedTuple
 from console import account
 from console.schedule import NEW_YORK, landing, schedule, today
 from console.signals import pause, unless_stopped
-from contracts.cluster import ensure_topics
-from contracts.errors import BrokenFileError, NotReadyError, UnreachableError
-from contracts.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
-from contracts.settings import KafkaAccess, Settings
 from ingest import tally
 from ingest.app import Result, ingest
 from ingest.folding import fold_exports
 from ingest.memory import MISSED_AFTER, Wanted, start_of
 from ingest.unread import tell_unread
+from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
+from petstream.kafka.client import ensure_topics
+from petstream.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
+from petstream.settings import KafkaAccess, Settings
 
 LASTS_AFTER_S: Final = 1_800.0
 """How long an export may be unready in the same way before it's said to have failed."""

@@ -19,9 +19,9 @@ from aiohttp import web
 from console.health import Health
 from console.page import Known
 from console.page.site import mount
-from contracts.errors import UsageError
-from contracts.metrics import BUILD
-from contracts.telemetry import CONTENT_TYPE, exposition
+from petstream.errors import UsageError
+from petstream.metrics import BUILD
+from petstream.telemetry import CONTENT_TYPE, exposition
 
 _PORTS_TRIED: Final = 20
 

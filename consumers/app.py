@@ -11,10 +11,10 @@ from consumers.migrate import missing_migrations
 from consumers.picture_workers import with_workers, work_of
 from consumers.retention import forget_once, keep_forgetting
 from consumers.runner import Consumer, Surroundings, run
-from contracts.cluster import PATIENCE_S, ensure_topics
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.metrics import RECORDS
-from contracts.settings import KafkaAccess, Settings
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.client import PATIENCE_S, ensure_topics
+from petstream.metrics import RECORDS
+from petstream.settings import KafkaAccess, Settings
 
 Name = Literal["pets", "images", "deletions"]
 

@@ -17,9 +17,9 @@ from consumers.audit_rows import Row, Tables, looked_at
 from consumers.kafka import TROUBLE, Place
 from consumers.migrate import missing_migrations
 from consumers.postgres import connected, kind_of
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import KafkaAccess
-from contracts.topics import ORGS, PETS, Topic
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.settings import KafkaAccess
+from petstream.topics import ORGS, PETS, Topic
 
 Table = Literal["pets", "organizations", "pictures"]
 Kind = Literal["missing", "behind", "listing", "ahead"]

@@ -17,11 +17,11 @@ import msgspec
 
 from consumers import groups
 from consumers.kafka import Place, Record, ends
-from contracts import codec
-from contracts.codec import Headers, UndecodableError
-from contracts.events import SOURCE, ExportEvent
-from contracts.settings import KafkaAccess
-from contracts.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
+from petstream import codec
+from petstream.codec import Headers, UndecodableError
+from petstream.events import SOURCE, ExportEvent
+from petstream.settings import KafkaAccess
+from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
 
 _ID: Final = re.compile(rb"[0-9]{1,18}")
 _REMOVED: Final = b".removed"

@@ -17,8 +17,8 @@ from consumers.batch import apply_isolating
 from consumers.kafka import Place, Record
 from consumers.postgres import Connection, connected
 from consumers.runner import Consumer
-from contracts.codec import UndecodableError
-from contracts.settings import KafkaAccess, Settings
+from petstream.codec import UndecodableError
+from petstream.settings import KafkaAccess, Settings
 
 _AT_ONCE: Final = 500
 

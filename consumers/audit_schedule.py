@@ -25,8 +25,8 @@ from consumers.patience import Patience
 from consumers.postgres import Connection, connected
 from consumers.queries import query
 from consumers.runner import Surroundings
-from contracts.settings import Settings
-from contracts.topics import EXPORTS
+from petstream.settings import Settings
+from petstream.topics import EXPORTS
 
 NAME: Final = "audit"
 """Under which the last export that was done stands with the positions."""

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from consumers.kafka import Place, Record
-from contracts import codec
-from contracts.codec import Headers
-from contracts.errors import PetstreamError
-from contracts.topics import MAX_MESSAGE_BYTES
+from petstream import codec
+from petstream.codec import Headers
+from petstream.errors import PetstreamError
+from petstream.topics import MAX_MESSAGE_BYTES
 
 MAX_SHARE: Final = 0.01
 MAX_IN_A_ROW: Final = 20

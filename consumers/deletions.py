@@ -16,9 +16,9 @@ from consumers.postgres import Connection
 from consumers.queries import query
 from consumers.runner import Consumer
 from consumers.state import Change
-from contracts import codec
-from contracts.events import TYPE_PREFIX, OrganizationEvent, PetEvent
-from contracts.topics import ORGS, PETS
+from petstream import codec
+from petstream.events import TYPE_PREFIX, OrganizationEvent, PetEvent
+from petstream.topics import ORGS, PETS
 
 _OTHERS: Final = frozenset(
     f"{TYPE_PREFIX}{entity}.{op}".encode()

@@ -17,10 +17,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, GroupCoordinatorNotAvailableError
 
 from consumers.kafka import TROUBLE, Place, Record
-from contracts.cluster import client_options
-from contracts.codec import Headers
-from contracts.settings import KafkaAccess
-from contracts.topics import MAX_MESSAGE_BYTES
+from petstream.codec import Headers
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
+from petstream.topics import MAX_MESSAGE_BYTES
 
 _DEADLINE_S: Final = 40.0
 _STOP_S: Final = 10.0

@@ -17,11 +17,11 @@ from consumers.kafka import Record
 from consumers.postgres import Connection
 from consumers.queries import query
 from consumers.runner import Consumer
-from contracts import codec
-from contracts.codec import Envelope
-from contracts.events import PetEvent
-from contracts.model import Picture, Rendition
-from contracts.topics import PETS
+from petstream import codec
+from petstream.codec import Envelope
+from petstream.events import PetEvent
+from petstream.model import Picture, Rendition
+from petstream.topics import PETS
 
 STATUSES: Final = ("due", "stored", "failed", "gone", "off")
 """What a picture on the list may be."""

@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from contracts.cluster import client_options
-from contracts.codec import Headers
-from contracts.settings import KafkaAccess
-from contracts.topics import MAX_MESSAGE_BYTES
+from petstream.codec import Headers
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
+from petstream.topics import MAX_MESSAGE_BYTES
 
 TROUBLE: Final = (KafkaError, OSError, TimeoutError)
 """What Kafka's being away looks like: try again."""

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from consumers import deletions, kafka, pets
 from consumers.groups import group_offsets
-from contracts import topics
-from contracts.errors import UnreachableError
-from contracts.settings import KafkaAccess
+from petstream import topics
+from petstream.errors import UnreachableError
+from petstream.settings import KafkaAccess
 
 TOPICS: Final = {
     "pets": pets.CONSUMER.topics,

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from consumers.postgres import Connection, connected, kind_of
-from contracts.errors import PetstreamError, UnreachableError
+from petstream.errors import PetstreamError, UnreachableError
 
 _LOCK: Final = 0x70657473
 _LOCK_TIMEOUT: Final = "10s"

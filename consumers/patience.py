@@ -16,8 +16,8 @@ from typing import Final
 from consumers.kafka import TROUBLE
 from consumers.positions import MovedError
 from consumers.postgres import kind_of
-from contracts.cluster import PATIENCE_S
-from contracts.errors import UnreachableError
+from petstream.errors import UnreachableError
+from petstream.kafka.client import PATIENCE_S
 
 _FIRST_S: Final = 0.2
 _LONGEST_S: Final = 15.0

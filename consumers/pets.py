@@ -15,10 +15,10 @@ from consumers.postgres import Connection
 from consumers.queries import query
 from consumers.runner import Consumer
 from consumers.state import Change
-from contracts import codec
-from contracts.codec import Envelope
-from contracts.events import ExportEvent, PetEvent, PlanEvent
-from contracts.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
+from petstream import codec
+from petstream.codec import Envelope
+from petstream.events import ExportEvent, PetEvent, PlanEvent
+from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
 
 Item = Change | DeadLetter
 

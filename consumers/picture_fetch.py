@@ -17,7 +17,7 @@ from consumers.picture_refusal import RefusedPictureError
 from consumers.picture_store import PictureStore, key_of
 from consumers.picture_type import sniffed
 from consumers.thumbnails import Thumbnailer
-from contracts import crashes
+from petstream import failpoints
 
 
 class Workshop(NamedTuple):
@@ -49,13 +49,13 @@ async def fetched(one: Claim, shop: Workshop) -> Outcome:
         return refusal
     sha256 = hashlib.sha256(answer.data).hexdigest()
     thumbnails = {str(size): key_of(sha256, "jpg", size) for size in shop.sizes}
-    crashes.point("picture.store.before")
+    failpoints.point("picture.store.before")
     for key, data in zip(thumbnails.values(), small, strict=True):
         await shop.store.put(key, data)
-    crashes.point("picture.thumbnails.stored")
+    failpoints.point("picture.thumbnails.stored")
     stored_as = key_of(sha256, kind.suffix)
     await shop.store.put(stored_as, answer.data)
-    crashes.point("picture.store.after")
+    failpoints.point("picture.store.after")
     return Stored(
         stored_as, thumbnails, sha256, kind.content_type, len(answer.data), kind.width,
         kind.height, answer.validators,

@@ -12,11 +12,11 @@ from typing import Any, Final
 from consumers.kafka import send_all
 from consumers.postgres import Connection
 from consumers.queries import query
-from contracts import codec, crashes
-from contracts.codec import Headers
-from contracts.events import PictureEvent
-from contracts.settings import KafkaAccess
-from contracts.topics import PICTURES
+from petstream import codec, failpoints
+from petstream.codec import Headers
+from petstream.events import PictureEvent
+from petstream.settings import KafkaAccess
+from petstream.topics import PICTURES
 
 _AT_ONCE: Final = 500
 
@@ -29,12 +29,12 @@ async def publish(connection: Connection, access: KafkaAccess, prefix: str) -> i
         rows = await connection.fetch(query("picture_news"), _AT_ONCE)
         if rows:
             letters = [letter(dict(row)) for row in rows]
-            crashes.point("picture.event.before")
+            failpoints.point("picture.event.before")
             await send_all(access, PICTURES.full_name(prefix), letters)
-            crashes.point("picture.event.sent")
+            failpoints.point("picture.event.sent")
             await connection.execute(query("forget_news"), [row["id"] for row in rows])
     if rows:
-        crashes.point("picture.event.after")
+        failpoints.point("picture.event.after")
     return len(rows)
 
 

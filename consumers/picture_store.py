@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from contracts import crashes
+from petstream import failpoints
 
 KEY: Final = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}(\.[0-9]{1,4})?\.(jpg|png|gif|webp)"
 """What every key looks like."""
@@ -162,11 +162,11 @@ class DirectoryStore:
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
-                crashes.point("picture.part.begun")
+                failpoints.point("picture.part.begun")
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            crashes.point("picture.part.written")
+            failpoints.point("picture.part.written")
             part.rename(path)
         except BaseException:
             part.unlink(missing_ok=True)

@@ -25,10 +25,10 @@ from consumers.postgres import TROUBLE, Connection, connected
 from consumers.queries import query
 from consumers.runner import Surroundings
 from consumers.thumbnails import thumbnailer
-from contracts import crashes
-from contracts.errors import PetstreamError
-from contracts.metrics import PICTURES
-from contracts.settings import Settings
+from petstream import failpoints
+from petstream.errors import PetstreamError
+from petstream.metrics import PICTURES
+from petstream.settings import Settings
 
 _AT_ONCE: Final = 12
 _PAUSE_S: Final = 1.0
@@ -160,7 +160,7 @@ class _Session:
     async def _settle(self, task: asyncio.Task[Outcome]) -> None:
         outcome = task.result()  # raises what the store did
         await settle(self._connection, self._running[task], outcome)
-        crashes.point("picture.row.after")
+        failpoints.point("picture.row.after")
         PICTURES.labels(_word_for(outcome)).inc()
         del self._running[task]
         self._patience.rest()

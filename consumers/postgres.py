@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 import asyncpg
 
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 ErrorKind = Literal["transient", "refused", "other"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from consumers.postgres import TROUBLE, connected, kind_of
 from consumers.queries import query
-from contracts.errors import PetstreamError, UnreachableError
+from petstream.errors import PetstreamError, UnreachableError
 
 
 class InTables(NamedTuple):

@@ -1,6 +1,6 @@
 """The door to Kafka for a purge: our topics and groups counted, then deleted.
 
-Rule 1: only the topics that `contracts.topics` declares and the groups of our own parts: what
+Rule 1: only the topics that `petstream.topics` declares and the groups of our own parts: what
         somebody else named with the same prefix stays.
 Rule 2: what isn't there (any more) is done.
 Rule 3: Kafka itself refuses to delete a group that has members, whatever was seen before.
@@ -25,10 +25,10 @@ from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
 from consumers.groups import InUseError
 from consumers.kafka import ends
-from contracts import topics
-from contracts.cluster import client_options
-from contracts.errors import PetstreamError
-from contracts.settings import KafkaAccess
+from petstream import topics
+from petstream.errors import PetstreamError
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
 
 PARTS: Final = ("pets", "deletions", "images", "ingest")
 """Whose groups are ours: the prefix and one of these."""

@@ -22,10 +22,10 @@ from consumers.lag import TOPICS
 from consumers.migrate import missing_migrations
 from consumers.postgres import Connection, connected, kind_of
 from consumers.queries import query
-from contracts.codec import Headers
-from contracts.errors import PetstreamError, UnreachableError, UsageError
-from contracts.settings import KafkaAccess
-from contracts.topics import EXPORTS
+from petstream.codec import Headers
+from petstream.errors import PetstreamError, UnreachableError, UsageError
+from petstream.settings import KafkaAccess
+from petstream.topics import EXPORTS
 
 CONSUMERS: Final = tuple(TOPICS)
 

@@ -21,7 +21,7 @@ from consumers.patience import Patience, pause
 from consumers.postgres import Connection, connected
 from consumers.queries import query
 from consumers.runner import Surroundings
-from contracts.settings import Settings
+from petstream.settings import Settings
 
 _LOOK_S: Final = 60.0
 _AT_ONCE: Final = 500

@@ -16,11 +16,11 @@ from typing import Final, Literal, NamedTuple
 from consumers import groups
 from consumers.dead_letters import MAX_IN_A_ROW, Original, original
 from consumers.kafka import TROUBLE, Place, Record, ends
-from contracts import codec
-from contracts.codec import Headers, UndecodableError
-from contracts.errors import UnreachableError
-from contracts.settings import KafkaAccess
-from contracts.topics import ORGS, PETS
+from petstream import codec
+from petstream.codec import Headers, UndecodableError
+from petstream.errors import UnreachableError
+from petstream.settings import KafkaAccess
+from petstream.topics import ORGS, PETS
 
 MOST: Final = MAX_IN_A_ROW // 2
 

@@ -23,13 +23,13 @@ from consumers.dead_letters import Limit, Parked
 from consumers.kafka import Place, Record, Subscription, send_all, subscribed
 from consumers.patience import Patience
 from consumers.postgres import Connection, connected
-from contracts import crashes
-from contracts.codec import UndecodableError
-from contracts.errors import PetstreamError
-from contracts.events import SOURCE
-from contracts.metrics import BATCH_SECONDS, LETTERS
-from contracts.settings import KafkaAccess
-from contracts.topics import DEAD_LETTERS, Topic
+from petstream import failpoints
+from petstream.codec import UndecodableError
+from petstream.errors import PetstreamError
+from petstream.events import SOURCE
+from petstream.metrics import BATCH_SECONDS, LETTERS
+from petstream.settings import KafkaAccess
+from petstream.topics import DEAD_LETTERS, Topic
 
 _PROBE_S: Final = 30.0
 
@@ -169,7 +169,7 @@ class _Session(Generic[T]):
         decoded, parked = self._decode(records)
         ends = {record.place: record.offset + 1 for record in records}
         async with connection.transaction():
-            crashes.point("consumer.apply.before")
+            failpoints.point("consumer.apply.before")
 
             async def apply(connection: Connection, items: Sequence[tuple[Record, T]]) -> None:
                 await self._consumer.apply(connection, [item for _, item in items])
@@ -177,18 +177,18 @@ class _Session(Generic[T]):
             for (record, _), error in await apply_isolating(connection, decoded, apply):
                 reason = getattr(error, "sqlstate", None) or "refused"
                 parked.append(Parked(record, f"postgres-{reason}", f"{error}"))
-            crashes.point("consumer.apply.after")
+            failpoints.point("consumer.apply.after")
             self._limit.check(records, parked)
             await self._park(parked)
             moved = await positions.move(connection, self._consumer.name, self._held, ends)
             if not moved:
                 raise positions.MovedError
-            crashes.point("consumer.commit.before")
-        crashes.point("consumer.commit.after")
+            failpoints.point("consumer.commit.before")
+        failpoints.point("consumer.commit.after")
         self._held.update(ends)
         self._around.progress(self._consumer.name, len(records))
         await subscription.commit(ends)
-        crashes.point("consumer.offset.after")
+        failpoints.point("consumer.offset.after")
 
     def _decode(self, records: list[Record]) -> tuple[list[tuple[Record, T]], list[Parked]]:
         decoded: list[tuple[Record, T]] = []
@@ -215,4 +215,4 @@ class _Session(Generic[T]):
             letters = [dead_letters.letter(one, self._group, now) for one in parked]
             await send_all(self._around.kafka, topic, letters)
             LETTERS.labels("events").inc(len(letters))
-            crashes.point("consumer.parked")
+            failpoints.point("consumer.parked")

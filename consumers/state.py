@@ -13,14 +13,14 @@ import msgspec
 from msgspec import structs
 
 from consumers.batch import newest
-from consumers.description import rendered
 from consumers.postgres import Connection
 from consumers.queries import query
-from contracts import codec
-from contracts.codec import Envelope
-from contracts.events import OrganizationEvent, PetEvent
-from contracts.fields import ORGANIZATION_COLUMNS, PET_COLUMNS
-from contracts.model import Organization, Pet
+from petstream import codec
+from petstream.codec import Envelope
+from petstream.events import OrganizationEvent, PetEvent
+from petstream.fields import ORGANIZATION_COLUMNS, PET_COLUMNS
+from petstream.html import rendered
+from petstream.model import Organization, Pet
 
 STATE_COLUMNS: Final = (
     "attributes", "first_seen_at", "changed_at", "export_id", "sequence", "digest",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.settings import FtpUrl
 from ingest.ftp import WIRE_TROUBLE, connect, told
+from petstream.settings import FtpUrl
 
 
 async def abilities(ftp: FtpUrl, *, patience_s: float = 0) -> frozenset[str] | None:

@@ -12,12 +12,12 @@ from typing import Final, Literal
 
 from msgspec import structs
 
-from contracts import codec
-from contracts.events import ExportEvent, Plan, PlanDecision, PlanEvent
-from contracts.sequence import PER_SECOND
 from ingest.comparison import Refused
 from ingest.memory import HeldPlan, Identity
 from ingest.publication import Publication, stamp
+from petstream import codec
+from petstream.events import ExportEvent, Plan, PlanDecision, PlanEvent
+from petstream.sequence import PER_SECOND
 
 IDS_A_PART: Final = 10_000
 

@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from contracts.cluster import ensure_topics
-from contracts.errors import NotReadyError, UsageError
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.archive import Archive
 from ingest.arrival import settled_export, start_stamp
 from ingest.ends import end_offsets, lost_since
@@ -35,6 +32,9 @@ from ingest.reading import Reader, from_ftp
 from ingest.rows import assert_backend
 from ingest.shelf import FileShelf
 from ingest.tally import stage
+from petstream.errors import NotReadyError, UsageError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 Say = Callable[[str], None]
 _TRIES: Final = 3

@@ -23,8 +23,8 @@ import cramjam
 import xxhash
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-from contracts import crashes
-from contracts.errors import BrokenFileError, PetstreamError
+from petstream import failpoints
+from petstream.errors import BrokenFileError, PetstreamError
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Free space that is left to the others on the disk."""
@@ -157,14 +157,14 @@ class ArchiveWriter:
             file.write(self._digest.hexdigest() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        crashes.point("ingest.archive.rename.before")
+        failpoints.point("ingest.archive.rename.before")
         self._part.replace(self._path)
         directory = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
-        crashes.point("ingest.archive.rename.after")
+        failpoints.point("ingest.archive.rename.after")
 
     async def _put(self, data: bytes) -> None:
         try:

@@ -12,13 +12,13 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Final
 
-from contracts.errors import NotReadyError
-from contracts.settings import FtpUrl
 from ingest import normalise
 from ingest.feed import ExportSet, missing, plan, settled
 from ingest.ftp import listing
 from ingest.reading import Reader, from_ftp
 from ingest.rows import Row, parse
+from petstream.errors import NotReadyError
+from petstream.settings import FtpUrl
 
 _FIRST_ROWS: Final = 50
 _LATER_THAN_FILES: Final = timedelta(minutes=1)

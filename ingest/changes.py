@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from contracts.events import Op
-from contracts.sequence import Family, base_of, family_of
 from ingest.ledger import Entry
+from petstream.events import Op
+from petstream.sequence import Family, base_of, family_of
 
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ def change(
     """Compare a row's normalised value with what is held; None = unchanged.
 
     Args:
-        sequence: the row's own place (`contracts.sequence.row_sequence`).
+        sequence: the row's own place (`petstream.sequence.row_sequence`).
         digest: of `value`.
         value: the normalised record as JSON.
         record: its name in the event, ``pet`` or ``organization``.

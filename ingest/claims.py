@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Final, NamedTuple
 
-from contracts import topics
+from petstream import topics
 
 SESSION_S: Final = 10.0
 """How long Kafka takes an ingester that isn't heard of for one that lives."""

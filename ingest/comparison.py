@@ -17,15 +17,15 @@ import msgspec
 import xxhash
 from msgspec import structs
 
-from contracts import codec
-from contracts.events import Counts, Source
-from contracts.model import Organization, Pet
-from contracts.sequence import Family, row_sequence
 from ingest import normalise
 from ingest.changes import Change, Spoken, change, outdated, speaks, updated_at
 from ingest.ledger import Ledger
 from ingest.publication import PETS, Facts, Kind, Publication, again, publication
 from ingest.rows import KEPT_OF_BAD_BYTES, BadRow, Row, parse
+from petstream import codec
+from petstream.events import Counts, Source
+from petstream.model import Organization, Pet
+from petstream.sequence import Family, row_sequence
 
 REPEATED: Final = "an id once more"
 

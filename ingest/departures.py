@@ -10,10 +10,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from contracts import crashes
-from contracts.errors import BrokenFileError
-from contracts.events import ExportEvent, FileRead, Mode
-from contracts.sequence import removal_sequence
 from ingest import announcements
 from ingest.closures import closures
 from ingest.comparison import Comparison
@@ -24,6 +20,10 @@ from ingest.memory import Identity, Memory
 from ingest.petlist import PetList, problems, read_petlist
 from ingest.readiness import stale_petlist
 from ingest.reading import Reader
+from petstream import failpoints
+from petstream.errors import BrokenFileError
+from petstream.events import ExportEvent, FileRead, Mode
+from petstream.sequence import removal_sequence
 
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
 
@@ -149,9 +149,9 @@ async def publish_removals(
     for key in verdict.removals:
         one = comparison.removal(key, sequence, file)
         if one is not None:
-            crashes.point("ingest.removal.before")
+            failpoints.point("ingest.removal.before")
             await herald.changes(comparison.kind, [one])
-            crashes.point("ingest.removal.after")
+            failpoints.point("ingest.removal.after")
 
 
 async def hold(
@@ -162,7 +162,7 @@ async def hold(
     plan_id = f"{event.export_id}.{kind.plural}"
     if memory.plan(plan_id) is None:
         await herald.plans(announcements.held(event, plan_id, kind.plural, verdict.removals))
-        crashes.point("ingest.held.after")
+        failpoints.point("ingest.held.after")
     return None if plan_id in memory.decided else plan_id
 
 

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from contracts.events import Drift
-from contracts.fields import fields_of
-from contracts.model import Organization, Pet
 from ingest.comparison import Comparison
 from ingest.ledger import Ledger
 from ingest.publication import Facts, Kind
+from petstream.events import Drift
+from petstream.fields import fields_of
+from petstream.model import Organization, Pet
 
 REQUIRED: Final[dict[type[Pet | Organization], frozenset[str]]] = {
     Pet: frozenset({"animalID", "orgID", "status", "lastUpdated", "name", "species"}),

@@ -13,12 +13,12 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 
-from contracts import topics
-from contracts.cluster import client_options
-from contracts.errors import UnreachableError
-from contracts.events import ExportEvent
-from contracts.settings import KafkaAccess
 from ingest.kafka import TROUBLE
+from petstream import topics
+from petstream.errors import UnreachableError
+from petstream.events import ExportEvent
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
 
 Measure = Callable[[], Awaitable[dict[str, int]]]
 """Gives the end offsets as they are now, by ``topic/partition``."""

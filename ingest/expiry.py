@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from contracts import topics
-from contracts.events import PlanEvent
-from contracts.settings import KafkaAccess
 from ingest import announcements
 from ingest.leadership import Leadership
 from ingest.memory import PLAN_EXPIRES_AFTER, Memory
 from ingest.publisher import Publisher
+from petstream import topics
+from petstream.events import PlanEvent
+from petstream.settings import KafkaAccess
 
 
 async def expire(

@@ -12,11 +12,6 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from contracts import crashes
-from contracts.errors import NotReadyError, PetstreamError
-from contracts.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead
-from contracts.sequence import Family
-from contracts.settings import Settings
 from ingest import departures, drift
 from ingest.drift import WatchedComparison
 from ingest.ends import Measure
@@ -31,6 +26,11 @@ from ingest.readiness import misfits
 from ingest.reading import Reader
 from ingest.soundness import FileCheck
 from ingest.upheaval import Toll
+from petstream import failpoints
+from petstream.errors import NotReadyError, PetstreamError
+from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead
+from petstream.sequence import Family
+from petstream.settings import Settings
 
 
 class ExportRun:
@@ -111,17 +111,17 @@ class ExportRun:
         odd = (self._reader.odd, self._pets.odd, self._orgs.odd)
         self._notes.extend(drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
         await self._herald.flush()
-        crashes.point("ingest.rows.flushed")
+        failpoints.point("ingest.rows.flushed")
         held = await self._removals(found)
         await self._herald.flush()  # removals first: `completed` says that they are there
-        crashes.point("ingest.removals.flushed")
+        failpoints.point("ingest.removals.flushed")
         if self._herald.speaks:
             self._ends = await self._measure()
-            crashes.point("ingest.completed.before")
+            failpoints.point("ingest.completed.before")
             await self._herald.end()
-            crashes.point("ingest.completed.sent")
+            failpoints.point("ingest.completed.sent")
             await self._herald.flush()
-            crashes.point("ingest.completed.flushed")
+            failpoints.point("ingest.completed.flushed")
         return held
 
     async def _mend(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
-from contracts import topics
-from contracts.codec import UndecodableError, decode
-from contracts.errors import PetstreamError
-from contracts.events import ExportEvent, PlanEvent
-from contracts.settings import KafkaAccess
 from ingest.kafka import read_to_end
 from ingest.ledger import Ledger, Shelf
 from ingest.memory import Memory
+from petstream import topics
+from petstream.codec import UndecodableError, decode
+from petstream.errors import PetstreamError
+from petstream.events import ExportEvent, PlanEvent
+from petstream.settings import KafkaAccess
 
 Say = Callable[[str], None]
 

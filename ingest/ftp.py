@@ -18,11 +18,11 @@ from typing import Final
 
 import aioftp
 
-from contracts.errors import NotReadyError, PetstreamError, UnreachableError
-from contracts.settings import FtpUrl
 from ingest import ftp_words
 from ingest.feed import RemoteFile, is_logical
 from ingest.wire import SOCKET_TIMEOUT_S, Connection, RestRefusedError
+from petstream.errors import NotReadyError, PetstreamError, UnreachableError
+from petstream.settings import FtpUrl
 
 __all__ = [
     "WIRE_TROUBLE", "Connection", "FileChangedError", "RestRefusedError", "blocks", "connect",

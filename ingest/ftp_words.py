@@ -9,7 +9,7 @@ import re
 import ssl
 from datetime import UTC, datetime
 
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 
 def refusal(code: str | None, error: Exception, host: str) -> PetstreamError | None:

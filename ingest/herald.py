@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from contracts import crashes, topics
-from contracts.events import ExportEvent, ExportState
 from ingest import announcements
 from ingest.comparison import Refused
 from ingest.publication import Kind, Publication
 from ingest.publisher import Publisher
+from petstream import failpoints, topics
+from petstream.events import ExportEvent, ExportState
 
 MakeEvent = Callable[[ExportState, str | None], ExportEvent]
 """Makes the event of the export as it stands now."""
@@ -72,7 +72,7 @@ class Herald:
         await self._publish(topics.EXPORTS, announcements.export(self._make_event(state, reason)))
         if state == "started":
             await self.flush()  # at once: an hour of reading may lie before the next flush
-            crashes.point("ingest.started.announced")
+            failpoints.point("ingest.started.announced")
 
     async def changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
         """Publish what happened to pets or organisations."""

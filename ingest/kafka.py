@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
-from contracts.cluster import client_options
-from contracts.codec import Headers
-from contracts.errors import UnreachableError
-from contracts.settings import KafkaAccess
-from contracts.topics import MAX_MESSAGE_BYTES
+from petstream.codec import Headers
+from petstream.errors import UnreachableError
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
+from petstream.topics import MAX_MESSAGE_BYTES
 
 TROUBLE: Final = (KafkaError, OSError, TimeoutError)
 """What Kafka's being away looks like: try again with a new producer."""

@@ -20,12 +20,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from contracts import topics
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import KafkaAccess
 from ingest.claims import SESSION_S, Claim, claim_of, fresh, wait_s
 from ingest.membership import TROUBLE, Membership, NotMemberError, look
 from ingest.processes import has_died, this_process
+from petstream import topics
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.settings import KafkaAccess
 
 _MEND: Final = "let it end, or stop it, and run this again"
 _PATIENCE_S: Final = 60.0

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from contracts.codec import RAW_DIGEST, Headers
-from contracts.events import SOURCE
+from petstream.codec import RAW_DIGEST, Headers
+from petstream.events import SOURCE
 
 _ID: Final = re.compile(rb"[0-9]{1,18}")
 _REMOVED: Final = b".removed"

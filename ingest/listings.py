@@ -11,12 +11,12 @@ from datetime import datetime
 
 import msgspec
 
-from contracts.errors import BrokenFileError, UsageError
-from contracts.events import Mode
 from ingest.archive import Archive, ArchiveFullError
 from ingest.feed import ExportSet, Family, Part, RemoteFile
 from ingest.memory import Choice, Identity
 from ingest.outcome import Assignment
+from petstream.errors import BrokenFileError, UsageError
+from petstream.events import Mode
 
 _NAME = "listing.json"
 

@@ -22,9 +22,9 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata
 
-from contracts.cluster import client_options
-from contracts.errors import PetstreamError
-from contracts.settings import KafkaAccess
+from petstream.errors import PetstreamError
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
 
 TROUBLE: Final = (KafkaError, OSError, TimeoutError)
 """What Kafka's being away looks like."""

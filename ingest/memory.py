@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from contracts.events import ExportEvent, Mode, Plan, PlanEvent
+from petstream.events import ExportEvent, Mode, Plan, PlanEvent
 
 MISSED_AFTER: Final = timedelta(hours=30)
 """Two exports further apart than this have a day between them that nobody read."""

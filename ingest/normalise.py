@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from contracts.fields import CONTACT_FIELDS, Field, fields_of
-from contracts.model import Organization, Pet, Picture
 from ingest import values
 from ingest.pictures import pictures
+from petstream.fields import CONTACT_FIELDS, Field, fields_of
+from petstream.model import Organization, Pet, Picture
 
 VERSION: Final = 1
 """Version of the normalisation."""

@@ -6,12 +6,12 @@ Rule 2: an older export than the newest completed one isn't read, unless somebod
 
 from __future__ import annotations
 
-from contracts.errors import NotReadyError
-from contracts.events import ExportEvent
-from contracts.settings import KafkaAccess
 from ingest.ends import lost_since
 from ingest.feed import ExportSet
 from ingest.memory import Memory, Wanted, start_of
+from petstream.errors import NotReadyError
+from petstream.events import ExportEvent
+from petstream.settings import KafkaAccess
 
 
 async def nothing_new(  # noqa: PLR0913  all that it depends on

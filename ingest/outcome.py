@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.events import ExportCounts, Mode
 from ingest.ledger import Ledger
 from ingest.memory import Choice, Identity, Memory
+from petstream.events import ExportCounts, Mode
 
 Progress = Callable[[str, int], None]
 """Is told a file's logical name and how many of its rows were read so far."""

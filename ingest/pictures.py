@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from contracts.model import Picture, Rendition
 from ingest import values
+from petstream.model import Picture, Rendition
 
 _LAST = 1 << 60
 _LARGEST_ORDER = (1 << 31) - 1

@@ -13,12 +13,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from contracts import codec, topics
-from contracts.events import Mode, Source
-from contracts.model import Organization, Pet
 from ingest import normalise
 from ingest.changes import Change
 from ingest.ledger import Entry
+from petstream import codec, topics
+from petstream.events import Mode, Source
+from petstream.model import Organization, Pet
 
 
 class Kind(NamedTuple):

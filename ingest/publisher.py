@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
 
-from contracts import crashes
-from contracts.codec import Headers
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import KafkaAccess
 from ingest.kafka import TROUBLE, Batch, Producer, Record, StaleError, TooLargeError
 from ingest.leadership import Leadership, NotLeadingError
+from petstream import failpoints
+from petstream.codec import Headers
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.settings import KafkaAccess
 
 _BATCHES_IN_FLIGHT: Final = 32  # 8 MiB; less than that again is in batches that aren't full yet
 _DEADLINE_S: Final = 30.0
@@ -116,12 +116,12 @@ class Publisher:
 
     async def _hand_over(self, batch: Batch) -> None:
         self._in_flight.append(batch)
-        crashes.point("ingest.send.before")
+        failpoints.point("ingest.send.before")
         if self._lead is not None:
             await self._lead.check()
         async with asyncio.timeout(_DEADLINE_S):
             await self._producer.send(batch)
-        crashes.point("ingest.send.after")
+        failpoints.point("ingest.send.after")
 
     async def _acknowledged(self) -> None:
         """Wait for the oldest batch."""
@@ -134,7 +134,7 @@ class Publisher:
                 f"the record of key {one.key.decode()} is too large for Kafka "
                 f"({len(one.value):,} bytes): raise max.message.bytes of {one.topic}"
             ) from error
-        crashes.point("ingest.acknowledged")
+        failpoints.point("ingest.acknowledged")
         self._in_flight.popleft()
 
     async def _all_acknowledged(self) -> None:

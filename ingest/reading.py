@@ -12,13 +12,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from contracts.errors import BrokenFileError
-from contracts.settings import FtpUrl
 from ingest.archive import Archive, ArchiveFullError, ArchiveWriter
 from ingest.feed import Part
 from ingest.rows import BadRow, Row, RowFramer
 from ingest.transfer import stream
 from ingest.unzip import unzipped
+from petstream.errors import BrokenFileError
+from petstream.settings import FtpUrl
 
 MOST_OUTPUT_BYTES: Final = 4 * 1024**3
 """A file of 10,000 rows is 80 MB; fifty times that is no export."""

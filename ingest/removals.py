@@ -12,12 +12,6 @@ from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from contracts import crashes, topics
-from contracts.cluster import ensure_topics
-from contracts.errors import UsageError
-from contracts.events import PlanDecision
-from contracts.sequence import removal_sequence
-from contracts.settings import KafkaAccess, Settings
 from ingest import announcements
 from ingest.comparison import Comparison
 from ingest.folding import fold_exports
@@ -28,6 +22,12 @@ from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from ingest.publication import ORGS, PETS, Facts, Publication
 from ingest.publisher import Publisher
 from ingest.shelf import FileShelf
+from petstream import failpoints, topics
+from petstream.errors import UsageError
+from petstream.events import PlanDecision
+from petstream.kafka.client import ensure_topics
+from petstream.sequence import removal_sequence
+from petstream.settings import KafkaAccess, Settings
 
 
 class Listed(NamedTuple):
@@ -107,12 +107,12 @@ async def _approve(  # noqa: PLR0913, PLR0917  `approve`, leading
         for one in made:
             if one is not None:
                 await publisher.send(topic, one.key, one.value, one.headers)
-        crashes.point("approval.removals.sent")
+        failpoints.point("approval.removals.sent")
         await publisher.flush()
-        crashes.point("approval.removals.flushed")
+        failpoints.point("approval.removals.flushed")
         decision = announcements.decided(plan, "approved", datetime.now(UTC), by=by, reason=reason)
         await _publish(publisher, settings, decision)
-    crashes.point("approval.decided")
+    failpoints.point("approval.decided")
     return sum(one is not None for one in made)
 
 

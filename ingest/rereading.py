@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 
-from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess, Settings
 from ingest.app import Result, carry_out
 from ingest.archive import Archive
 from ingest.feed import Part
@@ -18,6 +16,8 @@ from ingest.listings import Listing, archived_listing
 from ingest.outcome import Progress
 from ingest.reading import Reader, Source
 from ingest.rows import assert_backend
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 
 async def ingest_again(

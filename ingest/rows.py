@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 
 import ijson
 
-from contracts.errors import PetstreamError
 from ingest.framing import ArrayFramer, LineFramer
 from ingest.mending import mend, without_odd_escapes
 from ingest.perils import danger, is_harmless
+from petstream.errors import PetstreamError
 
 LONGEST_ROW_BYTES: Final = 4 * 1024 * 1024
 KEPT_OF_BAD_BYTES: Final = 2_048

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from contracts.errors import PetstreamError
+from petstream.errors import PetstreamError
 
 _WRITTEN_AT_ONCE_BYTES: Final = 1024 * 1024
 _LENGTH_BYTES: Final = 4

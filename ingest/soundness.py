@@ -12,12 +12,12 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from contracts.errors import BrokenFileError
 from ingest.comparison import Refused
 from ingest.drift import Watch
 from ingest.feed import Part
 from ingest.gate import too_many_bad
 from ingest.rows import BadRow, Row
+from petstream.errors import BrokenFileError
 
 FORGIVEN_PETS: Final = 2
 FORGIVEN_PETS_SHARE: Final = 0.01

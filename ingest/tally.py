@@ -9,10 +9,10 @@ from typing import Literal
 
 from msgspec import structs
 
-from contracts.errors import BrokenFileError, NotReadyError, PetstreamError
-from contracts.metrics import LETTERS, LOOKS, PLANS_HELD, ROWS, STAGE_SECONDS, WARNINGS
 from ingest.leadership import NotLeadingError
 from ingest.outcome import Outcome
+from petstream.errors import BrokenFileError, NotReadyError, PetstreamError
+from petstream.metrics import LETTERS, LOOKS, PLANS_HELD, ROWS, STAGE_SECONDS, WARNINGS
 
 Stage = Literal["listing", "folding", "reading"]
 

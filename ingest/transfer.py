@@ -18,8 +18,6 @@ from typing import Final
 
 import xxhash
 
-from contracts.errors import UnreachableError
-from contracts.settings import FtpUrl
 from ingest.feed import RemoteFile
 from ingest.ftp import (
     WIRE_TROUBLE,
@@ -31,6 +29,8 @@ from ingest.ftp import (
     same,
     told,
 )
+from petstream.errors import UnreachableError
+from petstream.settings import FtpUrl
 
 LEAST_BYTES_PER_S: Final = 1_000
 """A transfer slower than this over a minute is cut, and taken up again."""

@@ -12,11 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.errors import NotReadyError, UnreachableError
-from contracts.events import Counts, ExportCounts, ExportEvent, FileRead
-from contracts.settings import KafkaAccess, Settings
 from ingest import announcements
 from ingest.app import Result, ingest
 from ingest.arrival import start_stamp
@@ -25,6 +20,11 @@ from ingest.folding import fold_exports
 from ingest.ftp import listing
 from ingest.leadership import leading
 from ingest.publisher import Publisher
+from petstream import topics
+from petstream.errors import NotReadyError, UnreachableError
+from petstream.events import Counts, ExportCounts, ExportEvent, FileRead
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 
 async def looked_at(

@@ -13,8 +13,8 @@ from typing import Final
 
 from stream_unzip import NO_ENCRYPTION, InvalidOperationError, UnzipError, async_stream_unzip
 
-from contracts.errors import BrokenFileError
 from ingest.feed import is_logical
+from petstream.errors import BrokenFileError
 
 _MAGIC: Final = b"PK\x03\x04"
 _EMPTY_MAGIC: Final = b"PK\x05\x06"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from contracts.sequence import base_of
 from ingest.gate import SMALLEST_FOR_SHARE
 from ingest.ledger import Ledger
 from ingest.publication import Publication
+from petstream.sequence import base_of
 
 MOST_CHANGED: Final = 0.40
 MOST_WITHOUT_PICTURES: Final = 0.05

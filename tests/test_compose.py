@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from console.cli import parser
-from contracts.settings import NAMES, load
+from petstream.settings import NAMES, load
 
 FILE = Path(__file__).parents[1] / "docker-compose.yml"
 GIVEN = {

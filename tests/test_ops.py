@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from console.cli import parser
-from contracts import metrics
+from petstream import metrics
 
 OPS = Path(__file__).parents[1] / "docs" / "ops"
 PAGES = sorted(path for path in OPS.glob("*.md") if path.name != "README.md")
@@ -102,7 +102,7 @@ def test_the_commands_of_a_page_can_be_typed_so(page: Path) -> None:
 
 
 def test_the_first_dead_letter_is_an_increase() -> None:
-    script = "import contracts.metrics, contracts.telemetry as t; print(t.exposition().decode())"
+    script = "import petstream.metrics, petstream.telemetry as t; print(t.exposition().decode())"
     said = subprocess.run(  # noqa: S603  our own line
         [sys.executable, "-c", script],
         cwd=OPS.parents[1], capture_output=True, text=True, check=True,

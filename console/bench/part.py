@@ -20,7 +20,7 @@ from console import signals
 from console.bench.usage import usage
 from console.places import database_of, kafka_of
 from console.simulator import serve_ftp
-from contracts.settings import load
+from petstream.settings import load
 
 USER = "apikey-Ab3dEf9h"
 PASSWORD = "bench"  # noqa: S105  of a server on loopback, for as long as it's measured

@@ -21,8 +21,8 @@ from console.bench.usage import Usage, usage
 from console.server_process import recorded
 from consumers.migrate import migrate
 from consumers.postgres import connected
-from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess
 
 MEANINGS: Final[dict[str, str]] = {
     "folded_s": "until the topics were folded",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contracts.settings import Settings
+from petstream.settings import Settings
 
 Known = Callable[[], Settings | None]
 """The settings with the servers that were found; None while they are waited for."""

@@ -18,8 +18,8 @@ from console.page.timeline import timeline
 from console.page.views import Views
 from console.status import gather
 from console.tables import Away
-from contracts.errors import PetstreamError
-from contracts.settings import Settings
+from petstream.errors import PetstreamError
+from petstream.settings import Settings
 
 EXPORTS: Final = 30
 """So many exports are shown."""

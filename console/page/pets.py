@@ -92,7 +92,7 @@ def _rank(event: dict[str, Any]) -> tuple[int, int]:
 
 
 def _shown(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
-    from consumers.description import rendered  # noqa: PLC0415  its cleaner isn't made for nothing
+    from petstream.html import rendered  # noqa: PLC0415  its cleaner isn't made for nothing
 
     safe = rendered(row["description_rendered"], None, None) or ""
     stored = [

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from console.page import Known, paper
 from console.page.question import Answer, Desk
-from contracts.settings import Settings
+from petstream.settings import Settings
 
 _SHOW_WITHIN_S: Final = 60.0
 _DECIDE_WITHIN_S: Final = 180.0

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from console.figures import VARIABLE
 from console.output import STDOUT
 from console.part import Program, begin, inherited
-from contracts.settings import SETTLED, KafkaAccess, Settings
+from petstream.settings import SETTLED, KafkaAccess, Settings
 
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
 

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from console.simulator.shapes import encode
-from contracts.errors import UsageError
+from petstream.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

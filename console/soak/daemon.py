@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from console.part import Part, Program, begin, inherited
 from console.soak.hosts import Hosts
 from console.soak.samples import parts
-from contracts.settings import SETTLED
+from petstream.settings import SETTLED
 
 REST_S: Final = 90.0
 """A part isn't killed twice within this time: five deaths in five minutes are a crash loop."""

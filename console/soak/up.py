@@ -18,7 +18,7 @@ def main(every_s: str) -> int:
     """Run the daemon; return its status."""
     from console import cli, signals  # noqa: PLC0415  behind `hold`: they take a while
     from console.daemon import programs, up  # noqa: PLC0415  the same
-    from contracts.settings import load, texts  # noqa: PLC0415  the same
+    from petstream.settings import load, texts  # noqa: PLC0415  the same
 
     def read() -> dict[str, str]:
         values = texts()

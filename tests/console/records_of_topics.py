@@ -9,7 +9,7 @@ from typing import Any
 
 from console.records import Record
 
-GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
+GOLDEN = Path(__file__).parents[1] / "petstream" / "golden"
 PUBLISHED = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
 
 

@@ -16,19 +16,19 @@ from typing import NoReturn
 import pytest
 
 from console import account, cli, signals, watch
-from contracts import telemetry
-from contracts.errors import (
+from ingest.app import Result
+from ingest.memory import Memory
+from ingest.outcome import Outcome
+from petstream import telemetry
+from petstream.errors import (
     BrokenFileError,
     NotReadyError,
     PetstreamError,
     UnreachableError,
     UsageError,
 )
-from contracts.events import Counts, ExportCounts, ExportEvent, FileRead
-from contracts.settings import KafkaAccess, Settings
-from ingest.app import Result
-from ingest.memory import Memory
-from ingest.outcome import Outcome
+from petstream.events import Counts, ExportCounts, ExportEvent, FileRead
+from petstream.settings import KafkaAccess, Settings
 
 KAFKA = KafkaAccess("127.0.0.1:1")
 OUTCOME = Outcome(

@@ -11,7 +11,7 @@ from console import cli, demo, verdict
 from console.demo_account import how_on
 from console.simulator import Expected, expected, history
 from console.tables import Rows
-from contracts.errors import UsageError
+from petstream.errors import UsageError
 
 EXPECTED = expected(history(pets=20, days=3), 2)
 

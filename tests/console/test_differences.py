@@ -6,7 +6,7 @@ from typing import Any
 
 from console.diff import lines
 from console.differences import Fill, Moment, Side, Tally, difference
-from contracts.events import Counts
+from petstream.events import Counts
 
 OLDER = Side("2026-11-02T08:00:00Z", "initial", Counts(read=3, added=3))
 NEWER = Side("2026-11-03T08:00:00Z", "daily", Counts(read=2, updated=1))

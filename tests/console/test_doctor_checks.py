@@ -13,9 +13,9 @@ from console.checks_feed import against, export
 from console.checks_kafka import compared
 from console.checks_store import directory
 from console.finding import Finding
-from contracts import topics
 from ingest.feed import RemoteFile, plan
 from ingest.petlist import read_petlist
+from petstream import topics
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")

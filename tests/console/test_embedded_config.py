@@ -15,8 +15,8 @@ import pytest
 
 from console import embedded, embedded_kafka, embedded_postgres, jars
 from console.server_process import Process, alive, port_for, recorded
-from contracts.errors import PetstreamError, UsageError
-from contracts.topics import ALL
+from petstream.errors import PetstreamError, UsageError
+from petstream.topics import ALL
 
 THREE_WAYS = ("Java 17", "docker compose up", "PETSTREAM_KAFKA")
 

@@ -19,10 +19,10 @@ from console.past import Export, Past
 from console.status import account
 from console.tables import Away, Rows
 from consumers.lag import GroupLag
-from contracts.errors import UnreachableError
-from contracts.events import Counts, ExportCounts, ExportEvent
-from contracts.settings import KafkaAccess, Settings
 from ingest.memory import Memory
+from petstream.errors import UnreachableError
+from petstream.events import Counts, ExportCounts, ExportEvent
+from petstream.settings import KafkaAccess, Settings
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)

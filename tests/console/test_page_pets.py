@@ -17,7 +17,7 @@ from console.page.search import asked
 from console.page.site import mount
 from console.page.timeline import timeline
 from console.tables import Away, Rows
-from contracts.settings import SETTLED, KafkaAccess, Settings, load
+from petstream.settings import SETTLED, KafkaAccess, Settings, load
 
 KNOWN = Settings(kafka=KafkaAccess("localhost:1"), database_url="postgresql://me:canary@nowhere/x")
 KEY = "ab/cd/" + "ab" * 32

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from console.page import plans
 from console.page.question import Answer, Desk
 from console.page.site import mount
-from contracts.settings import KafkaAccess, Settings
+from petstream.settings import KafkaAccess, Settings
 
 TOKEN = "canary-of-the-console"
 PLAN = "2026-03-02T08:00:00Z-pets"

@@ -15,10 +15,10 @@ from console.holdings import Holding, RunningError
 from console.records import Record
 from consumers import purge_pictures
 from consumers.picture_store import Kept
-from contracts import codec
-from contracts.errors import UsageError
-from contracts.events import Counts, ExportCounts, ExportEvent
-from contracts.settings import KafkaAccess
+from petstream import codec
+from petstream.errors import UsageError
+from petstream.events import Counts, ExportCounts, ExportEvent
+from petstream.settings import KafkaAccess
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WORDS = "purge petstream."

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from console.schedule import NEW_YORK, Landing, Schedule, landing, schedule, today
-from contracts.events import Counts, ExportCounts, ExportEvent, FileRead
+from petstream.events import Counts, ExportCounts, ExportEvent, FileRead
 
 USUAL = Schedule()
 

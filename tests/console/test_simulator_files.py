@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from console.simulator import FAULTS, expected, export_files, history, write_export
-from contracts.errors import UsageError
+from petstream.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,8 +25,8 @@ from console.part import Program, begin
 from console.restarts import Limits, Restarts, died
 from console.supervision import Supervision
 from console.systemd import Notifier
-from contracts.errors import PetstreamError
-from contracts.settings import KafkaAccess, Settings
+from petstream.errors import PetstreamError
+from petstream.settings import KafkaAccess, Settings
 
 ROOT = Path(__file__).parents[2]
 

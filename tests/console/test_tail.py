@@ -9,7 +9,7 @@ from records_of_topics import record
 
 from console.records import Record
 from console.tail import as_json_line, line
-from contracts import events
+from petstream import events
 
 
 def test_an_updated_pet_is_one_readable_line() -> None:

@@ -9,8 +9,8 @@ import pytest
 from consumers import audit_log
 from consumers.audit_log import Completed, Log, folded, last_completed
 from consumers.kafka import Place
-from contracts.settings import KafkaAccess
-from contracts.topics import EXPORTS, PETS
+from petstream.settings import KafkaAccess
+from petstream.topics import EXPORTS, PETS
 
 
 @pytest.mark.parametrize("look", [last_completed, folded])

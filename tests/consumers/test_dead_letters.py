@@ -16,8 +16,8 @@ from consumers.dead_letters import (
     size_of,
 )
 from consumers.kafka import Place, Record
-from contracts.errors import PetstreamError
-from contracts.topics import MAX_MESSAGE_BYTES
+from petstream.errors import PetstreamError
+from petstream.topics import MAX_MESSAGE_BYTES
 
 NOW = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
 HEADERS = (("ce_specversion", b"1.0"), ("ce_exportid", b"export-1"), ("x", b"\xff\0"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.description import rendered
+from petstream.html import rendered
 
 TRACKER = "https://tracker.rescuegroups.org/pet?22611034&a=&h="
 ESCAPED = "https://tracker.rescuegroups.org/pet?22611034&amp;a=&amp;h="

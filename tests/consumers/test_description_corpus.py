@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.description import rendered
+from petstream.html import rendered
 
 TRACKER = "https://tracker.rescuegroups.org/pet?22611034&a=&h="
 RUN = "alert(1)"

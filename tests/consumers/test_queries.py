@@ -6,7 +6,7 @@ import re
 
 from consumers.queries import parsed, queries
 from consumers.state import STATE_COLUMNS
-from contracts.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
+from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
 
 
 def columns_of(name: str) -> list[str]:

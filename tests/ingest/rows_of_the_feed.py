@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from contracts.fields import fields_of
-from contracts.model import Organization, Pet
 from ingest.rows import Row
+from petstream.fields import fields_of
+from petstream.model import Organization, Pet
 
 _FILLED = {
     "animalID": "22611034", "orgID": "701", "status": "Available", "lastUpdated": "1755230411",

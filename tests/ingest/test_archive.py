@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import BrokenFileError
 from ingest.archive import Archive, ArchiveFullError
+from petstream.errors import BrokenFileError
 
 EXPORT = "2026-11-02T08:00:01Z"
 

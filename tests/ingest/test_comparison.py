@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows_of_the_feed import framed, org_row, pet_row, picture
 
-from contracts.codec import RAW_DIGEST, decode
-from contracts.events import PetEvent
-from contracts.sequence import Family, removal_sequence
 from ingest.comparison import Comparison
 from ingest.ledger import Ledger
 from ingest.publication import ORGS, PETS, Facts, Publication
+from petstream.codec import RAW_DIGEST, decode
+from petstream.events import PetEvent
+from petstream.sequence import Family, removal_sequence
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 

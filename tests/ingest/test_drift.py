@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rows_of_the_feed import org_row, pet_row
 
-from contracts.events import Drift
-from contracts.model import Organization, Pet
 from ingest.drift import Watch, notes, oddities, together
 from ingest.normalise import normalise_organization, normalise_pet
+from petstream.events import Drift
+from petstream.model import Organization, Pet
 
 SEEN = {"status": ("Available",), "species": ("Dog",), "sex": ("Female",), "age": ("Baby",),
         "size": ("Large",)}  # fmt: skip

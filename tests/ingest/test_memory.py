@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from contracts.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
 from ingest.ends import lost
 from ingest.memory import Memory
+from petstream.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
 
 START = datetime(2026, 11, 2, 8, 12, 4, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from msgspec import UNSET, structs
 from rows_of_the_feed import org_row, pet_row, picture
 
-from contracts import codec
-from contracts.fields import fields_of
-from contracts.model import Organization, Pet, Rendition
 from ingest.normalise import Rejection, normalise_organization, normalise_pet, start_stamp
+from petstream import codec
+from petstream.fields import fields_of
+from petstream.model import Organization, Pet, Rendition
 
 
 def pet(**changes: Any) -> Pet:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import BrokenFileError
-from contracts.settings import FtpUrl
 from ingest import reading
 from ingest.archive import Archive
 from ingest.feed import Part, RemoteFile
+from petstream.errors import BrokenFileError
+from petstream.settings import FtpUrl
 
 PART = Part("pets", 1, RemoteFile("Ab3dEf9h_pets_1.json", 1, datetime(2026, 11, 2, tzinfo=UTC)))
 ROW = b'{"animalID":"1","name":"Biscuit"}\n'

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rows_of_the_feed import pet_row
 from test_comparison import Feed
 
-from contracts.sequence import Family
+from petstream.sequence import Family
 
 ORDER: tuple[Family, ...] = ("updatedpets", "newpets", "pets")
 

@@ -10,14 +10,14 @@ import pytest
 from rows_of_the_feed import framed, org_row, pet_row
 from test_comparison import facts
 
-from contracts.errors import BrokenFileError
-from contracts.sequence import Family
 from ingest.drift import WatchedComparison
 from ingest.feed import Part, RemoteFile
 from ingest.ledger import Ledger
 from ingest.publication import ORGS, PETS
 from ingest.rows import Row
 from ingest.soundness import FileCheck
+from petstream.errors import BrokenFileError
+from petstream.sequence import Family
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 PAGE = [b"<!DOCTYPE html>", b"<html><body>", b"<h1>503\x1b[31m</h1>", b"</body></html>"]

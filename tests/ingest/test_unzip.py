@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import BrokenFileError
 from ingest.rows import Row, RowFramer, parse
 from ingest.unzip import unzipped
+from petstream.errors import BrokenFileError
 
 ROWS = b"".join(b'{"animalID":"%d","name":"n%d"}\n' % (n, n * 7919) for n in range(4_000))
 
@@ -160,7 +160,7 @@ async def test_t9_a_zip_is_read_to_the_wires_end() -> None:
 
 _BOMB = """
 import asyncio, io, resource, zipfile
-from contracts.errors import BrokenFileError
+from petstream.errors import BrokenFileError
 from ingest.unzip import unzipped
 made = io.BytesIO()
 with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:

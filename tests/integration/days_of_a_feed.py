@@ -14,14 +14,14 @@ from console.past import tell
 from console.records import read_topic
 from console.status import account
 from console.tables import Away
-from contracts import topics
-from contracts.codec import decode
-from contracts.events import Event, ExportEvent, PlanEvent
-from contracts.settings import KafkaAccess, Settings
 from ingest.app import Result, ingest
 from ingest.kafka import read_to_end
 from ingest.ledger import Ledger
 from ingest.unread import looked_at
+from petstream import topics
+from petstream.codec import decode
+from petstream.events import Event, ExportEvent, PlanEvent
+from petstream.settings import KafkaAccess, Settings
 
 
 class Days:

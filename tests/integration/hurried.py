@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from console import cli
 from consumers import kafka, postgres, runner
-from contracts import crashes
+from petstream import failpoints
 
 TIMEOUT_S = 1.0
 
@@ -50,8 +50,8 @@ def short_timeouts() -> None:
 
 def stop_still(at: str) -> None:
     """Stop with SIGSTOP when a place of `crashes` is passed the first time."""
-    assert at in crashes.PLACES
-    before = crashes.point
+    assert at in failpoints.PLACES
+    before = failpoints.point
     still = [at]
 
     def point(name: str) -> None:
@@ -60,7 +60,7 @@ def stop_still(at: str) -> None:
             still.clear()
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    setattr(crashes, "point", point)  # noqa: B010  as mypy likes
+    setattr(failpoints, "point", point)  # noqa: B010  as mypy likes
 
 
 if __name__ == "__main__":

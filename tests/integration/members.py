@@ -25,9 +25,9 @@ from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
 from consumers.kafka import Place, ends
-from contracts import topics
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.app import Result, ingest
+from petstream import topics
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 90.0

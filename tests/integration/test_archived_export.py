@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from console.simulator import history, serve_ftp, write_export
-from contracts import topics
-from contracts.errors import NotReadyError, UsageError
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.app import ingest
 from ingest.kafka import read_to_end
 from ingest.rereading import ingest_again
+from petstream import topics
+from petstream.errors import NotReadyError, UsageError
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -16,8 +16,8 @@ from consumers import audit_log
 from consumers.app import consume
 from consumers.audit import audit
 from consumers.audit_repair import repair
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.app import ingest
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

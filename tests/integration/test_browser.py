@@ -29,9 +29,9 @@ from console import practice
 from console.simulator import Expected, expected, history
 from console.tables import Away, look
 from consumers.app import consume
-from contracts import setting_values
-from contracts.settings import KafkaAccess, Settings
 from ingest.app import ingest
+from petstream import setting_values
+from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -18,9 +18,9 @@ import pytest
 from console_process import serving
 
 from console.simulator import history, serve_ftp, write_export
-from contracts import topics
-from contracts.settings import KafkaAccess
 from ingest.kafka import read_to_end
+from petstream import topics
+from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
 

@@ -19,10 +19,9 @@ from consumers.lag import lag
 from consumers.migrate import migrate, missing_migrations
 from consumers.queries import queries
 from consumers.runner import Consumer, Surroundings, run
-from contracts import codec, topics
-from contracts.cluster import ensure_topics
-from contracts.errors import PetstreamError
-from contracts.events import (
+from petstream import codec, topics
+from petstream.errors import PetstreamError
+from petstream.events import (
     Counts,
     ExportCounts,
     ExportEvent,
@@ -32,8 +31,9 @@ from contracts.events import (
     PlanEvent,
     Source,
 )
-from contracts.model import Organization, Pet, Picture, Rendition
-from contracts.settings import KafkaAccess, Settings
+from petstream.kafka.client import ensure_topics
+from petstream.model import Organization, Pet, Picture, Rendition
+from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -1,6 +1,6 @@
 """Killed at any instruction that matters, and started again: nothing is lost, nothing is twice.
 
-Every place of `contracts.crashes` is walked: the process is killed there with SIGKILL the first,
+Every place of `petstream.failpoints` is walked: the process is killed there with SIGKILL the first,
 the second and the last time that an undisturbed run passes it. Processes are forked, so that they
 needn't import everything anew; one test starts the command itself.
 """
@@ -31,13 +31,13 @@ from console.simulator import History, expected, history, serve_ftp, write_expor
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from contracts import codec, crashes, topics
-from contracts.cluster import ensure_topics
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest import claims, leadership, removals
 from ingest.app import ingest
 from ingest.kafka import Record, read_to_end
 from ingest.publisher import Publisher
+from petstream import codec, failpoints, topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 
@@ -153,9 +153,9 @@ def forked(*works: tuple[Work, str]) -> list[Ended]:
 def _child(work: Work, at: str, write: int) -> None:
     status = 1
     try:
-        crashes.arm(at)
+        failpoints.arm(at)
         asyncio.run(work())
-        os.write(write, json.dumps(crashes.passed).encode())
+        os.write(write, json.dumps(failpoints.passed).encode())
         status = 0
     except BaseException:  # noqa: BLE001  the process ends here, whatever it was
         traceback.print_exc()
@@ -231,9 +231,9 @@ def one_day(stage: Stage, before: list[Record], day: int, **changes: Any) -> lis
 def test_an_ingester_killed_anywhere_is_healed_by_reading_the_export_again(stage: Stage) -> None:
     passed = assert_healed(stage, Command([], 0, stage.read_export))
     passed += assert_healed(stage, Command(one_day(stage, [], 0), 1, stage.read_export))
-    assert {place for place in crashes.PLACES if place.startswith("ingest.")} - passed.keys() == {
-        "ingest.held.after"
-    }
+    assert {
+        place for place in failpoints.PLACES if place.startswith("ingest.")
+    } - passed.keys() == {"ingest.held.after"}
 
 
 def test_removals_that_are_held_and_approved_survive_a_kill_anywhere(stage: Stage) -> None:
@@ -245,7 +245,7 @@ def test_removals_that_are_held_and_approved_survive_a_kill_anywhere(stage: Stag
     assert assert_healed(stage, Command(first, 1, held))["ingest.held.after"] == 1
     after = one_day(stage, first, 1, removal_max_count=0)
     places = assert_healed(stage, Command(after, 1, stage.approve)).keys()
-    assert places >= {place for place in crashes.PLACES if place.startswith("approval.")}
+    assert places >= {place for place in failpoints.PLACES if place.startswith("approval.")}
 
 
 def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
@@ -271,7 +271,7 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
     assert [one.status for one in undisturbed] == [0, 0, 0]
     assert_tables(database, FEED)
     places = {place for one in undisturbed for place in one.passed}
-    assert places == {place for place in crashes.PLACES if place.startswith("consumer.")}
+    assert places == {place for place in failpoints.PLACES if place.startswith("consumer.")}
     for place in sorted(places):
         most = max(one.passed[place] for one in undisturbed)
         for nth in moments(most):

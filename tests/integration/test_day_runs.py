@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from days_of_a_feed import Days, put
 
 from console.simulator import History, expected, history, serve_ftp, write_export
-from contracts import topics
-from contracts.errors import BrokenFileError, NotReadyError
-from contracts.settings import FtpUrl, Settings
+from petstream import topics
+from petstream.errors import BrokenFileError, NotReadyError
+from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 

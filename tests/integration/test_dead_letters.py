@@ -18,18 +18,18 @@ from console.records import read_topic
 from console.simulator import history, serve_ftp, write_export
 from consumers import dead_letters, patience, pets, state
 from consumers.app import consume
-from consumers.description import rendered
 from consumers.kafka import Place, Record
 from consumers.runner import Consumer, Surroundings, run
-from contracts import codec, topics
-from contracts.cluster import ensure_topics
-from contracts.errors import PetstreamError, UsageError
-from contracts.events import PetEvent, Source
-from contracts.model import Pet
-from contracts.settings import FtpUrl, KafkaAccess, Settings
-from contracts.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES, PETS
 from ingest import comparison, rows
 from ingest.app import ingest
+from petstream import codec, topics
+from petstream.errors import PetstreamError, UsageError
+from petstream.events import PetEvent, Source
+from petstream.html import rendered
+from petstream.kafka.client import ensure_topics
+from petstream.model import Pet
+from petstream.settings import FtpUrl, KafkaAccess, Settings
+from petstream.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES, PETS
 
 pytestmark = pytest.mark.servers
 

@@ -9,9 +9,9 @@ import pytest
 
 from console.diff import diff
 from console.simulator import expected, history, serve_ftp, write_export
-from contracts.errors import UsageError
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.app import ingest
+from petstream.errors import UsageError
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

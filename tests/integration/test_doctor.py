@@ -17,10 +17,10 @@ from console.checks_postgres import postgres as ask_postgres
 from console.doctor import as_document, as_text, doctor
 from console.finding import Finding
 from console.simulator import history, serve_ftp, write_export
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.setting_values import FtpUrl, ftp_url
-from contracts.settings import KafkaAccess
+from petstream import topics
+from petstream.kafka.client import ensure_topics
+from petstream.setting_values import FtpUrl, ftp_url
+from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from test_ftp import KEY, PASSWORD, USER, Script, scripted
 
-from contracts.cluster import ensure_topics
-from contracts.settings import FtpUrl, KafkaAccess
+from petstream.kafka.client import ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess
 
 pytestmark = pytest.mark.servers
 

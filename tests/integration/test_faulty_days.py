@@ -19,10 +19,10 @@ from console.status import render
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from contracts import topics
-from contracts.errors import NotReadyError
-from contracts.events import ExportEvent
-from contracts.settings import FtpUrl, Settings
+from petstream import topics
+from petstream.errors import NotReadyError
+from petstream.events import ExportEvent
+from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from console.simulator import FtpAddress, serve_ftp
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import FtpUrl
 from ingest import ftp as door
 from ingest import transfer, wire
 from ingest.feed import RemoteFile, plan
 from ingest.ftp import FileChangedError, listing
 from ingest.transfer import stream
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers
 

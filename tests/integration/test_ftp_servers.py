@@ -14,11 +14,11 @@ from typing import Protocol
 import pytest
 
 from console.simulator import history, serve_ftp, write_export
-from contracts.errors import PetstreamError
-from contracts.settings import FtpUrl
 from ingest.feed import is_logical
 from ingest.ftp import listing
 from ingest.transfer import stream
+from petstream.errors import PetstreamError
+from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers
 

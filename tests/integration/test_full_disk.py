@@ -10,7 +10,7 @@ import pytest
 from members import Feed, Member, bugs, until
 
 from console.simulator import history, serve_ftp
-from contracts.settings import FtpUrl
+from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers
 

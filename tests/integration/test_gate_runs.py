@@ -11,11 +11,11 @@ import pytest
 from days_of_a_feed import Days, org, pet, picture, put, write
 
 from console.simulator import expected, export_files, history, serve_ftp, write_export
-from contracts import topics
-from contracts.errors import UsageError
-from contracts.events import ExportEvent, PlanEvent
-from contracts.settings import FtpUrl, Settings
 from ingest import removals
+from petstream import topics
+from petstream.errors import UsageError
+from petstream.events import ExportEvent, PlanEvent
+from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 

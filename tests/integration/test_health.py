@@ -18,8 +18,8 @@ from console.health import Health
 from console.web import served
 from consumers.lag import GroupLag
 from consumers.migrate import migrate
-from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess, Settings
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -19,10 +19,10 @@ from console.simulator import expected, history, serve_ftp, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from contracts.cluster import answers, ensure_topics
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest.app import ingest
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.client import answers, ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = [
     pytest.mark.servers,

@@ -20,14 +20,14 @@ from console.simulator import expected, history, serve_ftp, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from contracts import codec, crashes, topics
-from contracts.cluster import ensure_topics
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest import claims, leadership, membership
 from ingest.app import Result, ingest
 from ingest.kafka import Record, read_to_end
 from ingest.leadership import NotLeadingError, leading
 from ingest.publisher import Publisher
+from petstream import codec, failpoints, topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 
@@ -57,9 +57,9 @@ def fork(settings: Settings, kafka: str, told: Path, *, stop_at: str = "") -> in
         return pid
     status = 1
     try:
-        crashes.arm(stop_at)
+        failpoints.arm(stop_at)
         if stop_at:
-            crashes.signal = _Standing  # type: ignore[assignment, attr-defined]  # it stops
+            failpoints.signal = _Standing  # type: ignore[assignment, attr-defined]  # it stops
         said: list[str] = []
         try:
             result: Result = asyncio.run(ingest(settings, KafkaAccess(kafka), say=said.append))
@@ -76,7 +76,7 @@ def fork(settings: Settings, kafka: str, told: Path, *, stop_at: str = "") -> in
 
 
 class _Standing:
-    """Stands in for the module `signal` in contracts.crashes: it stands still instead."""
+    """Stands in for the module `signal` in petstream.failpoints: it stands still instead."""
 
     SIGKILL = signal.SIGSTOP
 

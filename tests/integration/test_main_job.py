@@ -22,11 +22,11 @@ from console.simulator import (
     write_export,
 )
 from consumers.app import consume
-from contracts.errors import NotReadyError, UsageError
-from contracts.settings import FtpUrl, KafkaAccess, Settings
 from ingest import removals
 from ingest.app import Result, ingest
 from ingest.folding import fold_exports
+from petstream.errors import NotReadyError, UsageError
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -27,10 +27,10 @@ from console import embedded
 from console.server_process import stop
 from console.simulator import history, serve_ftp
 from consumers.migrate import migrate
-from contracts import crashes
-from contracts.settings import FtpUrl
 from ingest import kafka as ingest_kafka
 from ingest import publisher
+from petstream import failpoints
+from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers
 
@@ -146,7 +146,7 @@ def at_point(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], object
         if passed == 2 and passing == name:
             do()
 
-    monkeypatch.setattr(crashes, "point", point)
+    monkeypatch.setattr(failpoints, "point", point)
 
 
 def assert_calm(used: Used) -> None:

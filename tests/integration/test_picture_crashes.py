@@ -31,17 +31,17 @@ from consumers.picture_store import SHARDS, DirectoryStore, directory_of
 from consumers.picture_workers import with_workers, work_of
 from consumers.postgres import connected
 from consumers.runner import Surroundings
-from contracts import codec, crashes
-from contracts.cluster import ensure_topics
-from contracts.codec import Envelope
-from contracts.events import PetEvent, Source
-from contracts.model import Pet, Picture, Rendition
-from contracts.settings import KafkaAccess, Settings
-from contracts.topics import PICTURES
+from petstream import codec, failpoints
+from petstream.codec import Envelope
+from petstream.events import PetEvent, Source
+from petstream.kafka.client import ensure_topics
+from petstream.model import Pet, Picture, Rendition
+from petstream.settings import KafkaAccess, Settings
+from petstream.topics import PICTURES
 
 pytestmark = pytest.mark.servers
 
-PLACES = [place for place in crashes.PLACES if place.startswith("picture.")]
+PLACES = [place for place in failpoints.PLACES if place.startswith("picture.")]
 A_PET = range(1, 5)
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 STORED = "org.petstream.picture.stored"

@@ -29,13 +29,13 @@ from consumers.picture_store import SHARDS, DirectoryStore, directory_of
 from consumers.picture_workers import with_workers, work_of
 from consumers.postgres import connected
 from consumers.runner import Surroundings
-from contracts import codec
-from contracts.cluster import ensure_topics
-from contracts.codec import Envelope
-from contracts.events import PetEvent, PictureEvent, Source
-from contracts.model import Pet, Picture, Rendition
-from contracts.settings import KafkaAccess, Settings
-from contracts.topics import PICTURES
+from petstream import codec
+from petstream.codec import Envelope
+from petstream.events import PetEvent, PictureEvent, Source
+from petstream.kafka.client import ensure_topics
+from petstream.model import Pet, Picture, Rendition
+from petstream.settings import KafkaAccess, Settings
+from petstream.topics import PICTURES
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 PETS = (7, 8)

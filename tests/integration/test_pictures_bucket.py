@@ -29,12 +29,12 @@ from consumers.picture_store import SHARDS, StoreTroubleError, key_of, probe
 from consumers.picture_workers import with_workers, work_of
 from consumers.postgres import connected
 from consumers.runner import Surroundings
-from contracts.cluster import ensure_topics
-from contracts.codec import Envelope
-from contracts.errors import PetstreamError
-from contracts.events import PetEvent, Source
-from contracts.model import Pet, Picture, Rendition
-from contracts.settings import KafkaAccess, Settings
+from petstream.codec import Envelope
+from petstream.errors import PetstreamError
+from petstream.events import PetEvent, Source
+from petstream.kafka.client import ensure_topics
+from petstream.model import Pet, Picture, Rendition
+from petstream.settings import KafkaAccess, Settings
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 DEADLINE_S = 30.0

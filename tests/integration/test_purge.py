@@ -26,10 +26,10 @@ from console.simulator import history, serve_ftp, write_export
 from consumers import purge_pictures, purge_tables, purge_topics
 from consumers.kafka import send_all, subscribed
 from consumers.picture_store import DirectoryStore, store_of
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.errors import PetstreamError
-from contracts.settings import KafkaAccess
+from petstream import topics
+from petstream.errors import PetstreamError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
 

@@ -27,14 +27,14 @@ from consumers.app import consume
 from consumers.groups import group_offsets
 from consumers.kafka import Place, subscribed
 from consumers.replay import At, Beginning, Export, Rewind, Since, Where, replay
-from contracts import codec, topics
-from contracts.cluster import ensure_topics
-from contracts.errors import PetstreamError, UsageError
-from contracts.events import Counts, ExportCounts, ExportEvent, PetEvent, Source
-from contracts.model import Pet
-from contracts.settings import FtpUrl, KafkaAccess, Settings
-from contracts.topics import PETS, Topic
 from ingest.app import ingest
+from petstream import codec, topics
+from petstream.errors import PetstreamError, UsageError
+from petstream.events import Counts, ExportCounts, ExportEvent, PetEvent, Source
+from petstream.kafka.client import ensure_topics
+from petstream.model import Pet
+from petstream.settings import FtpUrl, KafkaAccess, Settings
+from petstream.topics import PETS, Topic
 
 pytestmark = pytest.mark.servers
 

@@ -19,9 +19,8 @@ from consumers.kafka import Place, Record, send_all
 from consumers.queries import query
 from consumers.retention import Rules, in_turn
 from consumers.runner import Consumer
-from contracts import codec, topics
-from contracts.cluster import ensure_topics
-from contracts.events import (
+from petstream import codec, topics
+from petstream.events import (
     Counts,
     ExportCounts,
     ExportEvent,
@@ -29,8 +28,9 @@ from contracts.events import (
     PetEvent,
     Source,
 )
-from contracts.model import Organization, Pet, Picture, Rendition
-from contracts.settings import KafkaAccess, Settings
+from petstream.kafka.client import ensure_topics
+from petstream.model import Organization, Pet, Picture, Rendition
+from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -11,8 +11,8 @@ import pytest
 from members import Feed, Member, bugs, until
 
 from console.simulator import history, serve_ftp
-from contracts import topics
-from contracts.settings import FtpUrl
+from petstream import topics
+from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers
 

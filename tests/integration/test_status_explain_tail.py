@@ -12,10 +12,10 @@ from console.explain import explain
 from console.letters import letters
 from console.status import status
 from console.tail import tail
-from contracts import topics
-from contracts.cluster import ensure_topics
-from contracts.settings import KafkaAccess, Settings
 from ingest.publisher import Publisher
+from petstream import topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 

@@ -21,9 +21,9 @@ from console.records import Record, read_topic
 from console.simulator import History, expected, history, serve_ftp, write_export
 from consumers.groups import group_offsets
 from consumers.kafka import Place, ends
-from contracts.settings import FtpUrl, KafkaAccess, Settings
-from contracts.topics import PETS
 from ingest.app import ingest
+from petstream.settings import FtpUrl, KafkaAccess, Settings
+from petstream.topics import PETS
 
 pytestmark = pytest.mark.servers
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from console.simulator import FtpAddress, history, serve_ftp, write_export
-from contracts.cluster import ensure_topics
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import FtpUrl, KafkaAccess
 from ingest.ftp import listing
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess
 
 pytestmark = pytest.mark.servers
 

@@ -12,9 +12,9 @@ from days_of_a_feed import Days
 
 from console.simulator import History, history, serve_ftp, write_export
 from console.status import render
-from contracts.errors import BrokenFileError, NotReadyError
-from contracts.settings import FtpUrl, Settings
 from ingest.unread import tell_unread
+from petstream.errors import BrokenFileError, NotReadyError
+from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 

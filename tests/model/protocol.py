@@ -23,12 +23,6 @@ from typing import Any, NamedTuple, cast
 from rows_of_the_feed import framed, pet_row
 
 from consumers.batch import newest
-from contracts import topics
-from contracts.codec import Envelope, Headers, decode
-from contracts.errors import NotReadyError
-from contracts.events import ExportEvent, PetEvent, PlanEvent
-from contracts.sequence import removal_sequence
-from contracts.settings import Settings
 from ingest import announcements
 from ingest.comparison import Comparison
 from ingest.export import ExportRun
@@ -39,6 +33,12 @@ from ingest.outcome import Assignment, State
 from ingest.publication import PETS, Facts
 from ingest.publisher import Publisher
 from ingest.reading import Reader
+from petstream import topics
+from petstream.codec import Envelope, Headers, decode
+from petstream.errors import NotReadyError
+from petstream.events import ExportEvent, PetEvent, PlanEvent
+from petstream.sequence import removal_sequence
+from petstream.settings import Settings
 
 FIRST_DAY = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 PETS_AT_FIRST = 24

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from protocol import Rules, Table, World
 
-from contracts.codec import decode
 from ingest import changes, comparison
 from ingest.export import ExportRun
 from ingest.ledger import Ledger
+from petstream.codec import decode
 
 SEEDS = int(os.environ.get("MODEL_SEEDS", "200"))
 SEEDS_OF_A_MUTANT = 400

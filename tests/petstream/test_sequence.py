@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.sequence import (
+from petstream.sequence import (
     PER_SECOND,
     Family,
     base_of,

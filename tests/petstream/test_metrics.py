@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from contracts import metrics, telemetry
+from petstream import metrics, telemetry
 
 
 def test_every_series_told_was_declared_and_every_declared_metric_is_told() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from contracts.model import Organization, Pet
+from petstream.model import Organization, Pet
 
 TYPE_PREFIX: Final = "org.petstream."
 SOURCE: Final = "/petstream/rescuegroups"

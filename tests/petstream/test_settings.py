@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import UsageError
-from contracts.settings import NAMES, Settings, load
+from petstream.errors import UsageError
+from petstream.settings import NAMES, Settings, load
 
 KEY, PASSWORD = "AbCd1234", "hunter2-Zz"
 NOWHERE = Path("no-such.env")

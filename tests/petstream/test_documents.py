@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 
 from console import fields_page, metrics_page, schemas
-from contracts import events, fields, topics
-from contracts.codec import encode
-from contracts.model import Organization, Pet
+from petstream import events, fields, topics
+from petstream.codec import encode
+from petstream.model import Organization, Pet
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -115,7 +115,7 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
 
 @pytest.mark.parametrize(
     "name",
-    ["contracts.codec", "contracts.sequence", "console.wording", "console.records"],
+    ["petstream.codec", "petstream.sequence", "console.wording", "console.records"],
 )
 def test_examples_in_the_code_are_true(name: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(name))

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from contracts.codec import UndecodableError, decode
-from contracts.testkit import Record, Subscriber, check
-from contracts.trials import trials
+from petstream.codec import UndecodableError, decode
+from petstream.testkit.check import Record, Subscriber, check
+from petstream.testkit.trials import trials
 
 PAGE = Path(__file__).parents[2] / "docs" / "subscribing.md"
 OPS = {"added", "updated", "removed", "relisted"}

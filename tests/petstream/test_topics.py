@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contracts import topics
+from petstream import topics
 
 DAY_MS = 24 * 60 * 60 * 1000
 

@@ -1,6 +1,6 @@
 """Metrics: how one is declared, and how all are told. The only door to prometheus_client.
 
-Rule 1: every metric is declared once, in `contracts.metrics`, with its unit, what it means and what
+Rule 1: every metric is declared once, in `petstream.metrics`, with its unit, what it means and what
         to do about it; docs/metrics.md is made from the declarations.
 Rule 2: a label's values are few and known: never an id, a name, a file or a URL.
 Rule 3: with ``PROMETHEUS_MULTIPROC_DIR`` set before the start, processes share their figures in
@@ -52,7 +52,7 @@ class Declared:
 
 
 DECLARED: Final[list[Declared]] = []
-"""Every metric there is, in the order of `contracts.metrics`."""
+"""Every metric there is, in the order of `petstream.metrics`."""
 
 _REGISTRY: Final = CollectorRegistry()
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it would tell of series nobody declared

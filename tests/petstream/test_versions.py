@@ -29,15 +29,15 @@ import pytest
 from console import schemas
 from consumers import dead_letters, picture_news
 from consumers.kafka import Place, Record
-from contracts import codec, events
-from contracts.codec import Headers, UndecodableError
-from contracts.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent
 from ingest import announcements
 from ingest.changes import Change
 from ingest.comparison import Refused
 from ingest.memory import HeldPlan, Identity
 from ingest.publication import ORGS, PETS, Facts, publication
 from ingest.rows import BadRow
+from petstream import codec, events
+from petstream.codec import Headers, UndecodableError
+from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 RELEASED: Final = {"1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca"}

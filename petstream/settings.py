@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from contracts import setting_values
-from contracts.errors import UsageError
-from contracts.setting_values import FtpUrl
+from petstream import setting_values
+from petstream.errors import UsageError
+from petstream.setting_values import FtpUrl
 
 __all__ = ["NAMES", "SETTLED", "FtpUrl", "KafkaAccess", "Settings", "load", "texts"]
 

@@ -19,9 +19,10 @@ from aiokafka.errors import (
     for_code,
 )
 
-from contracts import admission, topics
-from contracts.errors import PetstreamError, UnreachableError
-from contracts.settings import KafkaAccess
+from petstream import topics
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka import diagnosis
+from petstream.settings import KafkaAccess
 
 _COPIES: Final = 3  # of each topic, where there are so many brokers
 
@@ -36,7 +37,7 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
         "security_protocol": access.security_protocol,
     }
     if access.security_protocol.endswith("SSL"):
-        options["ssl_context"] = admission.tls(access)
+        options["ssl_context"] = diagnosis.tls(access)
     if access.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = access.sasl_mechanism
         options["sasl_plain_username"] = access.sasl_username
@@ -62,7 +63,7 @@ async def ensure_topics(
                     f"Kafka at {access.bootstrap} refuses ({type(error).__name__}): check user, "
                     "rights and version in PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
                 ) from error
-            refusal = await admission.refusal(access, client_options(access))
+            refusal = await diagnosis.refusal(access, client_options(access))
             if refusal is not None and refusal.for_good:
                 raise PetstreamError(refusal.words) from error
             waited_s = asyncio.get_running_loop().time() - started
@@ -84,13 +85,13 @@ async def answers(access: KafkaAccess) -> None:
         await admin.start()
         await admin.list_topics()
     except (KafkaError, OSError) as error:
-        refusal = await admission.refusal(access, client_options(access))
+        refusal = await diagnosis.refusal(access, client_options(access))
         raise UnreachableError(_why(access, error, refusal)) from error
     finally:
         await admin.close()
 
 
-def _why(access: KafkaAccess, error: Exception, refusal: admission.Refusal | None) -> str:
+def _why(access: KafkaAccess, error: Exception, refusal: diagnosis.Refusal | None) -> str:
     if refusal is not None:
         return refusal.words
     return (

@@ -20,8 +20,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from contracts.errors import PetstreamError
-from contracts.settings import KafkaAccess
+from petstream.errors import PetstreamError
+from petstream.settings import KafkaAccess
 
 _DEADLINE_S: Final = 5.0
 _WRONG_NAME: Final = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
@@ -68,7 +68,7 @@ async def refusal(access: KafkaAccess, options: dict[str, Any]) -> Refusal | Non
 
     Args:
         access: how to reach it.
-        options: those of `contracts.cluster.client_options`.
+        options: those of `petstream.kafka.client.client_options`.
     """
     try:
         async with asyncio.timeout(_DEADLINE_S):

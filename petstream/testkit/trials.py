@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
-from contracts import codec
-from contracts.events import Op, PetEvent, Source
-from contracts.model import Pet
-from contracts.sequence import removal_sequence, row_sequence
-from contracts.topics import PETS
+from petstream import codec
+from petstream.events import Op, PetEvent, Source
+from petstream.model import Pet
+from petstream.sequence import removal_sequence, row_sequence
+from petstream.topics import PETS
 
 _START: Final = datetime(2026, 11, 20, 8, 12, 4, tzinfo=UTC)
 _SCHEDULES: Final = 12

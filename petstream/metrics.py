@@ -5,7 +5,7 @@ Times are seconds since 1970 (``_timestamp_seconds``): an age is ``time()`` less
 
 from __future__ import annotations
 
-from contracts.telemetry import counter, gauge, histogram
+from petstream.telemetry import counter, gauge, histogram
 
 # --- the feed and its exports: told by whoever watches the feed ---------------------------------
 

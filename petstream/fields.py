@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
-from contracts.model import Organization, Pet
+from petstream.model import Organization, Pet
 
 PET_COLUMNS: Final = (
     "animal_id", "org_id", "status", "name", "species", "breed", "primary_breed",

@@ -14,7 +14,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from contracts.trials import Record, Trial, trials
+from petstream.testkit.trials import Record, Trial, trials
 
 __all__ = ["Finding", "Record", "Report", "Subscriber", "check"]
 

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 import msgspec
 import xxhash
 
-from contracts import events
-from contracts.errors import PetstreamError
+from petstream import events
+from petstream.errors import PetstreamError
 
 RAW_DIGEST: Final = "ps_rawdigest"
 """Digest of the feed row's bytes and the normaliser's version: equal = nothing to look at."""

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import codec, events
-from contracts.model import Pet
+from petstream import codec, events
+from petstream.model import Pet
 
 GOLDEN = Path(__file__).parent / "golden"
 START = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)

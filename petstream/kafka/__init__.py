@@ -1,0 +1,1 @@
+"""The Kafka client: options, topics made, why it isn't let in."""
