@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingest.app import Result
+from ingest.run import Result
 from petstream.events import Counts
 
 

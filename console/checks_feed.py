@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from console.finding import Finding, State
-from ingest.abilities import abilities
-from ingest.arrival import start_stamp
-from ingest.departures import find_petlist
-from ingest.feed import ExportSet, missing, plan
-from ingest.ftp import WIRE_TROUBLE, listing, told
-from ingest.memory import MISSED_AFTER
-from ingest.petlist import PetList, problems
-from ingest.readiness import misfits, stale_petlist
-from ingest.reading import Reader, from_ftp
+from ingest.removals.decide import find_petlist
+from ingest.removals.petlist import PetList, problems
+from ingest.source.arrival import start_stamp
+from ingest.source.completeness import misfits, stale_petlist
+from ingest.source.ftp import WIRE_TROUBLE, listing, told
+from ingest.source.ftp_features import abilities
+from ingest.source.listing import ExportSet, missing, plan
+from ingest.source.reader import Reader, from_ftp
+from ingest.state.export_history import MISSED_AFTER
 from petstream.errors import PetstreamError
 from petstream.settings import FtpUrl
 

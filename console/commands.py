@@ -70,8 +70,8 @@ def ingest(options: Namespace) -> int:
 
     async def work(_stopping: asyncio.Event) -> int:
         from console import account
-        from ingest.rereading import ingest_again
-        from ingest.unread import looked_at
+        from ingest.backfill import ingest_again
+        from ingest.failures import looked_at
 
         with shown("rows") as progress:
             if archived is not None:

@@ -28,7 +28,7 @@ from console.places import database_of, kafka_of
 from console.progress import adding_up, shown
 from console.simulator import History, expected, history
 from consumers.app import consume
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
 

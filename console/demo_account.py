@@ -17,7 +17,7 @@ from console.explain import explain
 from console.simulator import Expected
 from console.tables import Away, look
 from consumers.lag import lag
-from ingest.outcome import Outcome
+from ingest.run_types import Outcome
 from petstream.errors import PetstreamError
 from petstream.settings import KafkaAccess, Settings
 

@@ -15,10 +15,10 @@ import msgspec
 
 from console.commands import say
 from console.differences import Difference, Moment, Side, Tally, difference
-from ingest.folding import fold_exports
-from ingest.kafka import read_to_end
-from ingest.memory import Memory, start_of
-from ingest.shelf import FileShelf
+from ingest.publish.producer import read_to_end
+from ingest.state.export_history import Memory, start_of
+from ingest.state.restore import fold_exports
+from ingest.state.spill_file import FileShelf
 from petstream import topics
 from petstream.errors import UsageError
 from petstream.events import Counts

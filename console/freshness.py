@@ -9,7 +9,7 @@ from typing import Any
 from console import wording
 from console.past import Past
 from console.schedule import Schedule, landing, usually
-from ingest.memory import MISSED_AFTER
+from ingest.state.export_history import MISSED_AFTER
 
 
 def figures(past: Past, now: datetime, schedule: Schedule) -> dict[str, Any]:

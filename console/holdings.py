@@ -22,7 +22,7 @@ from console.records import read_topic
 from consumers import purge_pictures, purge_tables, purge_topics
 from consumers.groups import InUseError
 from consumers.kafka import TROUBLE
-from ingest.archive import Archive
+from ingest.source.archive import Archive
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import answers
 from petstream.settings import KafkaAccess

@@ -76,13 +76,13 @@ async def replay(
 
 
 async def _archived(settings: Settings) -> frozenset[str]:
-    from ingest.archive import Archive  # noqa: PLC0415  with ijson and cramjam: only where needed
+    from ingest.source.archive import Archive  # noqa: PLC0415  with ijson and cramjam: only where needed
 
     return frozenset(await Archive(settings.data_dir / "archive").exports())
 
 
 async def _read_again(settings: Settings, kafka: KafkaAccess, export_id: str) -> None:
-    from ingest.rereading import ingest_again  # noqa: PLC0415  the same
+    from ingest.backfill import ingest_again  # noqa: PLC0415  the same
 
     for line in account.lines(await ingest_again(settings, kafka, export_id)):
         print(line)  # noqa: T201  the command's output

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from console.records import Record
-from ingest.memory import PLAN_EXPIRES_AFTER, HeldPlan, Memory
+from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from petstream.codec import UndecodableError, decode
 from petstream.events import ExportCounts, ExportEvent, PlanEvent
 

@@ -10,7 +10,7 @@ import getpass
 from typing import Final
 
 from console import wording
-from ingest import removals
+from ingest.removals import held_plans
 from petstream.errors import UsageError
 from petstream.settings import KafkaAccess, Settings
 
@@ -36,16 +36,16 @@ async def decide(  # noqa: PLR0913  what was decided, by name
         return await _show(settings, kafka, plan_id)
     by = by or _person()
     if action == "approve":
-        gone = await removals.approve(settings, kafka, plan_id, by=by, reason=reason)
+        gone = await held_plans.approve(settings, kafka, plan_id, by=by, reason=reason)
         _print(f"{plan_id} is approved: {gone:,} removals are published")
     else:
-        await removals.reject(settings, kafka, plan_id, by=by, reason=reason)
+        await held_plans.reject(settings, kafka, plan_id, by=by, reason=reason)
         _print(f"{plan_id} is rejected: nothing is removed")
     return 0
 
 
 async def _list(settings: Settings, kafka: KafkaAccess) -> int:
-    plans = await removals.plans(settings, kafka)
+    plans = await held_plans.plans(settings, kafka)
     if not plans:
         _print("no removals were ever held")
     for plan, state in plans:
@@ -57,9 +57,9 @@ async def _list(settings: Settings, kafka: KafkaAccess) -> int:
 
 
 async def _show(settings: Settings, kafka: KafkaAccess, plan_id: str) -> int:
-    plans = await removals.plans(settings, kafka)
+    plans = await held_plans.plans(settings, kafka)
     found = next((one for one in plans if one.plan.plan_id == plan_id), None)
-    described = await removals.describe(settings, kafka, plan_id)
+    described = await held_plans.describe(settings, kafka, plan_id)
     if found is not None:
         plan, state = found
         _print(f"{plan_id} of export {plan.event.export_id}: {state}")

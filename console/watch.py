@@ -19,11 +19,11 @@ from typing import Final, NamedTuple
 from console import account
 from console.schedule import NEW_YORK, landing, schedule, today
 from console.signals import pause, unless_stopped
-from ingest import tally
-from ingest.app import Result, ingest
-from ingest.folding import fold_exports
-from ingest.memory import MISSED_AFTER, Wanted, start_of
-from ingest.unread import tell_unread
+from ingest import metrics
+from ingest.failures import tell_unread
+from ingest.run import Result, ingest
+from ingest.state.export_history import MISSED_AFTER, Wanted, start_of
+from ingest.state.restore import fold_exports
 from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
@@ -110,7 +110,7 @@ class _Watcher:
 
     def tell(self, result: Result) -> None:
         """Say what a look came to, if it came to something new."""
-        tally.looked(result.outcome, len(result.held))
+        metrics.looked(result.outcome, len(result.held))
         started = start_of(result.export_id)
         self._newest = started if self._newest is None else max(started, self._newest)
         if result.outcome is not None or self._told is None:
@@ -121,7 +121,7 @@ class _Watcher:
 
     def after_failure(self, error: NotReadyError | UnreachableError, pace: Pace) -> float:
         """Say what went wrong, and return how long to wait."""
-        tally.failed(error)
+        metrics.failed(error)
         if isinstance(error, BrokenFileError):
             self.say_once(
                 f"{error}; nothing was completed or removed, and it is read again every "

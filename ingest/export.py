@@ -12,20 +12,21 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from ingest import departures, drift
-from ingest.drift import WatchedComparison
-from ingest.ends import Measure
-from ingest.feed import ExportSet, Part, missing
-from ingest.gate import Limits
-from ingest.herald import Herald
-from ingest.outcome import Assignment, Outcome, Progress, State
-from ingest.petlist import PetList
-from ingest.publication import ORGS, PETS, Facts
-from ingest.publisher import Publisher
-from ingest.readiness import misfits
-from ingest.reading import Reader
-from ingest.soundness import FileCheck
-from ingest.upheaval import Toll
+from ingest.changes import schema_drift
+from ingest.changes.event import ORGS, PETS, Facts
+from ingest.changes.file_check import FileCheck
+from ingest.changes.schema_drift import WatchedComparison
+from ingest.publish.lifecycle import Herald
+from ingest.publish.publisher import Publisher
+from ingest.removals import decide
+from ingest.removals.change_rate import Toll
+from ingest.removals.gate import Limits
+from ingest.removals.petlist import PetList
+from ingest.run_types import Assignment, Outcome, Progress, State
+from ingest.source.completeness import misfits
+from ingest.source.listing import ExportSet, Part, missing
+from ingest.source.reader import Reader
+from ingest.state.log_ends import Measure
 from petstream import failpoints
 from petstream.errors import NotReadyError, PetstreamError
 from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead
@@ -102,14 +103,16 @@ class ExportRun:
             await self._families(self._pets, "updatedpets", "newpets")
         else:
             await self._families(self._pets, "pets")
-        found = await departures.find_petlist(self._reader, self._files, self._mode)
+        found = await decide.find_petlist(self._reader, self._files, self._mode)
         self._read.extend(found.read)
         self._petlist_digest = None if found.petlist is None else found.petlist.digest
         if self._mode == "daily" and found.petlist is not None and not found.wrong:
             await self._fill_gaps(found.petlist)
-        self._notes.extend(drift.notes(self._drift(), first=not self._state.memory.vocabulary))
+        self._notes.extend(
+            schema_drift.notes(self._drift(), first=not self._state.memory.vocabulary)
+        )
         odd = (self._reader.odd, self._pets.odd, self._orgs.odd)
-        self._notes.extend(drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
+        self._notes.extend(schema_drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
         await self._herald.flush()
         failpoints.point("ingest.rows.flushed")
         held = await self._removals(found)
@@ -165,14 +168,14 @@ class ExportRun:
         )
         await self._families(self._pets, "pets")
 
-    async def _removals(self, found: departures.Found) -> tuple[str, ...]:
+    async def _removals(self, found: decide.Found) -> tuple[str, ...]:
         identity, memory = self._assignment.identity, self._state.memory
         upheaval = self._toll.problems() if memory.completed else []
         self._notes.extend(f"warning: {one}" for one in upheaval)
         if self._assignment.older:
             self._notes.append("a newer export was completed: nobody is removed for this one")
             return ()
-        settled = await departures.settle(
+        settled = await decide.settle(
             self._herald,
             pets=self._pets,
             orgs=self._orgs,
@@ -185,11 +188,11 @@ class ExportRun:
         )
         self._notes.extend(settled.notes)
         if self._herald.speaks:
-            await departures.supersede(self._herald, memory, identity)
+            await decide.supersede(self._herald, memory, identity)
         return settled.held
 
     def _drift(self) -> Drift | None:
-        return drift.together(self._pets.watch.found(), self._orgs.watch.found())
+        return schema_drift.together(self._pets.watch.found(), self._orgs.watch.found())
 
     def _event(self, state: ExportState, reason: str | None = None) -> ExportEvent:
         return ExportEvent(

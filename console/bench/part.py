@@ -49,8 +49,8 @@ def serve(directory: str, port: str) -> dict[str, Any]:
 
 def ingest(mode: str) -> dict[str, Any]:
     """Read the export, and say how long the topics took to fold and the pets to be read."""
-    from ingest.app import Result  # noqa: PLC0415  its import is part of the time
-    from ingest.app import ingest as read_export  # noqa: PLC0415  the same
+    from ingest.run import Result  # noqa: PLC0415  its import is part of the time
+    from ingest.run import ingest as read_export  # noqa: PLC0415  the same
 
     settings = load()
     kafka = kafka_of(settings, lambda _line: None)

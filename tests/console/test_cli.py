@@ -16,9 +16,9 @@ from typing import NoReturn
 import pytest
 
 from console import account, cli, signals, watch
-from ingest.app import Result
-from ingest.memory import Memory
-from ingest.outcome import Outcome
+from ingest.run import Result
+from ingest.run_types import Outcome
+from ingest.state.export_history import Memory
 from petstream import telemetry
 from petstream.errors import (
     BrokenFileError,

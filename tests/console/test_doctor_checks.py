@@ -13,8 +13,8 @@ from console.checks_feed import against, export
 from console.checks_kafka import compared
 from console.checks_store import directory
 from console.finding import Finding
-from ingest.feed import RemoteFile, plan
-from ingest.petlist import read_petlist
+from ingest.removals.petlist import read_petlist
+from ingest.source.listing import RemoteFile, plan
 from petstream import topics
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

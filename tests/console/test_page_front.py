@@ -19,7 +19,7 @@ from console.past import Export, Past
 from console.status import account
 from console.tables import Away, Rows
 from consumers.lag import GroupLag
-from ingest.memory import Memory
+from ingest.state.export_history import Memory
 from petstream.errors import UnreachableError
 from petstream.events import Counts, ExportCounts, ExportEvent
 from petstream.settings import KafkaAccess, Settings

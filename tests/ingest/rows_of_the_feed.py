@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.rows import Row
+from ingest.parse.rows import Row
 from petstream.fields import fields_of
 from petstream.model import Organization, Pet
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.archive import Archive, ArchiveFullError
+from ingest.source.archive import Archive, ArchiveFullError
 from petstream.errors import BrokenFileError
 
 EXPORT = "2026-11-02T08:00:01Z"
@@ -79,7 +79,7 @@ async def test_a_directory_that_is_no_export_is_neither_listed_nor_pruned(tmp_pa
 async def test_t16_a_full_disk_is_said_when_a_file_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.archive.SPARE_BYTES", 1 << 62)
+    monkeypatch.setattr("ingest.source.archive.SPARE_BYTES", 1 << 62)
     with pytest.raises(ArchiveFullError, match="make room"):
         await Archive(tmp_path).open(EXPORT, "pets_1.json")
 

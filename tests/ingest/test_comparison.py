@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows_of_the_feed import framed, org_row, pet_row, picture
 
-from ingest.comparison import Comparison
-from ingest.ledger import Ledger
-from ingest.publication import ORGS, PETS, Facts, Publication
+from ingest.changes.comparison import Comparison
+from ingest.changes.event import ORGS, PETS, Facts, Publication
+from ingest.state.ledger import Ledger
 from petstream.codec import RAW_DIGEST, decode
 from petstream.events import PetEvent
 from petstream.sequence import Family, removal_sequence

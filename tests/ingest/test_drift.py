@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rows_of_the_feed import org_row, pet_row
 
-from ingest.drift import Watch, notes, oddities, together
-from ingest.normalise import normalise_organization, normalise_pet
+from ingest.changes.schema_drift import Watch, notes, oddities, together
+from ingest.parse.normalise import normalise_organization, normalise_pet
 from petstream.events import Drift
 from petstream.model import Organization, Pet
 

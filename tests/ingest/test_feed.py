@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.feed import RemoteFile, missing, plan, settled
+from ingest.source.listing import RemoteFile, missing, plan, settled
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 

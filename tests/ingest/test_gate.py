@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.gate import Limits, Verdict, judge
+from ingest.removals.gate import Limits, Verdict, judge
 
 LIMITS = Limits(max_share=0.10, max_count=5_000)
 LISTED = range(1, 1001)

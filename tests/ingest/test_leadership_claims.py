@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from ingest.claims import LEFTOVERS_S, SESSION_S, Claim, claim_of, fresh, wait_s
-from ingest.processes import has_died, this_process
+from ingest.leadership.lease import LEFTOVERS_S, SESSION_S, Claim, claim_of, fresh, wait_s
+from ingest.leadership.processes import has_died, this_process
 
 MOST = SESSION_S + LEFTOVERS_S
 DIED = Claim("host:1/ab", "boot 1 2", 1_000.0)
@@ -58,7 +58,7 @@ def test_a_proof_counts_while_it_is_young_by_both_clocks(
 def test_only_a_process_of_this_machine_is_known_to_have_died() -> None:
     if not this_process().split(" ")[0]:
         pytest.skip("this system doesn't tell")
-    told = "from ingest.processes import this_process; print(this_process())"
+    told = "from ingest.leadership.processes import this_process; print(this_process())"
     gone = subprocess.run(  # noqa: S603  our own code
         [sys.executable, "-c", told], check=True, capture_output=True, text=True
     ).stdout.strip()

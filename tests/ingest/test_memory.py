@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest.ends import lost
-from ingest.memory import Memory
+from ingest.state.export_history import Memory
+from ingest.state.log_ends import lost
 from petstream.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
 
 START = datetime(2026, 11, 2, 8, 12, 4, tzinfo=UTC)

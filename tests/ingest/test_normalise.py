@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, structs
 from rows_of_the_feed import org_row, pet_row, picture
 
-from ingest.normalise import Rejection, normalise_organization, normalise_pet, start_stamp
+from ingest.parse.normalise import Rejection, normalise_organization, normalise_pet, start_stamp
 from petstream import codec
 from petstream.fields import fields_of
 from petstream.model import Organization, Pet, Rendition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.petlist import problems, read_petlist
+from ingest.removals.petlist import problems, read_petlist
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.feed import ExportSet, RemoteFile, plan
-from ingest.readiness import misfits, stale_petlist
+from ingest.source.completeness import misfits, stale_petlist
+from ingest.source.listing import ExportSet, RemoteFile, plan
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 NAMES = (

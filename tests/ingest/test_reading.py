@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ingest import reading
-from ingest.archive import Archive
-from ingest.feed import Part, RemoteFile
+from ingest.source import reader
+from ingest.source.archive import Archive
+from ingest.source.listing import Part, RemoteFile
 from petstream.errors import BrokenFileError
 from petstream.settings import FtpUrl
 
@@ -25,12 +25,11 @@ async def read(monkeypatch: pytest.MonkeyPatch, data: bytes, directory: Path) ->
     async def stream(*_: Any) -> AsyncGenerator[bytes, None]:
         yield data
 
-    monkeypatch.setattr(reading, "stream", stream)
+    monkeypatch.setattr(reader, "stream", stream)
     ftp = FtpUrl("apikey-Ab3dEf9h", "secret", "localhost", 21, "", tls=False)
-    reader = reading.Reader(
-        reading.from_ftp(ftp), Archive(directory), "2026-11-02T08:00:01Z", print
-    )
-    return sum([len(batch) async for batch in reader.rows(PART)])
+    from_wire = reader.from_ftp(ftp)
+    export = reader.Reader(from_wire, Archive(directory), "2026-11-02T08:00:01Z", print)
+    return sum([len(batch) async for batch in export.rows(PART)])
 
 
 @pytest.mark.parametrize("end", range(1, len(ROW) - 1))

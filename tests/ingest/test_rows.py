@@ -16,7 +16,7 @@ from rows_of_the_feed import framed, pet_row
 
 from console.simulator import history
 from console.simulator.shapes import encode
-from ingest.rows import (
+from ingest.parse.rows import (
     LONGEST_ROW_BYTES,
     BadRow,
     Row,

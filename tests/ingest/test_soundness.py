@@ -10,12 +10,12 @@ import pytest
 from rows_of_the_feed import framed, org_row, pet_row
 from test_comparison import facts
 
-from ingest.drift import WatchedComparison
-from ingest.feed import Part, RemoteFile
-from ingest.ledger import Ledger
-from ingest.publication import ORGS, PETS
-from ingest.rows import Row
-from ingest.soundness import FileCheck
+from ingest.changes.event import ORGS, PETS
+from ingest.changes.file_check import FileCheck
+from ingest.changes.schema_drift import WatchedComparison
+from ingest.parse.rows import Row
+from ingest.source.listing import Part, RemoteFile
+from ingest.state.ledger import Ledger
 from petstream.errors import BrokenFileError
 from petstream.sequence import Family
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.rows import Row, RowFramer, parse
-from ingest.unzip import unzipped
+from ingest.parse.rows import Row, RowFramer, parse
+from ingest.source.unzip import unzipped
 from petstream.errors import BrokenFileError
 
 ROWS = b"".join(b'{"animalID":"%d","name":"n%d"}\n' % (n, n * 7919) for n in range(4_000))

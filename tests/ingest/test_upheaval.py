@@ -8,10 +8,10 @@ import pytest
 from rows_of_the_feed import framed, pet_row, picture
 from test_comparison import Feed, facts, refolded
 
-from ingest.closures import closures
-from ingest.comparison import Comparison
-from ingest.publication import PETS
-from ingest.upheaval import Toll, upheaval
+from ingest.changes.comparison import Comparison
+from ingest.changes.event import PETS
+from ingest.removals.change_rate import Toll, upheaval
+from ingest.removals.mass_removal import closures
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest import values
+from ingest.parse import values
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from console.past import tell
 from console.records import read_topic
 from console.status import account
 from console.tables import Away
-from ingest.app import Result, ingest
-from ingest.kafka import read_to_end
-from ingest.ledger import Ledger
-from ingest.unread import looked_at
+from ingest.failures import looked_at
+from ingest.publish.producer import read_to_end
+from ingest.run import Result, ingest
+from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import decode
 from petstream.events import Event, ExportEvent, PlanEvent

@@ -25,7 +25,7 @@ from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
 from consumers.kafka import Place, ends
-from ingest.app import Result, ingest
+from ingest.run import Result, ingest
 from petstream import topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from console.simulator import history, serve_ftp, write_export
-from ingest.app import ingest
-from ingest.kafka import read_to_end
-from ingest.rereading import ingest_again
+from ingest.backfill import ingest_again
+from ingest.publish.producer import read_to_end
+from ingest.run import ingest
 from petstream import topics
 from petstream.errors import NotReadyError, UsageError
 from petstream.settings import FtpUrl, KafkaAccess, Settings

@@ -16,7 +16,7 @@ from consumers import audit_log
 from consumers.app import consume
 from consumers.audit import audit
 from consumers.audit_repair import repair
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers

@@ -29,7 +29,7 @@ from console import practice
 from console.simulator import Expected, expected, history
 from console.tables import Away, look
 from consumers.app import consume
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream import setting_values
 from petstream.settings import KafkaAccess, Settings
 

@@ -18,7 +18,7 @@ import pytest
 from console_process import serving
 
 from console.simulator import history, serve_ftp, write_export
-from ingest.kafka import read_to_end
+from ingest.publish.producer import read_to_end
 from petstream import topics
 from petstream.settings import KafkaAccess
 

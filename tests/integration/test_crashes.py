@@ -31,10 +31,11 @@ from console.simulator import History, expected, history, serve_ftp, write_expor
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from ingest import claims, leadership, removals
-from ingest.app import ingest
-from ingest.kafka import Record, read_to_end
-from ingest.publisher import Publisher
+from ingest.leadership import election, lease
+from ingest.publish.producer import Record, read_to_end
+from ingest.publish.publisher import Publisher
+from ingest.removals import held_plans
+from ingest.run import ingest
 from petstream import codec, failpoints, topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
@@ -106,10 +107,10 @@ class Stage:
 
     async def approve(self, settings: Settings) -> object:
         """Approve the plan that is held, if it is."""
-        (one,) = await removals.plans(settings, self.kafka)
+        (one,) = await held_plans.plans(settings, self.kafka)
         if one.state != "held":
             return None
-        return await removals.approve(
+        return await held_plans.approve(
             settings, self.kafka, one.plan.plan_id, by="a person", reason="they are gone"
         )
 
@@ -117,7 +118,7 @@ class Stage:
 @pytest.fixture(autouse=True)
 def _short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """An ingester that was killed is missed after a second, not after ten."""
-    for module in (claims, leadership):
+    for module in (lease, election):
         monkeypatch.setattr(module, "SESSION_S", 1.0)
 
 

@@ -20,8 +20,9 @@ from consumers import dead_letters, patience, pets, state
 from consumers.app import consume
 from consumers.kafka import Place, Record
 from consumers.runner import Consumer, Surroundings, run
-from ingest import comparison, rows
-from ingest.app import ingest
+from ingest.changes import comparison
+from ingest.parse import rows
+from ingest.run import ingest
 from petstream import codec, topics
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import PetEvent, Source

@@ -9,7 +9,7 @@ import pytest
 
 from console.diff import diff
 from console.simulator import expected, history, serve_ftp, write_export
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream.errors import UsageError
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 

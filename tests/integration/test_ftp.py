@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from console.simulator import FtpAddress, serve_ftp
-from ingest import ftp as door
-from ingest import transfer, wire
-from ingest.feed import RemoteFile, plan
-from ingest.ftp import FileChangedError, listing
-from ingest.transfer import stream
+from ingest.source import connection, download
+from ingest.source import ftp as door
+from ingest.source.download import stream
+from ingest.source.ftp import FileChangedError, listing
+from ingest.source.listing import RemoteFile, plan
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
 
@@ -81,10 +81,10 @@ async def scripted(script: Script) -> AsyncIterator[FtpUrl]:
         for task in sessions:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
-        for wire in wires:
-            wire.close()
+        for connection in wires:
+            connection.close()
             with contextlib.suppress(OSError):
-                await wire.wait_closed()
+                await connection.wait_closed()
 
 
 class _Session:
@@ -155,12 +155,12 @@ class _Session:
 
     async def send_names(self) -> None:
         await self.say(b"150 names")
-        wire = await self.data.get()
-        wire.write(self.script.names)
+        connection = await self.data.get()
+        connection.write(self.script.names)
         while self.script.endless_names:
-            wire.write(b"x" * 65_536 + b"\r\n")
-            await wire.drain()
-        wire.close()
+            connection.write(b"x" * 65_536 + b"\r\n")
+            await connection.drain()
+        connection.close()
         await self.say(self.script.goodbye)
 
     async def send_file(self) -> bool:
@@ -168,21 +168,21 @@ class _Session:
         script.transfers += 1
         stop, end = script.cuts.pop(0) if script.cuts else (len(script.data), "")
         await self.say(b"150 bytes")
-        wire = await self.data.get()
+        connection = await self.data.get()
         while script.drips:
-            wire.write(script.data[self.offset : self.offset + 1])
+            connection.write(script.data[self.offset : self.offset + 1])
             self.offset += 1
-            await wire.drain()
+            await connection.drain()
             await asyncio.sleep(script.drip_s)
-        wire.write(script.data[self.offset : self.offset + stop])
-        await wire.drain()
+        connection.write(script.data[self.offset : self.offset + stop])
+        await connection.drain()
         self.offset = 0
         if end == "stall":
             await asyncio.sleep(3_600)
         if end == "reset":
-            wire.transport.abort()
+            connection.transport.abort()
             return False
-        wire.close()
+        connection.close()
         if end == "no reply":
             await asyncio.sleep(3_600)
         if end == "close":
@@ -194,7 +194,7 @@ class _Session:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lose patience in tenths of a second: the same code, with its settings scaled down."""
-    for module in (door, wire):
+    for module in (door, connection):
         monkeypatch.setattr(module, "SOCKET_TIMEOUT_S", 0.5)
     monkeypatch.setattr(door, "_QUIT_S", 0.3)
 
@@ -315,8 +315,8 @@ async def test_t15_a_drip_is_cut_and_a_file_that_takes_too_long_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """T15: below the least rate the transfer is cut; the deadline counts all tries together."""
-    monkeypatch.setattr(transfer, "_RATE_WINDOW_S", 0.1)
-    monkeypatch.setattr(transfer, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(download, "_RATE_WINDOW_S", 0.1)
+    monkeypatch.setattr(download, "DEADLINE_S", 0.5)
     script = Script(drips=True)
     async with scripted(script) as ftp:
         with pytest.raises(UnreachableError, match="breaks off"):
@@ -329,9 +329,9 @@ async def test_t15_a_slow_reader_is_not_taken_for_a_slow_wire(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """T15: what our own side takes isn't counted."""
-    monkeypatch.setattr(transfer, "_RATE_WINDOW_S", 0.02)
-    monkeypatch.setattr(transfer, "LEAST_BYTES_PER_S", 1_000_000_000)
-    pace = transfer._Pace()  # noqa: SLF001  the clock itself
+    monkeypatch.setattr(download, "_RATE_WINDOW_S", 0.02)
+    monkeypatch.setattr(download, "LEAST_BYTES_PER_S", 1_000_000_000)
+    pace = download._Pace()  # noqa: SLF001  the clock itself
     for _ in range(100):
         pace.took(0.0001, 100_000)
     with pytest.raises(TimeoutError):
@@ -389,7 +389,7 @@ async def test_a_file_longer_than_it_was_listed_is_noticed() -> None:
 async def test_t15_a_server_that_only_ever_stalls_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transfer, "_TRIES_WITHOUT_PROGRESS", 2)
+    monkeypatch.setattr(download, "_TRIES_WITHOUT_PROGRESS", 2)
     async with scripted(Script(cuts=[(0, "stall")] * 9)) as ftp:
         with pytest.raises(UnreachableError, match="breaks off") as caught:
             await received(ftp, remote())

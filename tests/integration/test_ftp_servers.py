@@ -14,9 +14,9 @@ from typing import Protocol
 import pytest
 
 from console.simulator import history, serve_ftp, write_export
-from ingest.feed import is_logical
-from ingest.ftp import listing
-from ingest.transfer import stream
+from ingest.source.download import stream
+from ingest.source.ftp import listing
+from ingest.source.listing import is_logical
 from petstream.errors import PetstreamError
 from petstream.settings import FtpUrl
 

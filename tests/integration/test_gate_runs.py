@@ -11,7 +11,7 @@ import pytest
 from days_of_a_feed import Days, org, pet, picture, put, write
 
 from console.simulator import expected, export_files, history, serve_ftp, write_export
-from ingest import removals
+from ingest.removals import held_plans
 from petstream import topics
 from petstream.errors import UsageError
 from petstream.events import ExportEvent, PlanEvent
@@ -73,7 +73,7 @@ async def test_t6_no_bad_petlist_removes_anybody_and_the_updates_flow(days: Days
     write_export(days.home, feed, 1)
     assert (await days.ingest()).exit_status == 0
     assert await days.listed() == set(expected(feed, 1).pets)
-    plans = await removals.plans(days.settings, days.kafka)
+    plans = await held_plans.plans(days.settings, days.kafka)
     assert {plan.state for plan in plans} == {"superseded"}
     assert len(plans) == len(lists)
 
@@ -91,7 +91,7 @@ async def test_t6_a_list_that_was_there_before_the_rows_removes_nobody(days: Day
     result = await days.ingest()
     assert (result.exit_status, len(await days.listed())) == (4, 100)
     assert (await days.names())[1] == "Rex"
-    (plan,) = await removals.plans(days.settings, days.kafka)
+    (plan,) = await held_plans.plans(days.settings, days.kafka)
     assert plan.plan.removals == (99, 100)
     assert "is older than newpets_1.json" in str(plan.plan.event.reason)
 
@@ -113,7 +113,7 @@ async def test_a_plan_expires_aloud_and_can_not_be_approved_any_more(days: Days)
     assert (decision.plan_id, decision.decision) == (plan_id, "expired")
     assert decision.reason == "nobody decided within 14 days"
     with pytest.raises(UsageError, match="expired already"):
-        await removals.approve(days.settings, days.kafka, plan_id, by=None, reason=None)
+        await held_plans.approve(days.settings, days.kafka, plan_id, by=None, reason=None)
     said = await days.said()
     await days.ingest(clock=lambda: late)
     assert await days.said() == said, "it is said once"
@@ -142,14 +142,14 @@ async def test_a_shelter_closes_contradictions_stay_and_organisations_pass_the_s
     assert (result.exit_status, len(result.held)) == (4, 1)
     assert result.held[0].endswith(".orgs")
     assert await days.listed(topics.ORGS) == set(range(700, 740))
-    gone = await removals.approve(
+    gone = await held_plans.approve(
         days.settings, days.kafka, result.held[0], by="me", reason="they told us"
     )
     assert gone == 20
     assert await days.listed(topics.ORGS) == set(range(700, 720))
     length = await days.length(topics.ORGS)
     with pytest.raises(UsageError, match="approved already"):
-        await removals.approve(days.settings, days.kafka, result.held[0], by=None, reason=None)
+        await held_plans.approve(days.settings, days.kafka, result.held[0], by=None, reason=None)
     assert await days.length(topics.ORGS) == length, "exactly once"
     decision = (await days.exports())[-1]
     assert isinstance(decision, PlanEvent)
@@ -173,7 +173,7 @@ async def test_t53_a_feed_that_blanks_is_warned_of_and_removes_nobody(days: Days
     warning = "11 of 200 known pets lost all their pictures in one export, more than 5%"
     assert f"warning: {warning}" in (await days.completed()).notes
     assert len(await days.listed()) == 200
-    (plan,) = await removals.plans(days.settings, days.kafka)
+    (plan,) = await held_plans.plans(days.settings, days.kafka)
     assert plan.plan.event.reason == warning
     assert plan.plan.removals == (200,)
     blank = [{**row, "name": "", "age": ""} for row in pets.values()]

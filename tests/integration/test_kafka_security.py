@@ -19,7 +19,7 @@ from console.simulator import expected, history, serve_ftp, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import answers, ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings

@@ -20,11 +20,11 @@ from console.simulator import expected, history, serve_ftp, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from ingest import claims, leadership, membership
-from ingest.app import Result, ingest
-from ingest.kafka import Record, read_to_end
-from ingest.leadership import NotLeadingError, leading
-from ingest.publisher import Publisher
+from ingest.leadership import election, group, lease
+from ingest.leadership.election import NotLeadingError, leading
+from ingest.publish.producer import Record, read_to_end
+from ingest.publish.publisher import Publisher
+from ingest.run import Result, ingest
 from petstream import codec, failpoints, topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
@@ -38,7 +38,7 @@ LOG = (topics.PETS, topics.ORGS, topics.EXPORTS)
 @pytest.fixture(autouse=True)
 def _short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leader that isn't heard of is missed after a second, not after ten."""
-    for module in (claims, leadership):
+    for module in (lease, election):
         monkeypatch.setattr(module, "SESSION_S", 1.0)
 
 
@@ -147,7 +147,7 @@ async def test_a_leader_that_slept_through_its_successors_run_publishes_nothing_
     nth = 4 if place == "ingest.send.before" else 1
     sleeper = fork(settings, kafka, tmp_path / "sleeper", stop_at=f"{place}:{nth}")
     await asyncio.to_thread(stands_still, sleeper)
-    wait = functools.partial(setattr, claims, "LEFTOVERS_S")
+    wait = functools.partial(setattr, lease, "LEFTOVERS_S")
     wait(2.0)  # it isn't dead: its successor waits until what it has is refused
     try:
         other = fork(replace(settings, data_dir=tmp_path / "o"), kafka, tmp_path / "other")
@@ -197,7 +197,7 @@ async def test_a_stranger_in_the_group_doesnt_take_the_lead_away(kafka: str, pre
     await ensure_topics(access, prefix)
     topic = topics.EXPORTS.full_name(prefix)
     async with leading(access, prefix) as lead:
-        stranger = membership.Membership(
+        stranger = group.Membership(
             access, f"{prefix}ingest", topic, name="stranger", session_s=1.0
         )
         await stranger.join(20.0)

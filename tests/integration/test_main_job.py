@@ -22,9 +22,9 @@ from console.simulator import (
     write_export,
 )
 from consumers.app import consume
-from ingest import removals
-from ingest.app import Result, ingest
-from ingest.folding import fold_exports
+from ingest.removals import held_plans
+from ingest.run import Result, ingest
+from ingest.state.restore import fold_exports
 from petstream.errors import NotReadyError, UsageError
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
@@ -185,17 +185,17 @@ async def test_an_approved_plan_removes_just_its_pets_once(practice: Practice) -
     write_export(practice.home, feed, 1, faults=["truncated-petlist"])
     (plan_id, *others) = (await practice.ingest()).held
     assert others == []
-    (found,) = await removals.plans(practice.settings, practice.kafka)
+    (found,) = await held_plans.plans(practice.settings, practice.kafka)
     assert (found.plan.plan_id, found.state) == (plan_id, "held")
-    described = await removals.describe(practice.settings, practice.kafka, plan_id)
+    described = await held_plans.describe(practice.settings, practice.kafka, plan_id)
     assert {one.key for one in described} == set(found.plan.removals)
     assert all(one.name for one in described)
-    count = await removals.approve(
+    count = await held_plans.approve(
         practice.settings, practice.kafka, plan_id, by="me", reason="seen"
     )
     assert count == len(found.plan.removals) > 0
     with pytest.raises(UsageError, match="approved already"):
-        await removals.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
+        await held_plans.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
     assert (await practice.ingest()).exit_status == 0, "nothing is held any more"
     await practice.consume()
     gone = await practice.rows("SELECT animal_id FROM petstream.removed_pets")
@@ -229,7 +229,7 @@ async def test_a_plan_without_removals_cannot_be_approved(practice: Practice) ->
     write_export(practice.home, feed, 1, faults=["missing-petlist"])
     (plan_id,) = (await practice.ingest()).held
     with pytest.raises(UsageError, match=r"nobody to remove.*petlist\.csv is missing"):
-        await removals.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
+        await held_plans.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
 
 
 async def test_a_rejected_plan_removes_nothing(practice: Practice) -> None:
@@ -238,7 +238,7 @@ async def test_a_rejected_plan_removes_nothing(practice: Practice) -> None:
     await practice.ingest()
     write_export(practice.home, feed, 1, faults=["truncated-petlist"])
     (plan_id,) = (await practice.ingest()).held
-    await removals.reject(practice.settings, practice.kafka, plan_id, by="me", reason="no")
+    await held_plans.reject(practice.settings, practice.kafka, plan_id, by="me", reason="no")
     await practice.consume()
     assert await practice.rows("SELECT * FROM petstream.removed_pets") == []
     assert (await practice.ingest()).exit_status == 0

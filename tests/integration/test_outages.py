@@ -27,8 +27,8 @@ from console import embedded
 from console.server_process import stop
 from console.simulator import history, serve_ftp
 from consumers.migrate import migrate
-from ingest import kafka as ingest_kafka
-from ingest import publisher
+from ingest.publish import producer as ingest_kafka
+from ingest.publish import publisher
 from petstream import failpoints
 from petstream.settings import FtpUrl
 

@@ -27,7 +27,7 @@ from consumers.app import consume
 from consumers.groups import group_offsets
 from consumers.kafka import Place, subscribed
 from consumers.replay import At, Beginning, Export, Rewind, Since, Where, replay
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream import codec, topics
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import Counts, ExportCounts, ExportEvent, PetEvent, Source

@@ -12,7 +12,7 @@ from console.explain import explain
 from console.letters import letters
 from console.status import status
 from console.tail import tail
-from ingest.publisher import Publisher
+from ingest.publish.publisher import Publisher
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings

@@ -21,7 +21,7 @@ from console.records import Record, read_topic
 from console.simulator import History, expected, history, serve_ftp, write_export
 from consumers.groups import group_offsets
 from consumers.kafka import Place, ends
-from ingest.app import ingest
+from ingest.run import ingest
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import PETS
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from console.simulator import FtpAddress, history, serve_ftp, write_export
-from ingest.ftp import listing
+from ingest.source.ftp import listing
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess

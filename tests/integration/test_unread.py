@@ -12,7 +12,7 @@ from days_of_a_feed import Days
 
 from console.simulator import History, history, serve_ftp, write_export
 from console.status import render
-from ingest.unread import tell_unread
+from ingest.failures import tell_unread
 from petstream.errors import BrokenFileError, NotReadyError
 from petstream.settings import FtpUrl, Settings
 

@@ -23,16 +23,16 @@ from typing import Any, NamedTuple, cast
 from rows_of_the_feed import framed, pet_row
 
 from consumers.batch import newest
-from ingest import announcements
-from ingest.comparison import Comparison
+from ingest.changes.comparison import Comparison
+from ingest.changes.event import PETS, Facts
 from ingest.export import ExportRun
-from ingest.feed import ExportSet, Part, RemoteFile
-from ingest.ledger import Ledger
-from ingest.memory import Memory
-from ingest.outcome import Assignment, State
-from ingest.publication import PETS, Facts
-from ingest.publisher import Publisher
-from ingest.reading import Reader
+from ingest.publish import announcements
+from ingest.publish.publisher import Publisher
+from ingest.run_types import Assignment, State
+from ingest.source.listing import ExportSet, Part, RemoteFile
+from ingest.source.reader import Reader
+from ingest.state.export_history import Memory
+from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import Envelope, Headers, decode
 from petstream.errors import NotReadyError
@@ -133,7 +133,7 @@ class Day:
         )  # fmt: skip
 
     async def rows(self, part: Part) -> AsyncGenerator[Any, None]:
-        """Read a file in pieces (as `ingest.reading.Reader` does)."""
+        """Read a file in pieces (as `ingest.source.reader.Reader` does)."""
         keys = {"pets": [*self.pets], "updatedpets": self.updated, "newpets": self.new}
         if part.family == "orgs":
             yield framed({"orgID": "9", "name": "Paws", "status": "Available"})
@@ -299,7 +299,7 @@ class World:
         self.sleepers = []
 
     def approve(self) -> None:
-        """Approve what is held of the newest export, as ingest.removals does."""
+        """Approve what is held of the newest export, as ingest.removals.held_plans does."""
         memory = self.memory()
         for plan in memory.held():
             newest_one = memory.newest

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from protocol import Rules, Table, World
 
-from ingest import changes, comparison
+from ingest.changes import change, comparison
 from ingest.export import ExportRun
-from ingest.ledger import Ledger
+from ingest.state.ledger import Ledger
 from petstream.codec import decode
 
 SEEDS = int(os.environ.get("MODEL_SEEDS", "200"))
@@ -137,20 +137,20 @@ def fold_by_last_offset(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_removed_key_equals_its_old_row(patch: pytest.MonkeyPatch) -> None:
-    whole = changes.change
+    whole = change.change
 
-    def change(*, held: Any, digest: str, **rest: Any) -> Any:
+    def compared(*, held: Any, digest: str, **rest: Any) -> Any:
         same = held is not None and held.digest == digest
         return None if same else whole(held=held, digest=digest, **rest)
 
-    patch.setattr(comparison, "change", change)
+    patch.setattr(comparison, "change", compared)
 
 
 def last_updated_decides_between_exports(patch: pytest.MonkeyPatch) -> None:
-    whole = changes.outdated
+    whole = change.outdated
 
     def outdated(row: Any, sequence: int, held: Any) -> bool:
-        before = changes.updated_at(held)
+        before = change.updated_at(held)
         older = before is not None and row.updated_at is not None and row.updated_at < before
         return whole(row, sequence, held) or (held.listed and older)
 

@@ -29,12 +29,12 @@ import pytest
 from console import schemas
 from consumers import dead_letters, picture_news
 from consumers.kafka import Place, Record
-from ingest import announcements
-from ingest.changes import Change
-from ingest.comparison import Refused
-from ingest.memory import HeldPlan, Identity
-from ingest.publication import ORGS, PETS, Facts, publication
-from ingest.rows import BadRow
+from ingest.changes.change import Change
+from ingest.changes.comparison import Refused
+from ingest.changes.event import ORGS, PETS, Facts, publication
+from ingest.parse.rows import BadRow
+from ingest.publish import announcements
+from ingest.state.export_history import HeldPlan, Identity
 from petstream import codec, events
 from petstream.codec import Headers, UndecodableError
 from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent

@@ -1,0 +1,1 @@
+"""A row compared with the ledger: the event it is worth, or none."""

@@ -1,0 +1,82 @@
+"""Whether a file of rows is what its name says, and sound enough to be believed.
+
+Rule 1: a bad row costs one row, up to max(20, 0.5 %) of a file; with more the file is broken.
+Rule 2: content decides: a page instead of rows, pets among the organisations, or nothing at all
+        where there must be rows is a broken file, said with its beginning.
+Rule 3: what breaks a file is noticed before more of it is published, as far as that is possible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from ingest.changes.comparison import Refused
+from ingest.changes.schema_drift import Watch
+from ingest.parse.rows import BadRow, Row
+from ingest.removals.gate import too_many_bad
+from ingest.source.listing import Part
+from petstream.errors import BrokenFileError
+
+FORGIVEN_PETS: Final = 2
+FORGIVEN_PETS_SHARE: Final = 0.01
+"""How many rows of pets may stand among the organisations."""
+
+_SHOWN_BYTES: Final = 40
+_WRITERS_FAILURE: Final = (b"false", b"null")  # what its writer makes of a row it can't encode
+
+
+class FileCheck:
+    """The rows of one file as they come."""
+
+    def __init__(self, part: Part, watch: Watch) -> None:
+        """Begin a file; `watch` sees its rows as well."""
+        self.rows = 0
+        self._part, self._watch = part, watch
+        self._bad = 0
+        self._first_bad: BadRow | None = None
+        watch.begin_file()
+
+    def take(self, batch: Sequence[Row | BadRow], refused: Sequence[Refused]) -> None:
+        """Count the next rows.
+
+        Raises:
+            BrokenFileError: too many are bad, or they are no rows of this family.
+        """
+        self.rows += len(batch)
+        self._bad += len(refused)
+        if self._first_bad is None and refused:
+            self._first_bad = refused[0].row
+        if too_many_bad(self._bad, self.rows, at_end=False):
+            raise self._too_many()
+        if self._watch.foreign > FORGIVEN_PETS + FORGIVEN_PETS_SHARE * self.rows:
+            raise self._broken(f"{self._watch.foreign:,} of its first {self.rows:,} rows are pets")
+
+    def end(self) -> None:
+        """Judge the whole file.
+
+        Raises:
+            BrokenFileError: it isn't sound.
+        """
+        if not self.rows and self._part.number == 1 and self._part.family in {"orgs", "pets"}:
+            raise self._broken("it is empty")
+        bad = self._first_bad
+        if bad is not None and self._bad == self.rows and _is_foreign(bad):
+            beginning = bad.raw[:_SHOWN_BYTES].decode("utf-8", "replace")
+            raise self._broken(f"it holds no rows; it begins with {json.dumps(beginning)}")
+        if too_many_bad(self._bad, self.rows, at_end=True):
+            raise self._too_many()
+        lost = self._watch.broken(self.rows)
+        if lost is not None:
+            raise self._broken(lost)
+
+    def _too_many(self) -> BrokenFileError:
+        return self._broken(f"{self._bad:,} of its first {self.rows:,} rows are bad")
+
+    def _broken(self, why: str) -> BrokenFileError:
+        return BrokenFileError(f"{self._part.name} is broken: {why}")
+
+
+def _is_foreign(bad: BadRow) -> bool:
+    return bad.reason == "not-an-object" and not bad.raw.lstrip().startswith(_WRITERS_FAILURE)

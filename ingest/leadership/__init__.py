@@ -1,0 +1,1 @@
+"""One ingester at a time, proven to Kafka."""

@@ -1,0 +1,52 @@
+"""What a look at the feed came to, as metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Literal
+
+from msgspec import structs
+
+from ingest.leadership.election import NotLeadingError
+from ingest.run_types import Outcome
+from petstream.errors import BrokenFileError, NotReadyError, PetstreamError
+from petstream.metrics import LETTERS, LOOKS, PLANS_HELD, ROWS, STAGE_SECONDS, WARNINGS
+
+Stage = Literal["listing", "folding", "reading"]
+
+
+@contextmanager
+def stage(name: Stage) -> Generator[None]:
+    """Write down how long a stage of the run takes."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        STAGE_SECONDS.labels(name).set(time.monotonic() - began)
+
+
+def looked(outcome: Outcome | None, plans_held: int) -> None:
+    """Count a look that ended well; `outcome` is None where there was nothing new."""
+    if outcome is None:
+        LOOKS.labels("nothing_new").inc()
+    else:
+        LOOKS.labels("held" if outcome.held else "completed").inc()
+        for entity in ("pets", "orgs"):
+            counts = structs.asdict(getattr(outcome.counts, entity))
+            for name, rows in counts.items():
+                ROWS.labels(entity, name).inc(rows)
+            LETTERS.labels("rows").inc(counts["refused"])
+        WARNINGS.set(sum(note.startswith("warning:") for note in outcome.notes))
+    PLANS_HELD.set(plans_held)
+
+
+def failed(error: PetstreamError) -> None:
+    """Count a look that didn't."""
+    if isinstance(error, NotLeadingError):
+        LOOKS.labels("not_leading").inc()
+    elif isinstance(error, BrokenFileError):
+        LOOKS.labels("broken").inc()
+    else:
+        LOOKS.labels("not_ready" if isinstance(error, NotReadyError) else "unreachable").inc()

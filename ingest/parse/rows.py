@@ -1,0 +1,186 @@
+"""Bytes to framed rows to dicts: any chunking gives the same. Pure, and no file in memory.
+
+Rule 1: we frame the rows ourselves, so that a bad one costs one row: the parser can't go on after
+        an error, and some inputs crash it or eat all memory.
+Rule 2: what could hurt the parser is refused before it sees it: numbers of a thousand digits (its
+        C code dies of 4,301), deep nesting (memory is quadratic in it), a million keys, 4 MiB.
+Rule 3: a chunk of whole rows is parsed at once; only where one of them is odd, with care, and only
+        where that fails, row by row. All three come to the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import ijson
+
+from ingest.parse.framing import ArrayFramer, LineFramer
+from ingest.parse.sanitize import danger, is_harmless
+from ingest.parse.text import mend, without_odd_escapes
+from petstream.errors import PetstreamError
+
+LONGEST_ROW_BYTES: Final = 4 * 1024 * 1024
+KEPT_OF_BAD_BYTES: Final = 2_048
+MENDED: Final = "text that was mended"
+
+_MOST_BLANKS: Final = 4_096
+_BOM: Final = b"\xef\xbb\xbf"
+_ODD_SIGNS: Final = ((_BOM, "byte order mark"), (b"\r\n", "carriage returns"))
+
+
+class Row(NamedTuple):
+    """A framed row: its number from 1, its byte offset in the unzipped file, its bytes."""
+
+    number: int
+    offset: int
+    raw: bytes
+
+
+class BadRow(NamedTuple):
+    """A row that is set aside: where it stood, a stable word why, and its first 2,048 bytes."""
+
+    number: int
+    offset: int
+    reason: str
+    message: str
+    raw: bytes
+
+
+class RowFramer:
+    """Frames a file, whether it is JSON lines or one array, as its bytes come in."""
+
+    def __init__(self) -> None:
+        """Start at the beginning of a file."""
+        self.rows = 0
+        self.cut_last = False
+        self.odd: tuple[str, ...] = ()
+        self._head = b""
+        self._framer: LineFramer | ArrayFramer | None = None
+
+    def feed(self, chunk: bytes) -> list[Row | BadRow]:
+        """Return the rows that end in this chunk."""
+        if self._framer is None:
+            self._head += chunk
+            if not self._choose():
+                return []
+            chunk, self._head = self._head, b""
+        assert self._framer is not None  # noqa: S101  `_choose` has made it
+        return self._made(self._framer.feed(chunk))
+
+    def finish(self) -> list[Row | BadRow]:
+        """Return what is left at the end of the file, and know whether the last row is whole."""
+        if self._framer is None:
+            self._framer = LineFramer(LONGEST_ROW_BYTES)
+            rows = self._made(self._framer.feed(self._head))
+        else:
+            rows = []
+        rows += self._made(self._framer.finish())
+        last = self._framer.unterminated
+        if isinstance(self._framer, ArrayFramer):
+            self.cut_last = not self._framer.closed
+        elif last and rows and isinstance(rows[-1], Row):
+            self.cut_last = isinstance(_one(rows[-1]), BadRow)
+        elif last:
+            self.cut_last = True
+        return rows
+
+    def _choose(self) -> bool:
+        if len(self._head) < len(_BOM) and self._head[:1] in {b"", _BOM[:1]}:
+            return False
+        sign = self._head.removeprefix(_BOM).lstrip()
+        first = sign[1:].lstrip() if sign.startswith(b"[") else sign
+        self.odd = tuple(word for sign, word in _ODD_SIGNS if sign in self._head)
+        if len(self._head) - len(first) > _MOST_BLANKS:
+            self._framer = LineFramer(LONGEST_ROW_BYTES)  # nothing is kept to look further
+        elif not first:
+            return False
+        elif first is not sign and first[:1] in {b"{", b"]"}:
+            self._framer = ArrayFramer(LONGEST_ROW_BYTES)
+        else:
+            self._framer = LineFramer(LONGEST_ROW_BYTES)
+        return True
+
+    def _made(self, pieces: Sequence[tuple[int, bytes, int]]) -> list[Row | BadRow]:
+        found: list[Row | BadRow] = []
+        for offset, raw, length in pieces:
+            self.rows += 1
+            if length > LONGEST_ROW_BYTES:
+                message = f"the row has {length:,} bytes; {LONGEST_ROW_BYTES:,} is the most"
+                found.append(BadRow(self.rows, offset, "too-long", message, raw))
+            else:
+                found.append(Row(self.rows, offset, raw))
+        return found
+
+
+def assert_backend() -> None:
+    """Refuse to work with a slow ijson: its other backends differ, and take twenty times as long.
+
+    Raises:
+        PetstreamError: the C backend isn't there.
+    """
+    if ijson.backend != "yajl2_c":
+        raise PetstreamError(
+            f"ijson runs on its {ijson.backend} backend, not on yajl2_c: install ijson from a "
+            "wheel ('pip install --force-reinstall --only-binary ijson ijson')"
+        )
+
+
+def parse(rows: Sequence[Row], odd: Counter[str] | None = None) -> list[dict[str, Any] | BadRow]:
+    """Return what each row holds, in order: an object, or why it can't be read.
+
+    `odd` counts the rows whose text had to be mended.
+    """
+    plain = [without_odd_escapes(row.raw) for row in rows]
+    if all(map(is_harmless, plain)) and (found := _all(plain)) is not None:
+        if odd is not None and (mended := sum(map(_differs, rows, plain))):
+            odd[MENDED] += mended
+        return [*found]
+    return parsed_with_care(rows, odd)
+
+
+def parsed_with_care(
+    rows: Sequence[Row], odd: Counter[str] | None = None
+) -> list[dict[str, Any] | BadRow]:
+    """Parse rows of which one at least is odd: what is refused, mended or broken costs no other."""
+    mended = [mend(row.raw) for row in rows]
+    if odd is not None and (changed := sum(map(_differs, rows, mended))):
+        odd[MENDED] += changed
+    found: list[dict[str, Any] | BadRow | None] = [*map(_refused, rows, mended)]
+    safe = [index for index, bad in enumerate(found) if bad is None]
+    together = _all([mended[index] for index in safe])
+    for place, index in enumerate(safe):
+        found[index] = together[place] if together is not None else _one(rows[index])
+    return [one for one in found if one is not None]
+
+
+def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
+    try:
+        found = list(ijson.items(b"\n".join(ready), "", multiple_values=True)) if ready else []
+    except (ijson.JSONError, ValueError, SystemError):
+        return None
+    whole = len(found) == len(ready) and all(isinstance(one, dict) for one in found)
+    return found if whole else None
+
+
+def _one(row: Row) -> dict[str, Any] | BadRow:
+    raw = mend(row.raw)
+    bad = _refused(row, raw)
+    if bad is not None:
+        return bad
+    found = _all([raw])
+    return found[0] if found else _bad(row, "not-json", "the row isn't whole, valid JSON")
+
+
+def _refused(row: Row, raw: bytes) -> BadRow | None:
+    found = danger(raw)
+    return None if found is None else _bad(row, *found)
+
+
+def _differs(row: Row, mended: bytes) -> bool:
+    return mended is not row.raw and mended != row.raw
+
+
+def _bad(row: Row, reason: str, message: str) -> BadRow:
+    return BadRow(row.number, row.offset, reason, message, row.raw[:KEPT_OF_BAD_BYTES])

@@ -1,0 +1,1 @@
+"""Events and lifecycle announcements sent to Kafka, and acknowledged."""

@@ -1,0 +1,180 @@
+"""Publishes records, in order per key, and knows which were acknowledged.
+
+Rule 1: a record counts only when the broker acknowledged it (``acks=all``); `flush` waits for all.
+Rule 2: after any error the producer is thrown away, and what wasn't acknowledged is sent again, in
+        order, by a new one: an event twice in the log is harmless, a lost one is not.
+Rule 3: what is in flight is bounded: a slow broker stops the caller, who stops reading the FTP.
+Rule 4: before every batch the lead is checked; whoever lost it sends nothing of what it still has.
+Rule 5: no batch is kept open for long: its records would be too old for their topic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from ingest.leadership.election import Leadership, NotLeadingError
+from ingest.publish.producer import TROUBLE, Batch, Producer, Record, StaleError, TooLargeError
+from petstream import failpoints
+from petstream.codec import Headers
+from petstream.errors import PetstreamError, UnreachableError
+from petstream.settings import KafkaAccess
+
+_BATCHES_IN_FLIGHT: Final = 32  # 8 MiB; less than that again is in batches that aren't full yet
+_DEADLINE_S: Final = 30.0
+_OPEN_S: Final = 60.0
+
+_CLOCKS: Final = (
+    "Kafka refuses what is sent now for its time: the clocks of this machine and of Kafka's are "
+    "minutes apart; set them right (NTP) and run this again"
+)
+
+
+class Publisher:
+    """Sends records in batches; use it as a context manager."""
+
+    def __init__(
+        self,
+        access: KafkaAccess,
+        lead: Leadership | None = None,
+        *,
+        patience_s: float | None = 60.0,
+    ) -> None:
+        """Make a publisher that gives up after `patience_s` without Kafka (None: never)."""
+        self.sent = 0
+        self._lead = lead
+        self._closed_old_s = 0.0
+        self._access = access
+        self._patience_s = patience_s
+        self._producer = Producer(access)
+        self._filling: dict[tuple[str, int], Batch] = {}
+        self._in_flight: deque[Batch] = deque()
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        try:
+            await self._producer.start()
+        except TROUBLE:
+            await self._send_again([])
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, _: object, __: TracebackType | None
+    ) -> None:
+        """Flush if all went well, and close; on an error what is in flight is given up."""
+        try:
+            if kind is None:
+                await self.flush()
+        finally:
+            self._forget()
+            if kind is not None and issubclass(kind, NotLeadingError):
+                await self._producer.abandon()
+            else:
+                await self._producer.stop()
+
+    async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
+        """Send one record; returns when there is room for more, not when it is acknowledged."""
+        one = Record(topic, 0, 0, key.encode("ascii"), value, headers)
+        self.sent += 1
+        try:
+            await self._put(one)
+            await self._close_old()
+        except TROUBLE:
+            await self._send_again([one])
+
+    async def flush(self) -> None:
+        """Return when everything sent so far was acknowledged."""
+        try:
+            await self._all_acknowledged()
+        except TROUBLE:
+            await self._send_again([])
+
+    async def _put(self, one: Record) -> None:
+        place = (one.topic, await self._producer.partition(one.topic, one.key))
+        batch = self._filling.get(place)
+        if batch is not None and batch.take(one):
+            return
+        self._filling[place] = begun = self._producer.batch(*place)
+        begun.take(one)
+        if batch is not None:
+            await self._hand_over(batch)
+        while len(self._in_flight) > _BATCHES_IN_FLIGHT:
+            await self._acknowledged()
+
+    async def _close_old(self) -> None:
+        """Hand over what has been open for long (rule 5)."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._closed_old_s < _OPEN_S / 2:
+            return
+        self._closed_old_s = now_s
+        for place, batch in tuple(self._filling.items()):
+            if now_s - batch.begun_s >= _OPEN_S:
+                await self._hand_over(self._filling.pop(place))
+
+    async def _hand_over(self, batch: Batch) -> None:
+        self._in_flight.append(batch)
+        failpoints.point("ingest.send.before")
+        if self._lead is not None:
+            await self._lead.check()
+        async with asyncio.timeout(_DEADLINE_S):
+            await self._producer.send(batch)
+        failpoints.point("ingest.send.after")
+
+    async def _acknowledged(self) -> None:
+        """Wait for the oldest batch."""
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                await self._in_flight[0].acknowledged()
+        except TooLargeError as error:
+            one = self._in_flight[0].records[0]
+            raise PetstreamError(
+                f"the record of key {one.key.decode()} is too large for Kafka "
+                f"({len(one.value):,} bytes): raise max.message.bytes of {one.topic}"
+            ) from error
+        failpoints.point("ingest.acknowledged")
+        self._in_flight.popleft()
+
+    async def _all_acknowledged(self) -> None:
+        for place in tuple(self._filling):
+            await self._hand_over(self._filling.pop(place))
+        while self._in_flight:
+            await self._acknowledged()
+
+    async def _send_again(self, further: Iterable[Record]) -> None:
+        """Send all that wasn't acknowledged by a new producer, until it is, or patience ends."""
+        records = [one for batch in self._in_flight for one in batch.records]
+        records += [one for batch in self._filling.values() for one in batch.records]
+        known = {id(one) for one in records}
+        records += [one for one in further if id(one) not in known]
+        started = asyncio.get_running_loop().time()
+        while True:
+            self._forget()
+            await self._producer.stop()
+            self._producer = Producer(self._access)
+            try:
+                async with asyncio.timeout(_DEADLINE_S):
+                    await self._producer.start()
+                for one in records:
+                    await self._put(one)
+                await self._all_acknowledged()
+            except TROUBLE as error:
+                waited_s = asyncio.get_running_loop().time() - started
+                if self._patience_s is not None and waited_s > self._patience_s:
+                    if isinstance(error, StaleError):
+                        raise PetstreamError(_CLOCKS) from error
+                    raise UnreachableError(
+                        f"Kafka at {self._access.bootstrap} is away ({type(error).__name__}): "
+                        "start it and run this again; nothing is lost"
+                    ) from error
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    def _forget(self) -> None:
+        for batch in self._in_flight:
+            batch.forget()
+        self._in_flight.clear()
+        self._filling.clear()

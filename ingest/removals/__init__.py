@@ -1,0 +1,1 @@
+"""Who left the feed, and whether that may be believed."""

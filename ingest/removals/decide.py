@@ -1,0 +1,173 @@
+"""Who left: the petlist and the orgs files judged, then removals published or held.
+
+Rule 1: called only after everything else of the export is durable.
+Rule 2: what is held is announced once; a person's decision about it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from ingest.changes.comparison import Comparison
+from ingest.publish import announcements
+from ingest.publish.lifecycle import Herald, MakeEvent
+from ingest.removals.gate import Limits, Verdict, judge
+from ingest.removals.mass_removal import closures
+from ingest.removals.petlist import PetList, problems, read_petlist
+from ingest.source.completeness import stale_petlist
+from ingest.source.listing import ExportSet
+from ingest.source.reader import Reader
+from ingest.state.export_history import Identity, Memory
+from petstream import failpoints
+from petstream.errors import BrokenFileError
+from petstream.events import ExportEvent, FileRead, Mode
+from petstream.sequence import removal_sequence
+
+_LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
+
+
+class Found(NamedTuple):
+    """The petlist as it was found, and what is wrong with it."""
+
+    petlist: PetList | None
+    wrong: tuple[str, ...]
+    read: tuple[FileRead, ...] = ()
+
+
+class Evidence(NamedTuple):
+    """What speaks of the removals of an export: its petlist, and what makes it doubtful."""
+
+    petlist: PetList | None
+    wrong: Sequence[str]
+    """With the petlist."""
+    seen_with: ExportEvent | None
+    """The earlier export that came with just this petlist."""
+    newest: ExportEvent | None
+    """The newest that was completed."""
+    upheaval: Sequence[str]
+    """With the export as a whole."""
+
+
+class Settled(NamedTuple):
+    """The plans that are held now, and what there is to say."""
+
+    held: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> Found:
+    """Read the petlist, if there is one; whatever is wrong with it, the export goes on."""
+    part = files.petlist
+    if part is None:
+        return Found(None, ("petlist.csv is missing",))
+    try:
+        data = await reader.whole(part, most_bytes=_LARGEST_PETLIST_BYTES)
+    except BrokenFileError as error:
+        return Found(None, (str(error),))
+    petlist = read_petlist(data)
+    stale = stale_petlist(files, mode)
+    read = FileRead(part.name, len(data), part.remote.modified_at, petlist.rows)
+    return Found(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))
+
+
+async def settle(  # noqa: PLR0913  what a decision depends on, each by name
+    herald: Herald,
+    *,
+    pets: Comparison,
+    orgs: Comparison,
+    found: Found,
+    upheaval: Sequence[str],
+    identity: Identity,
+    limits: Limits,
+    make_event: MakeEvent,
+    memory: Memory,
+) -> Settled:
+    """Judge who left; publish the removals of those, or hold them."""
+    held: list[str] = []
+    notes: list[str] = []
+    petlist = found.petlist
+    seen_with = None if petlist is None else memory.seen_with(petlist.digest, identity)
+    evidence = Evidence(petlist, found.wrong, seen_with, memory.newest, upheaval)
+    verdicts = (
+        (pets, judge_pets(pets, evidence, limits)),
+        (orgs, judge_organizations(orgs, evidence, limits)),
+    )
+    for comparison, verdict in verdicts:
+        plural = comparison.kind.plural
+        if verdict.contradictions:
+            notes.append(
+                f"in the files but not in the petlist, so they stay: {verdict.contradictions:,} "
+                f"{plural}"
+            )
+        if comparison is pets:
+            notes.extend(closures(pets.ledger, verdict.removals))
+        if verdict.reason is None:
+            await publish_removals(herald, comparison, verdict, comparison.facts.base)
+        elif verdict.removals or comparison is pets:
+            event = make_event("held", verdict.reason)
+            plan = await hold(herald, comparison, verdict, event, memory)
+            held.extend(() if plan is None else (plan,))
+            notes.append(f"removals of {plural} are held: {verdict.reason}")
+    return Settled(tuple(held), tuple(notes))
+
+
+def judge_pets(pets: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
+    """Judge the pets that are missing from the petlist."""
+    petlist, seen_with = evidence.petlist, evidence.seen_with
+    return judge(
+        listed=list(pets.ledger.listed()),
+        present=None if petlist is None else petlist.ids,
+        spoken=pets.present(),
+        problems=[*evidence.wrong, *evidence.upheaval],
+        limits=limits,
+        seen_with=None if seen_with is None else seen_with.export_id,
+        seen_last=seen_with is evidence.newest,
+    )
+
+
+def judge_organizations(orgs: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
+    """Judge the organisations that are in no orgs file; a refused row might be any of them."""
+    refused = ["rows of orgs_n were refused"] if orgs.counts.refused else []
+    return judge(
+        listed=list(orgs.ledger.listed()),
+        present=orgs.present(),
+        spoken=orgs.present(),
+        problems=[*refused, *evidence.upheaval],
+        limits=limits,
+        what="organisations",
+    )
+
+
+async def publish_removals(
+    herald: Herald, comparison: Comparison, verdict: Verdict, base: int
+) -> None:
+    """Publish the removals of a verdict that passed."""
+    sequence = removal_sequence(base)
+    file = "petlist.csv" if comparison.kind.plural == "pets" else "orgs"
+    for key in verdict.removals:
+        one = comparison.removal(key, sequence, file)
+        if one is not None:
+            failpoints.point("ingest.removal.before")
+            await herald.changes(comparison.kind, [one])
+            failpoints.point("ingest.removal.after")
+
+
+async def hold(
+    herald: Herald, comparison: Comparison, verdict: Verdict, event: ExportEvent, memory: Memory
+) -> str | None:
+    """Hold the removals of a verdict that didn't pass; return the plan's id while it is open."""
+    kind = comparison.kind
+    plan_id = f"{event.export_id}.{kind.plural}"
+    if memory.plan(plan_id) is None:
+        await herald.plans(announcements.held(event, plan_id, kind.plural, verdict.removals))
+        failpoints.point("ingest.held.after")
+    return None if plan_id in memory.decided else plan_id
+
+
+async def supersede(herald: Herald, memory: Memory, by: Identity) -> None:
+    """Say of every older plan that a newer export has come."""
+    now = datetime.now(UTC)
+    older = [plan for plan in memory.held() if plan.event.base < by.base]
+    await herald.plans(announcements.superseded(plan, by, now) for plan in older)

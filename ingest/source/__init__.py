@@ -1,0 +1,1 @@
+"""The FTP server's files: listed, settled, downloaded, unzipped, archived."""

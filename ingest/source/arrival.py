@@ -1,0 +1,62 @@
+"""The export as it lies on the server: a listing that has settled, and its start stamp.
+
+Rule 1: two listings some time apart must agree: nobody is writing any more.
+Rule 2: a start stamp later than the files themselves isn't believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Final
+
+from ingest.parse import normalise
+from ingest.parse.rows import Row, parse
+from ingest.source.ftp import listing
+from ingest.source.listing import ExportSet, missing, plan, settled
+from ingest.source.reader import Reader, from_ftp
+from petstream.errors import NotReadyError
+from petstream.settings import FtpUrl
+
+_FIRST_ROWS: Final = 50
+_LATER_THAN_FILES: Final = timedelta(minutes=1)
+
+
+async def settled_export(ftp: FtpUrl, settle_s: float, say: Callable[[str], None]) -> ExportSet:
+    """Return the files that are there.
+
+    Raises:
+        NotReadyError: there are none, or somebody is still writing.
+    """
+    first = await listing(ftp)
+    lacking = missing(plan(first), "none")
+    if lacking:
+        raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
+    if settle_s > 0:
+        say(f"looking again in {settle_s:g} s, to see that nobody is still writing")
+        await asyncio.sleep(settle_s)
+        second = await listing(ftp)
+        differences = settled(first, second)
+        if differences:
+            raise NotReadyError("the export is still being written: " + "; ".join(differences))
+    return plan(first)
+
+
+async def start_stamp(ftp: FtpUrl, files: ExportSet) -> datetime | None:
+    """Return when the export was started, as the first rows of orgs_1 say; None: they don't."""
+    first = files.of("orgs")[:1]
+    if not first:
+        return None
+    latest = files.newest_modified_at + _LATER_THAN_FILES
+    reader = Reader(from_ftp(ftp), None, "", lambda _line: None)
+    async with aclosing(reader.rows(first[0])) as batches:
+        async for batch in batches:
+            for found in parse([row for row in batch[:_FIRST_ROWS] if isinstance(row, Row)]):
+                if isinstance(found, dict) and normalise.organization_id(found) is None:
+                    stamp = normalise.start_stamp(found)
+                    if stamp is not None and stamp <= latest:
+                        return stamp
+            break
+    return None

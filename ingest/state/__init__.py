@@ -1,0 +1,1 @@
+"""What earlier runs published, restored from the topics."""
