@@ -19,8 +19,8 @@ from console.wording import cut
 from petstream.settings import load
 
 if TYPE_CHECKING:
-    from consumers.audit import Audit, Difference
-    from consumers.audit_repair import Refused
+    from consumers.audit.compare import Audit, Difference
+    from consumers.audit.repair import Refused
 
 _SHOWN: Final = 20
 _MEANINGS: Final = {
@@ -37,9 +37,9 @@ def audit(options: Namespace) -> int:
     kafka, database = kafka_of(settings, note), database_of(settings, note)
 
     async def work(_stopping: asyncio.Event) -> int:
-        from consumers.audit import audit as compare  # noqa: PLC0415  commands import what they need
-        from consumers.audit import away_told  # noqa: PLC0415  the same
-        from consumers.audit_repair import repair  # noqa: PLC0415  the same
+        from consumers.audit.compare import audit as compare  # noqa: PLC0415  commands import what they need
+        from consumers.audit.compare import away_told  # noqa: PLC0415  the same
+        from consumers.audit.repair import repair  # noqa: PLC0415  the same
 
         found = await compare(kafka, database, settings.topic_prefix)
         for line in told(found):

@@ -9,7 +9,7 @@ from typing import Final
 
 from console.finding import Finding
 from console.tables import Away, look
-from consumers.migrate import migrations
+from consumers.engine.migrate import migrations
 
 _SERVER: Final = """
 SELECT current_setting('server_version') AS version,

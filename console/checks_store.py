@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from console.finding import Finding, State
-from consumers.picture_store import StoreTroubleError, directory_of, probe, store_of
+from consumers.pictures.store import StoreTroubleError, directory_of, probe, store_of
 from petstream.settings import Settings
 
 _GIB: Final = 1024**3

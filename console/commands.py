@@ -152,7 +152,7 @@ def migrate(_options: Namespace) -> int:
     database = database_of(settings, say)
 
     async def work(_stopping: asyncio.Event) -> int:
-        from consumers.migrate import migrate as bring_up
+        from consumers.engine.migrate import migrate as bring_up
 
         for name in await bring_up(database):
             say(f"migrated: {name}")

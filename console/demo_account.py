@@ -16,7 +16,7 @@ from console.commands import say
 from console.explain import explain
 from console.simulator import Expected
 from console.tables import Away, look
-from consumers.lag import lag
+from consumers.admin.lag import lag
 from ingest.run_types import Outcome
 from petstream.errors import PetstreamError
 from petstream.settings import KafkaAccess, Settings

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 from console.past import tell
 from console.records import read_topic
-from consumers import purge_pictures, purge_tables, purge_topics
-from consumers.groups import InUseError
-from consumers.kafka import TROUBLE
+from consumers.admin import purge_pictures, purge_tables, purge_topics
+from consumers.admin.groups import InUseError
+from consumers.engine.subscription import TROUBLE
 from ingest.source.archive import Archive
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import answers

@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 from console import account, wording
 from console.records import Record, read_topic
-from consumers.kafka import Place
-from consumers.kafka import Record as Letter
-from consumers.returns import Outcome, Returned, send_back
+from consumers.admin.redrive import Outcome, Returned, send_back
+from consumers.engine.subscription import Place
+from consumers.engine.subscription import Record as Letter
 from petstream import topics
 from petstream.codec import Headers
 from petstream.errors import UsageError

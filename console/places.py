@@ -25,7 +25,7 @@ def kafka_of(settings: Settings, say: Say) -> KafkaAccess:
 
 def database_of(settings: Settings, say: Say) -> str:
     """Return the database's URL; the embedded one is started and migrated."""
-    from consumers.migrate import migrate  # noqa: PLC0415  commands without a database go without
+    from consumers.engine.migrate import migrate  # noqa: PLC0415  commands without a database go without
 
     if settings.database_url is not None:
         return settings.database_url

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from console import cli, lifeline
 from console.commands import note, say
 from console.places import database_of, kafka_of
-from consumers.migrate import migrate
+from consumers.engine.migrate import migrate
 from petstream.errors import UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import Settings, load

@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from console.health import Probe
-from consumers.images import STATUSES
-from consumers.lag import GroupLag, lag
-from consumers.postgres import TROUBLE, connected
-from consumers.queries import query
+from consumers.admin.lag import GroupLag, lag
+from consumers.engine.postgres import TROUBLE, connected
+from consumers.engine.queries import query
+from consumers.pictures.wanted import STATUSES
 from petstream.errors import UnreachableError
 from petstream.kafka.client import answers
 from petstream.metrics import LAG, PICTURES_WAITING

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from consumers.kafka import Place
-from consumers.replay import At, Beginning, Export, Rewind, Since, Where, replay
+from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
+from consumers.engine.subscription import Place
 from petstream.errors import UsageError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings

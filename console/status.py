@@ -18,9 +18,9 @@ from console.past import Export, Past, tell
 from console.records import Record, read_topic
 from console.schedule import Schedule, schedule
 from console.tables import Away, Rows, look
-from consumers.images import STATUSES
-from consumers.lag import GroupLag, lag
-from consumers.queries import query
+from consumers.admin.lag import GroupLag, lag
+from consumers.engine.queries import query
+from consumers.pictures.wanted import STATUSES
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings

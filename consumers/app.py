@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
-from consumers import audit_schedule, deletions, images, pets
-from consumers.migrate import missing_migrations
-from consumers.picture_workers import with_workers, work_of
-from consumers.retention import forget_once, keep_forgetting
-from consumers.runner import Consumer, Surroundings, run
+from consumers.audit import schedule
+from consumers.engine.migrate import missing_migrations
+from consumers.engine.runner import Consumer, Surroundings, run
+from consumers.pets import history, removals
+from consumers.pets.retention import forget_once, keep_forgetting
+from consumers.pictures import wanted
+from consumers.pictures.worker import with_workers, work_of
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import PATIENCE_S, ensure_topics
 from petstream.metrics import RECORDS
@@ -73,7 +75,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
             forgetting = _unless_stopped(keep_forgetting(names, settings, around), stopping)
             group.create_task(forgetting, name="retention")
             if "pets" in names and not drain:
-                auditing = audit_schedule.keep(settings, around, applied)
+                auditing = schedule.keep(settings, around, applied)
                 group.create_task(_unless_stopped(auditing, stopping), name="audit")
         await _unless_stopped(forget_once(names, settings, around), stopping)
     except ExceptionGroup as errors:
@@ -85,8 +87,8 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
 
 def _consumer(name: Name, settings: Settings) -> Consumer[Any]:
     if name == "images":
-        return images.consumer("off" if settings.pictures == "off" else "due")
-    return pets.CONSUMER if name == "pets" else deletions.CONSUMER
+        return wanted.consumer("off" if settings.pictures == "off" else "due")
+    return history.CONSUMER if name == "pets" else removals.CONSUMER
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:

@@ -19,8 +19,8 @@ from console.bench import part
 from console.bench.feed import Feed
 from console.bench.usage import Usage, usage
 from console.server_process import recorded
-from consumers.migrate import migrate
-from consumers.postgres import connected
+from consumers.engine.migrate import migrate
+from consumers.engine.postgres import connected
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess
 

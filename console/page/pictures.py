@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from console.page import Known
-from consumers.picture_store import KEY, content_type, store_of
+from consumers.pictures.store import KEY, content_type, store_of
 
 _AT_ONCE: Final = 4
 _KEY: Final = "/pictures/{key:" + KEY + "}"

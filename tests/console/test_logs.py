@@ -63,7 +63,7 @@ def test_json_is_an_object_a_line_whoever_writes_it(monkeypatch: pytest.MonkeyPa
         say('read "pets_1.json"')
         note("waiting: Kafka is away")
         note("petstream: it failed")
-        logging.getLogger("consumers.patience").warning("%s: trying again", "pets")
+        logging.getLogger("consumers.engine.backoff").warning("%s: trying again", "pets")
         sys.stderr.write("cut ")
         sys.stderr.write("in two\n\nno end")
     [first] = read(out)
@@ -78,7 +78,7 @@ def test_json_is_an_object_a_line_whoever_writes_it(monkeypatch: pytest.MonkeyPa
         ("info", "cut in two"),
         ("info", "no end"),
     ]
-    assert read(error)[2]["logger"] == "consumers.patience"
+    assert read(error)[2]["logger"] == "consumers.engine.backoff"
 
 
 @pytest.mark.parametrize(("mode", "bars"), [("auto", True), ("plain", False), ("json", False)])

@@ -18,7 +18,7 @@ from console.page.site import mount
 from console.past import Export, Past
 from console.status import account
 from console.tables import Away, Rows
-from consumers.lag import GroupLag
+from consumers.admin.lag import GroupLag
 from ingest.state.export_history import Memory
 from petstream.errors import UnreachableError
 from petstream.events import Counts, ExportCounts, ExportEvent

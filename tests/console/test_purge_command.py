@@ -13,8 +13,8 @@ from console import holdings, purge
 from console.cli import run
 from console.holdings import Holding, RunningError
 from console.records import Record
-from consumers import purge_pictures
-from consumers.picture_store import Kept
+from consumers.admin import purge_pictures
+from consumers.pictures.store import Kept
 from petstream import codec
 from petstream.errors import UsageError
 from petstream.events import Counts, ExportCounts, ExportEvent

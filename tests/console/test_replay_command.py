@@ -8,8 +8,8 @@ import pytest
 
 from console.cli import parser
 from console.replay import asked, told
-from consumers.kafka import Place
-from consumers.replay import At, Beginning, Export, Rewind, Since, Where, begins_at, told_in
+from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, begins_at, told_in
+from consumers.engine.subscription import Place
 from petstream.errors import UsageError
 
 PETS, ORGS = "petstream.pets.v1", "petstream.orgs.v1"

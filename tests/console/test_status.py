@@ -13,7 +13,7 @@ from console.past import tell
 from console.schedule import Schedule
 from console.status import account, render
 from console.tables import Away
-from consumers.lag import GroupLag
+from consumers.admin.lag import GroupLag
 
 START = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)
 AWAY = Away("not reachable (ConnectionRefusedError)")

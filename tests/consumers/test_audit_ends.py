@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from consumers import audit_log
-from consumers.audit_log import Completed, Log, folded, last_completed
-from consumers.kafka import Place
+from consumers.audit import folded_log
+from consumers.audit.folded_log import Completed, Log, folded, last_completed
+from consumers.engine.subscription import Place
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS, PETS
 
@@ -35,8 +35,8 @@ async def test_an_export_completed_meanwhile_doesnt_look_like_lost_records(
             at = looks + (len(names) > 1)
             log.completed = Completed(f"export {at}", place, at, {f"{pets}/0": at})
 
-    monkeypatch.setattr(audit_log, "ends", ends)
-    monkeypatch.setattr(audit_log, "_read", read)
+    monkeypatch.setattr(folded_log, "ends", ends)
+    monkeypatch.setattr(folded_log, "_read", read)
     log = await look(KafkaAccess("nowhere:1"), "t.")
     assert log.completed is not None
     assert log.lost() == []

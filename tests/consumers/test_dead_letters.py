@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from consumers.dead_letters import (
+from consumers.engine.dead_letters import (
     MAX_LETTER_BYTES,
     Limit,
     Parked,
@@ -15,7 +15,7 @@ from consumers.dead_letters import (
     original,
     size_of,
 )
-from consumers.kafka import Place, Record
+from consumers.engine.subscription import Place, Record
 from petstream.errors import PetstreamError
 from petstream.topics import MAX_MESSAGE_BYTES
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from consumers.picture_address import checked_url, is_public
-from consumers.picture_refusal import MISSES, RefusedPictureError, retry_after_s, verdict
-from consumers.picture_store import SHARDS, DirectoryStore, key_of
-from consumers.picture_type import sniffed
-from consumers.thumbnails import thumbnailer
+from consumers.pictures.retry_policy import MISSES, RefusedPictureError, retry_after_s, verdict
+from consumers.pictures.sniff import sniffed
+from consumers.pictures.store import SHARDS, DirectoryStore, key_of
+from consumers.pictures.thumbnails import thumbnailer
+from consumers.pictures.url_policy import checked_url, is_public
 
 NOBODY: frozenset[str] = frozenset()
 GPS = 0x8825

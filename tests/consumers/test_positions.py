@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from consumers.kafka import Place
-from consumers.positions import stalled
+from consumers.engine.offsets import stalled
+from consumers.engine.subscription import Place
 
 HERE, THERE = Place("pets.v1", 0), Place("pets.v1", 1)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from consumers.queries import parsed, queries
-from consumers.state import STATE_COLUMNS
+from consumers.engine.queries import parsed, queries
+from consumers.pets.current import STATE_COLUMNS
 from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
 
 

@@ -13,7 +13,7 @@ import pytest
 from server_homes import put_away
 
 from console import embedded
-from consumers.migrate import migrate
+from consumers.engine.migrate import migrate
 
 _TEMPLATE = "petstream_template"
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from console import cli
-from consumers import kafka, postgres, runner
+from consumers.engine import postgres, runner, subscription
 from petstream import failpoints
 
 TIMEOUT_S = 1.0
@@ -20,7 +20,7 @@ TIMEOUT_S = 1.0
 
 def small_batches(max_records: int) -> None:
     """Take so few records at once that there is always a batch in hand."""
-    setattr(kafka.Subscription.poll, "__defaults__", (500, max_records))  # noqa: B010  as mypy likes
+    setattr(subscription.Subscription.poll, "__defaults__", (500, max_records))  # noqa: B010  as mypy likes
 
 
 def short_timeouts() -> None:
@@ -34,11 +34,11 @@ def short_timeouts() -> None:
         return AIOKafkaProducer(**options | {"request_timeout_ms": 3_000})
 
     changes: list[tuple[object, str, object]] = [
-        (kafka, "AIOKafkaConsumer", consumer),
-        (kafka, "AIOKafkaProducer", producer),
-        (kafka, "_DEADLINE_S", 2 * TIMEOUT_S),
-        (kafka, "_STOP_S", TIMEOUT_S),
-        (kafka, "_COMMIT_S", TIMEOUT_S),
+        (subscription, "AIOKafkaConsumer", consumer),
+        (subscription, "AIOKafkaProducer", producer),
+        (subscription, "_DEADLINE_S", 2 * TIMEOUT_S),
+        (subscription, "_STOP_S", TIMEOUT_S),
+        (subscription, "_COMMIT_S", TIMEOUT_S),
         (runner, "_PROBE_S", TIMEOUT_S / 2),
         (postgres, "_CONNECT_S", TIMEOUT_S),
         (postgres, "_COMMAND_S", TIMEOUT_S),

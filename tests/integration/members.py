@@ -24,7 +24,7 @@ from console.simulator import History, expected, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
 from consumers.app import consume
-from consumers.kafka import Place, ends
+from consumers.engine.subscription import Place, ends
 from ingest.run import Result, ingest
 from petstream import topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings

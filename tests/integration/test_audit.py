@@ -12,10 +12,10 @@ import pytest
 
 from console import audit as command
 from console.simulator import FtpAddress, History, expected, history, serve_ftp, write_export
-from consumers import audit_log
 from consumers.app import consume
-from consumers.audit import audit
-from consumers.audit_repair import repair
+from consumers.audit import folded_log
+from consumers.audit.compare import audit
+from consumers.audit.repair import repair
 from ingest.run import ingest
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
@@ -177,14 +177,14 @@ async def test_t47_nothing_is_repaired_while_the_log_is_shorter_than_it_was(
     await house.sql("DELETE FROM petstream.pet WHERE animal_id = $1", min(await house.names()))
     prefix = house.settings.topic_prefix
     longer = {f"{prefix}pets.v1/{n}": 10_000 for n in range(6)}
-    real = audit_log.Log._take_export  # noqa: SLF001  what an export says is what is made up here
+    real = folded_log.Log._take_export  # noqa: SLF001  what an export says is what is made up here
 
-    def lengthened(log: audit_log.Log, record: Any) -> None:
+    def lengthened(log: folded_log.Log, record: Any) -> None:
         real(log, record)
         if log.completed is not None:
             log.completed = log.completed._replace(end_offsets=longer)
 
-    monkeypatch.setattr(audit_log.Log, "_take_export", lengthened)
+    monkeypatch.setattr(folded_log.Log, "_take_export", lengthened)
     found = await audit(house.kafka, house.url, prefix)
     assert found.differences
     assert found.mendable == []

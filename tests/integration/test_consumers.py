@@ -12,13 +12,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers import deletions, images, pets
+from consumers.admin.lag import lag
 from consumers.app import Name, consume
-from consumers.kafka import Place, Rebalances, Record, send_all, subscribed
-from consumers.lag import lag
-from consumers.migrate import migrate, missing_migrations
-from consumers.queries import queries
-from consumers.runner import Consumer, Surroundings, run
+from consumers.engine.migrate import migrate, missing_migrations
+from consumers.engine.queries import queries
+from consumers.engine.runner import Consumer, Surroundings, run
+from consumers.engine.subscription import Place, Rebalances, Record, send_all, subscribed
+from consumers.pets import history, removals
+from consumers.pictures import wanted
 from petstream import codec, topics
 from petstream.errors import PetstreamError
 from petstream.events import (
@@ -124,7 +125,7 @@ LIFE = (
 
 async def apply(connection: Any, records: Sequence[Record], rng: random.Random) -> None:
     """Apply records in some order, some of them twice, cut into batches, by all consumers."""
-    consumers: list[Consumer[Any]] = [pets.CONSUMER, deletions.CONSUMER, images.consumer("due")]
+    consumers: list[Consumer[Any]] = [history.CONSUMER, removals.CONSUMER, wanted.consumer("due")]
     for consumer in rng.sample(consumers, 3):
         sent = [*records, *rng.sample(records, len(records) // 3)]
         rng.shuffle(sent)
@@ -275,11 +276,11 @@ async def test_a_rebalance_before_the_first_commit_skips_nothing(
     async def apply_late(connection: Any, items: Sequence[Any]) -> None:
         in_hand.set()
         await whole_again.wait()
-        await pets.CONSUMER.apply(connection, items)
+        await history.CONSUMER.apply(connection, items)
 
     monkeypatch.setattr(Rebalances, "on_partitions_assigned", assigned)
-    slow = Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply_late)
-    names = [topic.full_name(stage.prefix) for topic in pets.CONSUMER.topics]
+    slow = Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply_late)
+    names = [topic.full_name(stage.prefix) for topic in history.CONSUMER.topics]
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(run(slow, stage.surroundings()))
         await in_hand.wait()
@@ -350,7 +351,7 @@ async def test_a_killed_connection_to_postgres_costs_nothing(stage: Stage) -> No
 
     async def apply(connection: Any, items: Sequence[Any]) -> None:
         nonlocal killed
-        await pets.CONSUMER.apply(connection, items)
+        await history.CONSUMER.apply(connection, items)
         if not killed:
             killed = True
             await stage.fetch(
@@ -358,7 +359,7 @@ async def test_a_killed_connection_to_postgres_costs_nothing(stage: Stage) -> No
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
-    consumer = Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply)
+    consumer = Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply)
     await run(consumer, stage.surroundings())
     assert await stage.fetch("SELECT count(*) FROM petstream.pets") == [(1_500,)]
     assert await stage.fetch("SELECT * FROM petstream.dead_letters") == []
@@ -370,9 +371,9 @@ async def test_a_consumer_told_to_stop_finishes_its_batch(stage: Stage) -> None:
 
     async def apply(connection: Any, items: Sequence[Any]) -> None:
         around.stopping.set()
-        await pets.CONSUMER.apply(connection, items)
+        await history.CONSUMER.apply(connection, items)
 
-    await run(Consumer("pets", pets.CONSUMER.topics, pets.CONSUMER.read, apply), around)
+    await run(Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply), around)
     (applied,) = await stage.fetch("SELECT count(*) FROM petstream.pets")
     (moved,) = await stage.fetch("SELECT sum(next_offset) FROM petstream.consumer_position")
     assert 0 < applied[0] < 1_500

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-import consumers.kafka
+import consumers.engine.subscription
 from console.simulator import History, expected, history, serve_ftp, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
@@ -258,8 +258,8 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
     short = functools.partial(
         AIOKafkaConsumer, session_timeout_ms=800, heartbeat_interval_ms=200
     )  # a killed member is missed for a second, not for ten
-    monkeypatch.setattr(consumers.kafka, "AIOKafkaConsumer", short)
-    monkeypatch.setattr(consumers.kafka.Subscription.poll, "__defaults__", (500, 40))
+    monkeypatch.setattr(consumers.engine.subscription, "AIOKafkaConsumer", short)
+    monkeypatch.setattr(consumers.engine.subscription.Subscription.poll, "__defaults__", (500, 40))
 
     def work(database: str, name: Any) -> Work:
         return lambda: consume(

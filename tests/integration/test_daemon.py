@@ -22,7 +22,7 @@ from small_up import alive
 from console.simulator import expected, history, serve_ftp, write_export
 from console.tables import Away, look
 from console.verdict import QUERIES, judge
-from consumers.migrate import migrate
+from consumers.engine.migrate import migrate
 
 pytestmark = pytest.mark.servers
 

@@ -16,10 +16,12 @@ from console import letters
 from console.records import Record as Shown
 from console.records import read_topic
 from console.simulator import history, serve_ftp, write_export
-from consumers import dead_letters, patience, pets, state
 from consumers.app import consume
-from consumers.kafka import Place, Record
-from consumers.runner import Consumer, Surroundings, run
+from consumers.engine import backoff, dead_letters
+from consumers.engine.runner import Consumer, Surroundings, run
+from consumers.engine.subscription import Place, Record
+from consumers.pets import current
+from consumers.pets import history as pets
 from ingest.changes import comparison
 from ingest.parse import rows
 from ingest.run import ingest
@@ -136,8 +138,8 @@ def mistaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def wrong(html: str | None, text: str | None, tracker: str | None) -> str | None:
         return "\0" if text and text.startswith("poison") else right(html, text, tracker)
 
-    monkeypatch.setattr(state, "rendered", wrong)
-    return lambda: monkeypatch.setattr(state, "rendered", right)
+    monkeypatch.setattr(current, "rendered", wrong)
+    return lambda: monkeypatch.setattr(current, "rendered", right)
 
 
 async def test_t44_poison_of_every_kind_is_parked_as_it_came_and_its_neighbours_are_applied(
@@ -206,8 +208,8 @@ async def test_t44_trouble_with_postgres_never_parks_anything(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T44, and T41: each kind of trouble once, then all is well."""
-    monkeypatch.setattr(patience, "_FIRST_S", 0.001)
-    monkeypatch.setattr(patience, "_LONGEST_S", 0.002)
+    monkeypatch.setattr(backoff, "_FIRST_S", 0.001)
+    monkeypatch.setattr(backoff, "_LONGEST_S", 0.002)
     await stage.publish([pet(number) for number in range(50)])
     trouble = list(TRANSIENT)
 

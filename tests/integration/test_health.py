@@ -16,8 +16,8 @@ from server_homes import put_away
 from console import embedded, health, probes
 from console.health import Health
 from console.web import served
-from consumers.lag import GroupLag
-from consumers.migrate import migrate
+from consumers.admin.lag import GroupLag
+from consumers.engine.migrate import migrate
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings
 

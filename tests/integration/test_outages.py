@@ -26,7 +26,7 @@ from server_homes import put_away
 from console import embedded
 from console.server_process import stop
 from console.simulator import history, serve_ftp
-from consumers.migrate import migrate
+from consumers.engine.migrate import migrate
 from ingest.publish import producer as ingest_kafka
 from ingest.publish import publisher
 from petstream import failpoints

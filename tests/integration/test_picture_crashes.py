@@ -26,11 +26,11 @@ from PIL import Image
 from test_crashes import KILLED, Work, forked
 
 from console.records import read_topic
-from consumers import images, picture_sweep
-from consumers.picture_store import SHARDS, DirectoryStore, directory_of
-from consumers.picture_workers import with_workers, work_of
-from consumers.postgres import connected
-from consumers.runner import Surroundings
+from consumers.engine.postgres import connected
+from consumers.engine.runner import Surroundings
+from consumers.pictures import sweep, wanted
+from consumers.pictures.store import SHARDS, DirectoryStore, directory_of
+from consumers.pictures.worker import with_workers, work_of
 from petstream import codec, failpoints
 from petstream.codec import Envelope
 from petstream.events import PetEvent, Source
@@ -128,7 +128,7 @@ class Case:
             "pet.added", f"pet/{self.animal_id}", 1_000, "x", "0" * 32, START, event
         )  # fmt: skip
         async with connected(self.database) as connection, connection.transaction():
-            await images.consumer("due").apply(connection, [told])
+            await wanted.consumer("due").apply(connection, [told])
 
     async def work(self) -> None:
         """Run the workers until nothing is due."""
@@ -158,10 +158,10 @@ class Case:
         for path in directory_of(self.settings.pictures or "").rglob("*.*"):
             os.utime(path, (past, past))
 
-    async def sweep(self) -> picture_sweep.Swept:
+    async def sweep(self) -> sweep.Swept:
         """Sweep."""
         async with connected(self.database) as connection:
-            return await picture_sweep.sweep(connection, self.store, orphan_s=0)
+            return await sweep.sweep(connection, self.store, orphan_s=0)
 
     async def keys(self) -> set[str]:
         """Return what is in the store."""
@@ -265,7 +265,7 @@ async def judge_healed(
     }
     keys = await case.keys()
     assert named(rows) <= keys, case.at
-    assert await case.sweep() == picture_sweep.Swept(len(keys - named(rows)), 0), case.at
+    assert await case.sweep() == sweep.Swept(len(keys - named(rows)), 0), case.at
     files = list(directory_of(case.settings.pictures or "").rglob("*.*"))
     assert len(files) == len(await case.keys()) == len(named(rows)), case.at
 

@@ -20,15 +20,15 @@ from hostile_pictures import HostilePictures, drawn, hostile_pictures
 from PIL import Image
 
 from console.records import read_topic
-from consumers import images, picture_sweep
 from consumers.app import consume
-from consumers.picture_claims import Stored, claim, settle
-from consumers.picture_host import Validators
-from consumers.picture_refusal import RefusedPictureError
-from consumers.picture_store import SHARDS, DirectoryStore, directory_of
-from consumers.picture_workers import with_workers, work_of
-from consumers.postgres import connected
-from consumers.runner import Surroundings
+from consumers.engine.postgres import connected
+from consumers.engine.runner import Surroundings
+from consumers.pictures import sweep, wanted
+from consumers.pictures.http import Validators
+from consumers.pictures.queue import Stored, claim, settle
+from consumers.pictures.retry_policy import RefusedPictureError
+from consumers.pictures.store import SHARDS, DirectoryStore, directory_of
+from consumers.pictures.worker import with_workers, work_of
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import PetEvent, PictureEvent, Source
@@ -86,7 +86,7 @@ class Stage:
     async def hear(self, *envelopes: Envelope) -> None:
         """Let the consumer images apply events."""
         async with connected(self.database_url) as connection, connection.transaction():
-            await images.consumer("due").apply(connection, envelopes)
+            await wanted.consumer("due").apply(connection, envelopes)
 
     async def fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database."""
@@ -319,11 +319,11 @@ async def test_t37_a_row_without_its_file_is_fetched_again_and_orphans_go(
     await stage.store.put(orphan, b"of a crash")
     path = directory_of(stage.settings.pictures or "") / orphan
     async with connected(stage.database_url) as connection:
-        assert (await picture_sweep.sweep(connection, stage.store)).dropped == 0  # may be in use
+        assert (await sweep.sweep(connection, stage.store)).dropped == 0  # may be in use
         os.utime(path, (time.time() - 100_000, time.time() - 100_000))
         await stage.store.drop(rows["1"]["stored_as"])
         await stage.store.drop(json.loads(rows["2"]["thumbnails"])["32"])
-        assert await picture_sweep.sweep(connection, stage.store) == (1, 2)
+        assert await sweep.sweep(connection, stage.store) == (1, 2)
     await stage.work(kafka)
     assert await stage.keys() == before
     assert stage.host.hits["/1.jpg"] == stage.host.hits["/2.jpg"] == 2
@@ -341,9 +341,9 @@ async def test_the_pictures_of_a_pet_that_left_go_when_the_grace_time_is_over(
     await stage.work(kafka)
     assert stage.host.hits["/missing/b.jpg"] == 1  # nobody asks for pictures of who left
     async with connected(stage.database_url) as connection:
-        await picture_sweep.sweep(connection, stage.store, grace=timedelta(days=36_500), orphan_s=0)
+        await sweep.sweep(connection, stage.store, grace=timedelta(days=36_500), orphan_s=0)
         assert len(await stage.keys()) == 3
-        await picture_sweep.sweep(connection, stage.store, orphan_s=0, grace=timedelta(0))
+        await sweep.sweep(connection, stage.store, orphan_s=0, grace=timedelta(0))
     assert await stage.keys() == set()
     await stage.work(kafka)
     assert [one.type for _, one in await stage.told(kafka)] == [STORED, GONE]
@@ -357,7 +357,7 @@ async def test_pictures_left_off_are_fetched_once_there_is_a_store(
     stage: Stage, kafka: str
 ) -> None:
     async with connected(stage.database_url) as connection:
-        await images.consumer("off").apply(
+        await wanted.consumer("off").apply(
             connection, [pet(7, 0, [picture(1, stage.host.url("/a.jpg"))])]
         )
     assert (await stage.rows())["1"]["status"] == "off"

@@ -23,12 +23,13 @@ from moto.server import ThreadedMotoServer
 
 from console.checks_store import store as checked
 from console.finding import Finding
-from consumers import images, patience
-from consumers.picture_bucket import BucketStore
-from consumers.picture_store import SHARDS, StoreTroubleError, key_of, probe
-from consumers.picture_workers import with_workers, work_of
-from consumers.postgres import connected
-from consumers.runner import Surroundings
+from consumers.engine import backoff
+from consumers.engine.postgres import connected
+from consumers.engine.runner import Surroundings
+from consumers.pictures import wanted
+from consumers.pictures.s3_store import BucketStore
+from consumers.pictures.store import SHARDS, StoreTroubleError, key_of, probe
+from consumers.pictures.worker import with_workers, work_of
 from petstream.codec import Envelope
 from petstream.errors import PetstreamError
 from petstream.events import PetEvent, Source
@@ -223,7 +224,7 @@ class Stage:
         )  # fmt: skip
         told = Envelope("pet.updated", "pet/7", sequence, "x", "0" * 32, START, event)
         async with connected(self.database_url) as connection, connection.transaction():
-            await images.consumer("due").apply(connection, [told])
+            await wanted.consumer("due").apply(connection, [told])
 
     async def rows(self) -> dict[str, tuple[str, int, str | None]]:
         """Return how each picture stands: status, tries, error."""
@@ -323,8 +324,8 @@ async def test_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetc
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A daemon; its host isn't asked over and over for what can't be kept."""
-    monkeypatch.setattr(patience, "_FIRST_S", 0.01)
-    monkeypatch.setattr(patience, "_LONGEST_S", 0.02)
+    monkeypatch.setattr(backoff, "_FIRST_S", 0.01)
+    monkeypatch.setattr(backoff, "_LONGEST_S", 0.02)
     stage = Stage(kafka, database_url, host, f"s3://{bucket}")
     await stage.want("/a.jpg")
 

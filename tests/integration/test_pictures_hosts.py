@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 
-from consumers import picture_address
-from consumers.picture_host import Limits, Validators, picture_hosts
-from consumers.picture_refusal import RefusedPictureError
+from consumers.pictures import url_policy
+from consumers.pictures.http import Limits, Validators, picture_hosts
+from consumers.pictures.retry_policy import RefusedPictureError
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_t30_loopback_isnt_reached_by_any_spelling(
     host: HostilePictures, monkeypatch: pytest.MonkeyPatch, spelling: str
 ) -> None:
     """T30: the server would answer on that very port; it gets no hit."""
-    monkeypatch.setattr(picture_address, "_USUAL", {"http": host.port})
+    monkeypatch.setattr(url_policy, "_USUAL", {"http": host.port})
     reason, _ = await refused(
         f"http://{spelling}:{host.port}/a.jpg", limits(host, trusted=frozenset())
     )

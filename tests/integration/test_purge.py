@@ -23,9 +23,9 @@ from console import holdings
 from console.holdings import Places, RunningError
 from console.purge import delete
 from console.simulator import history, serve_ftp, write_export
-from consumers import purge_pictures, purge_tables, purge_topics
-from consumers.kafka import send_all, subscribed
-from consumers.picture_store import DirectoryStore, store_of
+from consumers.admin import purge_pictures, purge_tables, purge_topics
+from consumers.engine.subscription import send_all, subscribed
+from consumers.pictures.store import DirectoryStore, store_of
 from petstream import topics
 from petstream.errors import PetstreamError
 from petstream.kafka.client import ensure_topics

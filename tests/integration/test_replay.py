@@ -22,11 +22,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from console.records import read_topic
 from console.replay import rewind
 from console.simulator import history, serve_ftp, write_export
-from consumers import groups, state
+from consumers.admin import groups
+from consumers.admin.groups import group_offsets
+from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
 from consumers.app import consume
-from consumers.groups import group_offsets
-from consumers.kafka import Place, subscribed
-from consumers.replay import At, Beginning, Export, Rewind, Since, Where, replay
+from consumers.engine.subscription import Place, subscribed
+from consumers.pets import current
 from ingest.run import ingest
 from petstream import codec, topics
 from petstream.errors import PetstreamError, UsageError
@@ -221,7 +222,7 @@ async def test_a_replay_after_a_fix_of_the_consumer_derives_the_rows_anew(
     """The events are equal in sequence and digest: they are applied all the same."""
     await stage.publish(PETS, 0, 1)
     with monkeypatch.context() as broken:
-        broken.setattr(state, "rendered", lambda *_: "<b>a bug")
+        broken.setattr(current, "rendered", lambda *_: "<b>a bug")
         await stage.consume("pets")
     shown = "SELECT DISTINCT name, description_rendered AS shown FROM petstream.pets"
     assert await stage.fetch(shown) == [{"name": "Rex 1", "shown": "<b>a bug"}]

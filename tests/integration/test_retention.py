@@ -13,12 +13,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from consumers import deletions, images, pets
 from consumers.app import consume
-from consumers.kafka import Place, Record, send_all
-from consumers.queries import query
-from consumers.retention import Rules, in_turn
-from consumers.runner import Consumer
+from consumers.engine.queries import query
+from consumers.engine.runner import Consumer
+from consumers.engine.subscription import Place, Record, send_all
+from consumers.pets import history, removals
+from consumers.pets.retention import Rules, in_turn
+from consumers.pictures import wanted
 from petstream import codec, topics
 from petstream.events import (
     Counts,
@@ -102,7 +103,11 @@ class Tables:
 
     async def apply(self, *records: Record) -> None:
         """Let every consumer apply what concerns it."""
-        consumers: list[Consumer[Any]] = [pets.CONSUMER, deletions.CONSUMER, images.consumer("due")]
+        consumers: list[Consumer[Any]] = [
+            history.CONSUMER,
+            removals.CONSUMER,
+            wanted.consumer("due"),
+        ]
         for consumer in consumers:
             names = {topic.name for topic in consumer.topics}
             mine = [one for one in records if one.place.topic in names]
@@ -141,7 +146,7 @@ async def test_a_pet_that_left_long_ago_is_forgotten_and_its_tombstone_stays(
     tables: Tables, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Columns, attributes, old values, pictures; one line, and none when nothing was left."""
-    caplog.set_level(logging.INFO, "consumers.retention")
+    caplog.set_level(logging.INFO, "consumers.pets.retention")
     await tables.apply(*LIFE, completed(31))
     before = await tables.pet()
     await in_turn(tables.connection, MONTH)

@@ -19,8 +19,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from console.records import Record, read_topic
 from console.simulator import History, expected, history, serve_ftp, write_export
-from consumers.groups import group_offsets
-from consumers.kafka import Place, ends
+from consumers.admin.groups import group_offsets
+from consumers.engine.subscription import Place, ends
 from ingest.run import ingest
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import PETS

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 
 from rows_of_the_feed import framed, pet_row
 
-from consumers.batch import newest
+from consumers.engine.batch import newest
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS, Facts
 from ingest.export import ExportRun
@@ -79,7 +79,7 @@ class Table:
         self.positions: dict[str, dict[str, int]] = {"pets": {}, "deletions": {}}
 
     def apply(self, consumer: str, envelopes: Sequence[Envelope], rules: Rules) -> None:
-        """Apply a batch, as consumers.pets and consumers.deletions do."""
+        """Apply a batch, as consumers.pets.history and consumers.pets.removals do."""
         ours = [one for one in envelopes if (_event(one).op == "removed") is (consumer != "pets")]
         if rules.newest_of_batch:
             latest = newest(ours, key=_key, rank=lambda one: (one.sequence, one.digest))

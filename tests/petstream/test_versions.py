@@ -27,8 +27,9 @@ import msgspec
 import pytest
 
 from console import schemas
-from consumers import dead_letters, picture_news
-from consumers.kafka import Place, Record
+from consumers.engine import dead_letters
+from consumers.engine.subscription import Place, Record
+from consumers.pictures import outbox
 from ingest.changes.change import Change
 from ingest.changes.comparison import Refused
 from ingest.changes.event import ORGS, PETS, Facts, publication
@@ -162,7 +163,7 @@ def _picture(type_: str, event: PictureEvent, headers: dict[str, str]) -> Golden
         "sequence": int(headers["ce_sequence"]), "export_id": headers["ce_exportid"],
         "at": datetime.fromisoformat(headers["ce_time"]),
     }  # fmt: skip
-    key, value, made = picture_news.letter(row)
+    key, value, made = outbox.letter(row)
     return Golden(type_, key, made, value)
 
 

@@ -1,0 +1,215 @@
+"""A consumer rewound: where it would begin again, and its positions put there.
+
+Rule 1: it goes back, never forward: a partition that hasn't come as far stays where it is.
+Rule 2: a consumer begins at the lower of its position in Postgres and its group's offset, so both
+        are moved: the rows are written and locked, the offsets committed, then the rows committed.
+        A crash in between leaves the offsets moved alone: the consumer begins there all the same,
+        and replaying again is harmless. A consumer that was started meanwhile finds its position
+        moved under it, and begins again at the lower of both.
+Rule 3: Kafka itself refuses the offsets of a group that has members, whatever was seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from consumers.admin import groups
+from consumers.admin.groups import InUseError, group_offsets
+from consumers.admin.lag import TOPICS
+from consumers.engine import offsets
+from consumers.engine.migrate import missing_migrations
+from consumers.engine.postgres import Connection, connected, kind_of
+from consumers.engine.queries import query
+from consumers.engine.subscription import TROUBLE, Place, ends
+from petstream.codec import Headers
+from petstream.errors import PetstreamError, UnreachableError, UsageError
+from petstream.settings import KafkaAccess
+from petstream.topics import EXPORTS
+
+CONSUMERS: Final = tuple(TOPICS)
+
+
+class Beginning(NamedTuple):
+    """From the first record there is."""
+
+
+class Since(NamedTuple):
+    """From the first record that was published at this time or later."""
+
+    time: datetime
+
+
+class At(NamedTuple):
+    """From these offsets; other partitions stay where they are."""
+
+    offsets: Mapping[Place, int]
+
+
+class Export(NamedTuple):
+    """From the first record of this export or a later one."""
+
+    export_id: str
+
+
+Where = Beginning | Since | At | Export
+
+
+class Rewind(NamedTuple):
+    """A partition: where its consumer is, where it would begin again, and where the log ends."""
+
+    place: Place
+    now: int
+    to: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """How many records would be read again, at the most: compaction leaves gaps."""
+        return self.now - self.to
+
+
+async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
+    consumer: str,
+    where: Where,
+    *,
+    access: KafkaAccess,
+    database_url: str,
+    prefix: str,
+    dry_run: bool = False,
+) -> list[Rewind]:
+    """Rewind a consumer that isn't running; return what becomes of each partition.
+
+    Raises:
+        PetstreamError: the consumer is running, or the database isn't migrated.
+        UsageError: there is no such export, partition or offset.
+        UnreachableError: a server is away.
+    """
+    if missing := await missing_migrations(database_url):
+        raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
+    group = f"{prefix}{consumer}"
+    try:
+        await groups.check_idle(access, group)
+        async with connected(database_url) as connection:
+            rewinds = await _plan(consumer, where, access, connection, prefix)
+            moves = {one.place: one.to for one in rewinds if one.to < one.now}
+            if moves and not dry_run:
+                await _move(consumer, group, moves, access, connection)
+    except InUseError:
+        raise PetstreamError(
+            f"the consumer {consumer} is running: stop it (petstream up, petstream consume), then "
+            "replay. One that was killed is forgotten by Kafka after ten seconds or so"
+        ) from None
+    except TROUBLE as error:
+        raise _away(error) from None
+    except Exception as error:
+        if kind_of(error) == "transient":
+            raise _away(error) from None  # the cause may name the database's user
+        raise
+    return rewinds
+
+
+def begins_at(stored: int | None, committed: int | None, begin: int, end: int) -> int:
+    """Return where a consumer begins, as `consumers.engine.runner` decides it.
+
+    >>> begins_at(40, 100, 0, 120), begins_at(None, 100, 0, 120), begins_at(500, 500, 7, 120)
+    (40, 0, 7)
+    """
+    start = min(stored or 0, committed or 0)
+    return start if begin <= start <= end else begin
+
+
+def told_in(export_id: str, headers: Headers) -> bool:
+    """Tell whether a record belongs to this export or a later one."""
+    found = dict(headers).get("ce_exportid", b"").decode("utf-8", "replace")
+    return bool(found) and _order(found) >= _order(export_id)
+
+
+async def _plan(
+    consumer: str, where: Where, access: KafkaAccess, connection: Connection, prefix: str
+) -> list[Rewind]:
+    names = [topic.full_name(prefix) for topic in TOPICS[consumer]]
+    bounds = await ends(access, names)
+    committed = await group_offsets(access, f"{prefix}{consumer}")
+    stored = await offsets.stored(connection, consumer)
+    now = {
+        place: begins_at(stored.get(place), committed.get(place), begin, end)
+        for place, (begin, end) in bounds.items()
+    }
+    wanted = await _wanted(where, access, bounds, EXPORTS.full_name(prefix))
+    return [
+        Rewind(place, now[place], max(begin, min(now[place], wanted.get(place, end))), end)
+        for place, (begin, end) in sorted(bounds.items())
+    ]
+
+
+async def _wanted(
+    where: Where, access: KafkaAccess, bounds: Mapping[Place, tuple[int, int]], exports: str
+) -> Mapping[Place, int]:
+    """Return the offsets asked for; a partition without one stays where it is."""
+    if isinstance(where, Beginning):
+        return {place: begin for place, (begin, _) in bounds.items()}
+    if isinstance(where, At):
+        _check(where.offsets, bounds)
+        return where.offsets
+    if isinstance(where, Since):
+        found = await groups.since(access, list(bounds), where.time)
+        return {place: at for place, at in found.items() if at is not None}
+    await _check_export(where.export_id, access, exports)
+    last = {place: end for place, (_, end) in bounds.items()}
+    return await groups.first(access, last, lambda headers: told_in(where.export_id, headers))
+
+
+async def _check_export(export_id: str, access: KafkaAccess, exports: str) -> None:
+    last = {place: end for place, (_, end) in (await ends(access, [exports])).items()}
+    name = export_id.encode()
+    if not await groups.first(access, last, lambda headers: ("ce_exportid", name) in headers):
+        raise UsageError(
+            f"there is no export {export_id[:80]!r}: 'petstream status' shows the last ones, and "
+            "'petstream tail exports --from-beginning' all"
+        )
+
+
+def _check(offsets: Mapping[Place, int], bounds: Mapping[Place, tuple[int, int]]) -> None:
+    for place, offset in offsets.items():
+        if place not in bounds:
+            known = ", ".join(f"{one.topic}/{one.partition}" for one in sorted(bounds))
+            raise UsageError(
+                f"this consumer doesn't read {place.topic}/{place.partition}; it reads {known}"
+            )
+        begin, end = bounds[place]
+        if not begin <= offset <= end:
+            raise UsageError(
+                f"{place.topic}/{place.partition} has no offset {offset}: "
+                f"it begins at {begin} and ends at {end}"
+            )
+
+
+async def _move(
+    consumer: str,
+    group: str,
+    moves: Mapping[Place, int],
+    access: KafkaAccess,
+    connection: Connection,
+) -> None:
+    rows: Sequence[tuple[str, str, int, int]] = [
+        (consumer, *place, to) for place, to in sorted(moves.items())
+    ]
+    async with connection.transaction():
+        await connection.executemany(query("set_position"), rows)
+        await groups.move(access, group, moves)
+
+
+def _order(export_id: str) -> tuple[str, int]:
+    """Return what sorts exports: the start, then which publication of it."""
+    start, _, again = export_id.partition("Z")
+    number = again.removeprefix(".")
+    return start, int(number) if number.isascii() and number.isdigit() else 1
+
+
+def _away(error: BaseException) -> UnreachableError:
+    return UnreachableError(
+        f"a server can't be reached ({type(error).__name__}): start it, and replay again; "
+        "what was moved already does no harm"
+    )

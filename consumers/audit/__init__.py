@@ -1,0 +1,1 @@
+"""The tables compared with the folded log, and mended."""

@@ -1,0 +1,105 @@
+"""Bring the database to this version: numbered SQL files, each applied once, in one transaction.
+
+Rule 1: what was applied is never edited: its checksum is compared.
+Rule 2: two at once wait for each other (an advisory lock), and never long for a table's lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from consumers.engine.postgres import Connection, connected, kind_of
+from petstream.errors import PetstreamError, UnreachableError
+
+_LOCK: Final = 0x70657473
+_LOCK_TIMEOUT: Final = "10s"
+_TABLE: Final = """
+CREATE SCHEMA IF NOT EXISTS petstream;
+CREATE TABLE IF NOT EXISTS petstream.schema_migration (
+    name text PRIMARY KEY,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+"""
+
+
+class Migration(NamedTuple):
+    """One file of consumers/sql/migrations."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of the text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+async def migrate(database_url: str) -> list[str]:
+    """Apply what is missing; return the names of what was applied now."""
+    try:
+        async with connected(database_url) as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            await connection.execute(_TABLE)
+            missing = await _missing(connection)
+            for migration in missing:
+                await connection.execute(migration.sql)
+                await connection.execute(
+                    "INSERT INTO petstream.schema_migration (name, checksum) VALUES ($1, $2)",
+                    migration.name,
+                    migration.checksum,
+                )
+            return [migration.name for migration in missing]
+    except Exception as error:
+        raise _explained(error) from error
+
+
+async def missing_migrations(database_url: str) -> list[str]:
+    """Return the names of the migrations that were not applied yet; changes nothing."""
+    try:
+        async with connected(database_url) as connection:
+            if await connection.fetchval("SELECT to_regclass('petstream.schema_migration')"):
+                return [migration.name for migration in await _missing(connection)]
+            return [migration.name for migration in migrations()]
+    except Exception as error:
+        raise _explained(error) from error
+
+
+def migrations() -> list[Migration]:
+    """Return all there are, in order."""
+    directory = files("consumers") / "sql" / "migrations"
+    found = [file for file in directory.iterdir() if file.name.endswith(".sql")]
+    return [
+        Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
+        for file in sorted(found, key=lambda one: one.name)
+    ]
+
+
+async def _missing(connection: Connection) -> list[Migration]:
+    rows = await connection.fetch("SELECT name, checksum FROM petstream.schema_migration")
+    applied = {row["name"]: row["checksum"] for row in rows}
+    known = {migration.name: migration for migration in migrations()}
+    newer = sorted(applied.keys() - known.keys())
+    if newer:
+        raise PetstreamError(
+            f"the database is of a newer petstream (it has {newer[-1]}): update this one"
+        )
+    for name, checksum in applied.items():
+        if known[name].checksum != checksum:
+            raise PetstreamError(
+                f"migration {name} was edited after it was applied: restore the file, "
+                "and put the change into a new migration"
+            )
+    return [migration for name, migration in known.items() if name not in applied]
+
+
+def _explained(error: Exception) -> Exception:
+    if kind_of(error) == "transient":
+        return UnreachableError(
+            f"Postgres can't be reached or is busy ({type(error).__name__}): "
+            "start it, or mend PETSTREAM_DATABASE_URL, and run this again"
+        )
+    return error

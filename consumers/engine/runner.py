@@ -1,0 +1,218 @@
+"""Poll, decode, apply, park, move the position, commit the offset: always in that order.
+
+Rule 1: data, history and positions are one transaction; Kafka's offset is committed last.
+Rule 2: a partition begins at the lower of the group's offset and the position in Postgres; without
+        a row there, or with an offset that the log doesn't hold, at the beginning.
+Rule 3: a position moves only from the value it was read as: somebody else moved it = read it again.
+Rule 4: trouble with a server ends the session and begins another; nothing is parked for it.
+Rule 5: a rebalance puts even kept partitions back to the group's offsets, which may be ahead of the
+        database: all of them are sought again, and what was polled across it is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Generic, TypeVar
+
+from consumers.engine import dead_letters, offsets
+from consumers.engine.backoff import Patience
+from consumers.engine.batch import apply_isolating
+from consumers.engine.dead_letters import Limit, Parked
+from consumers.engine.postgres import Connection, connected
+from consumers.engine.subscription import Place, Record, Subscription, send_all, subscribed
+from petstream import failpoints
+from petstream.codec import UndecodableError
+from petstream.errors import PetstreamError
+from petstream.events import SOURCE
+from petstream.metrics import BATCH_SECONDS, LETTERS
+from petstream.settings import KafkaAccess
+from petstream.topics import DEAD_LETTERS, Topic
+
+_PROBE_S: Final = 30.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Consumer(Generic[T]):
+    """What a consumer is: its topics, how it reads a record, and how it applies many.
+
+    `read` returns None for a record that isn't its business.
+    """
+
+    name: str
+    topics: tuple[Topic, ...]
+    read: Callable[[Record], T | None]
+    apply: Callable[[Connection, Sequence[T]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a consumer runs, and when it ends."""
+
+    kafka: KafkaAccess
+    database_url: str
+    prefix: str
+    drain: bool
+    stopping: asyncio.Event
+    progress: Callable[[str, int], None]
+
+
+async def run(consumer: Consumer[T], around: Surroundings) -> None:
+    """Run a consumer until it's told to stop or, when draining, has applied all there was."""
+    patience = Patience(f"consumer {consumer.name}", around.stopping, limited=around.drain)
+    limit = Limit()
+    targets: dict[Place, int] = {}
+    while not around.stopping.is_set():
+        async with patience:
+            session = _Session(consumer, around, patience, limit, targets)
+            await session.run()
+            return
+
+
+def _is_ours(record: Record) -> bool:
+    return dict(record.headers).get("ce_source") == SOURCE.encode()
+
+
+class _Session(Generic[T]):
+    """One connection to each server, and the partitions held through them."""
+
+    def __init__(
+        self,
+        consumer: Consumer[T],
+        around: Surroundings,
+        patience: Patience,
+        limit: Limit,
+        targets: dict[Place, int],
+    ) -> None:
+        self._consumer, self._around = consumer, around
+        self._patience, self._limit, self._targets = patience, limit, targets
+        self._group = f"{around.prefix}{consumer.name}"
+        self._held: dict[Place, int | None] = {}
+        self._ends: dict[Place, int] = {}  # as the last probe found them
+        self._rebalances = 0
+
+    async def run(self) -> None:
+        topics = [topic.full_name(self._around.prefix) for topic in self._consumer.topics]
+        async with (
+            connected(self._around.database_url) as connection,
+            subscribed(self._around.kafka, self._group, topics) as subscription,
+        ):
+            if self._around.drain and not self._targets:
+                bounds = await subscription.bounds(await subscription.places(topics))
+                self._targets.update((place, end) for place, (_, end) in bounds.items())
+            await self._loop(connection, subscription)
+
+    async def _loop(self, connection: Connection, subscription: Subscription) -> None:
+        clock = asyncio.get_running_loop()
+        probed = clock.time()
+        while not self._around.stopping.is_set():
+            await self._own(connection, subscription)
+            drained = self._around.drain and await self._drained(connection, subscription)
+            records = [] if drained else await subscription.poll()
+            if subscription.rebalances != self._rebalances:
+                continue
+            if drained:
+                return
+            records = [one for one in records if one.place in self._held]
+            if records:
+                with BATCH_SECONDS.labels(self._consumer.name).time():
+                    await self._take(connection, subscription, records)
+                probed = clock.time()
+                self._patience.rest()
+            elif clock.time() - probed > _PROBE_S:
+                await self._probe(subscription)
+                probed = clock.time()
+
+    async def _probe(self, subscription: Subscription) -> None:
+        """Ask something that fails when Kafka is away, or stays silent: a poll never does."""
+        positions_now = {place: await subscription.position(place) for place in self._held}
+        if stuck := offsets.stalled(self._ends, positions_now):
+            raise TimeoutError(f"{stuck} gives no records though it has more")
+        bounds = await subscription.bounds(self._held or self._targets)
+        self._ends = {place: end for place, (_, end) in bounds.items()}
+
+    async def _own(self, connection: Connection, subscription: Subscription) -> None:
+        """Seek every partition that has become ours to where it begins; forget those lost."""
+        if subscription.rebalances != self._rebalances:
+            self._rebalances = subscription.rebalances
+            self._held.clear()
+        new = subscription.assigned() - self._held.keys()
+        if not new:
+            return
+        stored = await offsets.stored(connection, self._consumer.name)
+        bounds = await subscription.bounds(new)
+        for place in sorted(new):
+            begin, end = bounds[place]
+            start = min(stored.get(place, 0), await subscription.committed(place) or 0)
+            if subscription.seek(place, start if begin <= start <= end else begin):
+                self._held[place] = stored.get(place)
+
+    async def _drained(self, connection: Connection, subscription: Subscription) -> bool:
+        for place, end in self._targets.items():
+            if place in self._held:
+                at = await subscription.position(place)
+                if at is None or at < end:
+                    return False
+        others = {place: end for place, end in self._targets.items() if place not in self._held}
+        if others:  # another member of the group has them
+            stored = await offsets.stored(connection, self._consumer.name)
+            return all(stored.get(place, 0) >= end for place, end in others.items())
+        return True
+
+    async def _take(
+        self, connection: Connection, subscription: Subscription, records: list[Record]
+    ) -> None:
+        decoded, parked = self._decode(records)
+        ends = {record.place: record.offset + 1 for record in records}
+        async with connection.transaction():
+            failpoints.point("consumer.apply.before")
+
+            async def apply(connection: Connection, items: Sequence[tuple[Record, T]]) -> None:
+                await self._consumer.apply(connection, [item for _, item in items])
+
+            for (record, _), error in await apply_isolating(connection, decoded, apply):
+                reason = getattr(error, "sqlstate", None) or "refused"
+                parked.append(Parked(record, f"postgres-{reason}", f"{error}"))
+            failpoints.point("consumer.apply.after")
+            self._limit.check(records, parked)
+            await self._park(parked)
+            moved = await offsets.move(connection, self._consumer.name, self._held, ends)
+            if not moved:
+                raise offsets.MovedError
+            failpoints.point("consumer.commit.before")
+        failpoints.point("consumer.commit.after")
+        self._held.update(ends)
+        self._around.progress(self._consumer.name, len(records))
+        await subscription.commit(ends)
+        failpoints.point("consumer.offset.after")
+
+    def _decode(self, records: list[Record]) -> tuple[list[tuple[Record, T]], list[Parked]]:
+        decoded: list[tuple[Record, T]] = []
+        parked: list[Parked] = []
+        for record in records:
+            try:
+                item = self._consumer.read(record)
+            except UndecodableError as error:
+                if error.reason == "version" and _is_ours(record):
+                    raise PetstreamError(
+                        f"{record.place.topic}/{record.place.partition}/{record.offset} isn't for "
+                        f"this version ({error}): update petstream, then start the consumer again"
+                    ) from error
+                parked.append(Parked(record, error.reason, str(error)))
+            else:
+                if item is not None:
+                    decoded.append((record, item))
+        return decoded, parked
+
+    async def _park(self, parked: list[Parked]) -> None:
+        if parked:
+            topic = DEAD_LETTERS.full_name(self._around.prefix)
+            now = datetime.now(UTC)
+            letters = [dead_letters.letter(one, self._group, now) for one in parked]
+            await send_all(self._around.kafka, topic, letters)
+            LETTERS.labels("events").inc(len(letters))
+            failpoints.point("consumer.parked")

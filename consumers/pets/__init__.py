@@ -1,0 +1,1 @@
+"""Pets and organisations in their tables, their history, and who left."""

@@ -1,0 +1,91 @@
+"""The consumer pets: state and history of pets, organisations, exports, plans and dead letters.
+
+Rule 1: removals go to the history here, and to the state by the consumer deletions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from consumers.engine import dead_letters
+from consumers.engine.dead_letters import DeadLetter
+from consumers.engine.postgres import Connection
+from consumers.engine.queries import query
+from consumers.engine.runner import Consumer
+from consumers.engine.subscription import Record
+from consumers.pets import current
+from consumers.pets.current import Change
+from petstream import codec
+from petstream.codec import Envelope
+from petstream.events import ExportEvent, PetEvent, PlanEvent
+from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
+
+Item = Change | DeadLetter
+
+_SHOWN: Final = ("started", "completed", "failed")
+
+
+def read(record: Record) -> Item:
+    """Return what a record says."""
+    if record.place.topic.endswith(DEAD_LETTERS.name):
+        return dead_letters.read(record)
+    return Change(codec.decode(record.headers, record.value), record.value or b"")
+
+
+async def apply(connection: Connection, items: Sequence[Item]) -> None:
+    """Apply a batch: the newest of each key to the state, all to the history."""
+    changes = [item for item in items if isinstance(item, Change)]
+    await current.apply(connection, [one for one in changes if current.op_of(one) != "removed"])
+    envelopes = [change.envelope for change in changes]
+    await _record_pet_events(connection, envelopes)
+    await _record_exports(connection, envelopes)
+    letters = [item for item in items if isinstance(item, DeadLetter)]
+    if letters:
+        await connection.executemany(query("record_dead_letter"), letters)
+
+
+async def _record_pet_events(connection: Connection, envelopes: Sequence[Envelope]) -> None:
+    rows = [
+        (
+            event.animal_id, event.sequence, envelope.digest, event.op, envelope.export_id,
+            envelope.time, event.changed, codec.encode(event.old).decode(),
+        )
+        for envelope in envelopes
+        if isinstance(event := envelope.event, PetEvent)
+    ]  # fmt: skip
+    if rows:
+        rows.sort(key=lambda row: row[:3])
+        await connection.executemany(query("record_pet_event"), rows)
+
+
+async def _record_exports(connection: Connection, envelopes: Sequence[Envelope]) -> None:
+    for envelope in envelopes:
+        event = envelope.event
+        if isinstance(event, ExportEvent):
+            await _record_export(connection, envelope, event)
+        elif isinstance(event, PlanEvent):
+            await connection.execute(
+                query("record_plan_decision"),
+                event.plan_id, event.decision, event.by, event.reason, event.at,
+            )  # fmt: skip
+
+
+async def _record_export(connection: Connection, envelope: Envelope, event: ExportEvent) -> None:
+    if event.state in _SHOWN:
+        await connection.execute(
+            query("record_export_event"),
+            event.export_id, event.state, event.at, envelope.digest, event.mode,
+            codec.encode(event.counts).decode(),
+        )  # fmt: skip
+    elif event.plan is not None:
+        plan = event.plan
+        await connection.execute(
+            query("record_plan_part"),
+            plan.plan_id, plan.part, event.at, envelope.digest, event.export_id, plan.entity,
+            event.reason, len(plan.removals),
+        )  # fmt: skip
+
+
+CONSUMER: Final[Consumer[Item]] = Consumer("pets", (PETS, ORGS, EXPORTS, DEAD_LETTERS), read, apply)
+"""The consumer pets."""

@@ -1,0 +1,54 @@
+"""The consumer deletions: removals become tombstones, in a group of its own.
+
+Rule 1: only headers are read to see what isn't a removal: a first import costs it next to nothing.
+Rule 2: a pet that was never seen gets its tombstone as well: what comes late loses against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from consumers.engine.batch import newest
+from consumers.engine.postgres import Connection
+from consumers.engine.queries import query
+from consumers.engine.runner import Consumer
+from consumers.engine.subscription import Record
+from consumers.pets import current
+from consumers.pets.current import Change
+from petstream import codec
+from petstream.events import TYPE_PREFIX, OrganizationEvent, PetEvent
+from petstream.topics import ORGS, PETS
+
+_OTHERS: Final = frozenset(
+    f"{TYPE_PREFIX}{entity}.{op}".encode()
+    for entity in ("pet", "organization")
+    for op in ("added", "updated", "relisted")
+)
+
+
+def read(record: Record) -> Change | None:
+    """Return a removal; None for any other change, which the consumer pets looks at."""
+    if dict(record.headers).get("ce_type") in _OTHERS:
+        return None
+    change = Change(codec.decode(record.headers, record.value), record.value or b"")
+    return change if current.op_of(change) == "removed" else None
+
+
+async def apply(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write the newest removal of each key, unless what is held is newer."""
+    for kind, name in ((PetEvent, "remove_pet"), (OrganizationEvent, "remove_organization")):
+        of_kind = [one for one in changes if isinstance(one.envelope.event, kind)]
+        rows = [
+            (
+                current.key_of(one), one.envelope.sequence, one.envelope.digest, one.envelope.time,
+                one.envelope.export_id,
+            )
+            for one in newest(of_kind, key=current.key_of, rank=current.rank_of)
+        ]  # fmt: skip
+        if rows:
+            await connection.executemany(query(name), rows)
+
+
+CONSUMER: Final = Consumer("deletions", (PETS, ORGS), read, apply)
+"""The consumer deletions."""

@@ -1,0 +1,147 @@
+"""What is forgotten in time: data of pets and organisations that left, and contacts not wanted.
+
+Rule 1: it works beside the partitions, in small steps, each a transaction of its own; it waits for
+        nobody's lock. Doing it twice is harmless, stopping it anywhere too.
+Rule 2: what guards against older events stays: key, sequence, digest and time of the removal.
+Rule 3: days count from the removal to the newest completed export: a clock that is wrong, or a
+        feed that stands still, forgets nothing.
+Rule 4: what a replay or a rebuild brings back goes again: pets at the next look, history within a
+        day. One line a run in which anything was forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from consumers.engine.backoff import Patience, pause
+from consumers.engine.postgres import Connection, connected
+from consumers.engine.queries import query
+from consumers.engine.runner import Surroundings
+from petstream.settings import Settings
+
+_LOOK_S: Final = 60.0
+_AT_ONCE: Final = 500
+_BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+Names = Sequence[str]
+
+_log = logging.getLogger(__name__)
+
+
+class Rules(NamedTuple):
+    """How many days a removed pet is remembered (None: for ever), and whether contacts are kept."""
+
+    removed_days: int | None
+    contacts: bool
+
+
+class Forgotten(NamedTuple):
+    """How many rows lost what they held."""
+
+    pets: int = 0
+    organizations: int = 0
+    events: int = 0
+    pictures: int = 0
+    contacts: int = 0
+
+
+async def keep_forgetting(names: Names, settings: Settings, around: Surroundings) -> None:
+    """Look every minute beside the consumer deletions of a daemon, until told to stop."""
+    if around.drain or "deletions" not in names:
+        return
+    patience = Patience("retention", around.stopping, limited=False)
+    while not around.stopping.is_set():
+        async with patience:
+            await _look(settings, around)
+            patience.rest()
+            await pause(around.stopping, _LOOK_S)
+
+
+async def forget_once(names: Names, settings: Settings, around: Surroundings) -> None:
+    """Look once behind a consumer deletions that drains; gives up on a server after 60 s."""
+    if not around.drain or "deletions" not in names:
+        return
+    patience = Patience("retention", around.stopping, limited=True)
+    while not around.stopping.is_set():
+        async with patience:
+            await _look(settings, around)
+            return
+
+
+async def _look(settings: Settings, around: Surroundings) -> None:
+    async with connected(around.database_url) as connection:
+        await in_turn(connection, rules_of(settings))
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return what the settings say about it."""
+    return Rules(settings.removed_days, settings.publish_contacts)
+
+
+async def in_turn(connection: Connection, rules: Rules) -> Forgotten | None:
+    """Forget what is to be forgotten, if a day has passed or there is something; else None."""
+    until = await forgotten_until(connection, rules, datetime.now(UTC))
+    due = await connection.fetchval(query("begin_retention"), *rules) is not None
+    if not due and (
+        until is None or not await connection.fetchval(query("anything_to_forget"), until)
+    ):
+        return None
+    found = Forgotten() if until is None else await forget(connection, until)
+    if due and not rules.contacts:
+        found = found._replace(contacts=await _forget_contacts(connection))
+    if any(found):
+        told = ", ".join(f"{name} {count:,}" for name, count in found._asdict().items() if count)
+        _log.info("forgotten, as PETSTREAM_REMOVED_DAYS and PETSTREAM_CONTACTS ask: %s", told)
+    return found
+
+
+async def forgotten_until(connection: Connection, rules: Rules, now: datetime) -> datetime | None:
+    """Return until when removals are forgotten; None: none is."""
+    if rules.removed_days is None:
+        return None
+    for row in await connection.fetch(query("newest_exports")):
+        with suppress(ValueError, OverflowError):
+            start = datetime.fromisoformat(row["export_id"].partition("Z")[0]).replace(tzinfo=UTC)
+            return min(start, now) - timedelta(days=rules.removed_days)
+    return None
+
+
+async def forget(connection: Connection, until: datetime) -> Forgotten:
+    """Forget all that left until then."""
+    pets = events = pictures = 0
+    last: tuple[datetime, int] = (_BEGINNING, 0)
+    while True:
+        rows = await connection.fetch(query("departed_pets"), until, *last, _AT_ONCE)
+        keys = sorted(row["animal_id"] for row in rows)
+        if keys:
+            events += _count(await connection.execute(query("forget_history"), keys, until))
+            pictures += await connection.fetchval(query("forget_pictures"), keys, until)
+            pets += _count(await connection.execute(query("forget_pets"), keys, until))
+            last = (rows[-1]["removed_at"], rows[-1]["animal_id"])
+        if len(rows) < _AT_ONCE:
+            break
+    organizations = _count(await connection.execute(query("forget_organizations"), until))
+    return Forgotten(pets, organizations, events, pictures)
+
+
+async def _forget_contacts(connection: Connection) -> int:
+    rows = last = 0
+    while found := await connection.fetch(query("forget_contacts"), last, _AT_ONCE):
+        last = max(row["animal_id"] for row in found)
+        rows += len(found)
+    while found_old := _count(await connection.execute(query("forget_old_contacts"), _AT_ONCE)):
+        rows += found_old
+    return rows
+
+
+def _count(status: str) -> int:
+    """Return the number in what Postgres says of an UPDATE.
+
+    >>> _count("UPDATE 12")
+    12
+    """
+    return int(status.rpartition(" ")[2])

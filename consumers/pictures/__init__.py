@@ -1,0 +1,1 @@
+"""Pictures wanted, fetched, made small, stored and announced."""

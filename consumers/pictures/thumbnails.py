@@ -1,0 +1,110 @@
+"""Thumbnails asked of processes that may die of a picture.
+
+Rule 1: a process that is late, dies or talks nonsense is ended; the next picture gets another.
+Rule 2: what can't be decoded to its end isn't a picture: that is how a cut file is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from consumers.pictures.retry_policy import RefusedPictureError
+
+_DEADLINE_S: Final = 30.0
+_PROCESSES: Final = 2
+_LONGEST_BYTES: Final = 8 * 1024 * 1024
+
+
+class Thumbnailer:
+    """A few processes, started when first needed; use `thumbnailer`."""
+
+    def __init__(self, deadline_s: float) -> None:
+        """Begin without a process."""
+        self._deadline_s = deadline_s
+        self._idle: list[Process] = []
+        self._slots = asyncio.Semaphore(_PROCESSES)
+
+    async def make(self, data: bytes, sizes: Sequence[int]) -> list[bytes]:
+        """Return a JPEG for each size, in their order.
+
+        Raises:
+            RefusedPictureError: `undecodable`, `memory`, `decoding-died` or `decoding-late`.
+        """
+        async with self._slots:
+            process = self._idle.pop() if self._idle else await _started()
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    found = await _asked(process, data, sizes)
+            except TimeoutError:
+                await _ended(process)
+                raise RefusedPictureError("decoding-late", "content") from None
+            except (EOFError, OSError, ValueError):
+                await _ended(process)
+                raise RefusedPictureError("decoding-died", "content") from None
+            except asyncio.CancelledError:
+                await _ended(process)
+                raise
+            self._idle.append(process)
+        if isinstance(found, str):
+            raise RefusedPictureError(found, "content")
+        return found
+
+    async def close(self) -> None:
+        """End the processes."""
+        while self._idle:
+            await _ended(self._idle.pop())
+
+
+@asynccontextmanager
+async def thumbnailer(deadline_s: float = _DEADLINE_S) -> AsyncGenerator[Thumbnailer, None]:
+    """Be ready to make thumbnails."""
+    made = Thumbnailer(deadline_s)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def _started() -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "consumers.pictures.thumbnail_process",
+        stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+async def _asked(process: Process, data: bytes, sizes: Sequence[int]) -> list[bytes] | str:
+    assert process.stdin  # noqa: S101  both are pipes
+    wanted = json.dumps(list(sizes)).encode()
+    for part in (wanted, data):
+        process.stdin.write(len(part).to_bytes(4, "big"))
+        process.stdin.write(part)
+    await process.stdin.drain()
+    word = (await _part(process)).decode("ascii")
+    if word != "ok":
+        await _part(process)
+        if word not in {"undecodable", "memory"}:
+            raise ValueError(word)
+        return word
+    return [await _part(process) for _ in sizes]
+
+
+async def _part(process: Process) -> bytes:
+    assert process.stdout  # noqa: S101  both are pipes
+    length = int.from_bytes(await process.stdout.readexactly(4), "big")
+    if length > _LONGEST_BYTES:
+        raise ValueError("longer than a thumbnail is")
+    return await process.stdout.readexactly(length)
+
+
+async def _ended(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    if process.stdin:
+        process.stdin.close()
+    await process.wait()
