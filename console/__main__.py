@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from typing import NoReturn
 
-from console import lifeline
+from console.runtime import lifeline
 
 
 def main() -> NoReturn:
@@ -17,9 +17,9 @@ def main() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     lifeline.hold()  # before the imports below, which take a while
-    from console import cli  # noqa: PLC0415  rule 1
+    from console.cli import parser  # noqa: PLC0415  rule 1
 
-    cli.main()
+    parser.main()
 
 
 if __name__ == "__main__":

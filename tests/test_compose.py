@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from console.cli import parser
+from console.cli.parser import parser
 from petstream.settings import NAMES, load
 
 FILE = Path(__file__).parents[1] / "docker-compose.yml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from console.cli import parser
+from console.cli.parser import parser
 from petstream import topics
 from petstream.events import PetEvent
 from petstream.sequence import row_sequence

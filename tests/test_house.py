@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("petstream", "ingest", "consumers", "console")
+PACKAGES = ("petstream", "ingest", "consumers", "console", "lab")
 MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
 LONGEST = 220
 TOO_VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "service", "util", "utils"}

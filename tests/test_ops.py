@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from console.cli import parser
+from console.cli.parser import parser
 from petstream import metrics
 
 OPS = Path(__file__).parents[1] / "docs" / "ops"

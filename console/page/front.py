@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
+from console.inspect.database_reader import Away
+from console.inspect.status import gather
 from console.page import Known, paper
 from console.page.chart import Bar, bars, durations, unchanged
 from console.page.timeline import timeline
 from console.page.views import Views
-from console.status import gather
-from console.tables import Away
 from petstream.errors import PetstreamError
 from petstream.settings import Settings
 

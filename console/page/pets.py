@@ -12,10 +12,10 @@ from typing import Any, Final
 from aiohttp import web
 from markupsafe import Markup
 
+from console.inspect.database_reader import Away
 from console.page import Known, paper
 from console.page.question import Desk
 from console.page.views import Views, about, away, thumbnail
-from console.tables import Away
 
 _WITHIN_S: Final = 60.0
 _LARGE: Final = 960

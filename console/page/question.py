@@ -14,9 +14,9 @@ import sys
 from dataclasses import fields
 from typing import Final, NamedTuple
 
-from console.figures import VARIABLE
-from console.output import STDOUT
-from console.part import Program, begin, inherited
+from console.runtime.child import Program, begin, inherited
+from console.runtime.log_multiplexer import STDOUT
+from console.runtime.metrics_dir import VARIABLE
 from petstream.settings import SETTLED, KafkaAccess, Settings
 
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}

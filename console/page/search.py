@@ -9,9 +9,9 @@ from typing import Final
 
 from aiohttp import web
 
+from console.inspect.database_reader import Away
 from console.page import paper
 from console.page.views import CARDS, Views, away, cards, number
-from console.tables import Away
 
 _MOST_PETS: Final = 60
 _MOST_ORGS: Final = 20

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
+from console.inspect.database_reader import Away, Rows, look
 from console.page import Known, paper
-from console.tables import Away, Rows, look
 
 _AT_ONCE: Final = 2
 _FEWEST_WIDTH: Final = 320

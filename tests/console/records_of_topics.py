@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from console.records import Record
+from console.inspect.kafka_reader import Record
 
 GOLDEN = Path(__file__).parents[1] / "petstream" / "golden"
 PUBLISHED = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)

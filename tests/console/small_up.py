@@ -16,11 +16,13 @@ import threading
 import time
 from pathlib import Path
 
-from console import cli, lifeline, signals, supervision
-from console.hangup import hangups
-from console.output import Output
-from console.part import Program
-from console.restarts import Limits
+from console.daemon import supervisor
+from console.daemon.reload import hangups
+from console.daemon.restart_policy import Limits
+from console.runtime import lifeline, signals
+from console.runtime.child import Program
+from console.runtime.exit import ended_well
+from console.runtime.log_multiplexer import Output
 
 HERE = Path(__file__)
 QUICK = Limits(first_s=0.05, longest_s=0.2, healthy_s=60, deaths=3, within_s=60)
@@ -106,11 +108,11 @@ def noisy() -> int:
 
 def main(names: list[str]) -> int:
     """Keep the parts going."""
-    supervision.GRACE_S = float(os.environ.get("GRACE_S", supervision.GRACE_S))  # type: ignore[misc]  # shorter
+    supervisor.GRACE_S = float(os.environ.get("GRACE_S", supervisor.GRACE_S))  # type: ignore[misc]  # shorter
 
     async def work(stopping: asyncio.Event) -> int:
         with Output() as output:
-            keeping = supervision.Supervision(
+            keeping = supervisor.Supervision(
                 [program(name) for name in names], os.environ, ending=stopping, say=output.line,
                 pass_on=lambda name: lambda stream, line: output.line(f"{name} | {line}", stream),
                 all_up=lambda: output.line("all up"), limits=QUICK,
@@ -126,7 +128,7 @@ def main(names: list[str]) -> int:
         async for _ in hangups(stopping):
             output.line("asked to reload")
 
-    return cli.ended_well(
+    return ended_well(
         lambda: signals.run(work, stopped_status=0, patient=True, within_s=None), daemon=True
     )
 

@@ -15,7 +15,11 @@ from typing import NoReturn
 
 import pytest
 
-from console import account, cli, signals, watch
+from console.cli import parser
+from console.daemon import feed_watch
+from console.inspect import summary
+from console.runtime import signals
+from console.runtime.exit import ended_well
 from ingest.run import Result
 from ingest.run_types import Outcome
 from ingest.state.export_history import Memory
@@ -68,19 +72,19 @@ def failing(error: BaseException) -> Callable[[], NoReturn]:
 def test_an_error_is_one_line_and_its_exit_status(
     error: BaseException, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.ended_well(failing(error), daemon=False) == status
+    assert ended_well(failing(error), daemon=False) == status
     assert capsys.readouterr().err == "petstream: it failed\n"
 
 
 def test_an_interrupted_daemon_ends_with_0_and_any_other_command_with_1() -> None:
-    assert cli.ended_well(failing(KeyboardInterrupt()), daemon=True) == 0
-    assert cli.ended_well(failing(KeyboardInterrupt()), daemon=False) == 1
+    assert ended_well(failing(KeyboardInterrupt()), daemon=True) == 0
+    assert ended_well(failing(KeyboardInterrupt()), daemon=False) == 1
 
 
 def test_a_bug_is_told_without_a_traceback_and_without_its_values(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.ended_well(failing(ValueError("ftp://apikey-x:secret@host")), daemon=False) == 1
+    assert ended_well(failing(ValueError("ftp://apikey-x:secret@host")), daemon=False) == 1
     told = capsys.readouterr().err
     assert "ValueError at test_cli.py" in told
     assert "secret" not in told
@@ -91,7 +95,7 @@ def test_a_bug_is_told_without_a_traceback_and_without_its_values(
 def test_a_missing_feed_is_told_before_any_server_is_started(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run([command]) == 2
+    assert parser.run([command]) == 2
     assert capsys.readouterr().err.startswith("petstream: PETSTREAM_FTP_URL: it isn't set")
     assert not list(tmp_path.iterdir())
 
@@ -101,7 +105,7 @@ def test_every_wrong_setting_is_told_in_a_line_of_its_own(
 ) -> None:
     monkeypatch.setenv("PETSTREAM_FTP_URL", "ftp://apikey-x:secret@host:port")
     monkeypatch.setenv("PETSTREAM_SCRUB", "hourly")
-    assert cli.run(["status"]) == 2
+    assert parser.run(["status"]) == 2
     told = capsys.readouterr().err.splitlines()
     assert [line.split(":")[1].strip() for line in told] == ["PETSTREAM_FTP_URL", "PETSTREAM_SCRUB"]
     assert "secret" not in "".join(told)
@@ -123,7 +127,7 @@ def test_every_wrong_setting_is_told_in_a_line_of_its_own(
 )
 def test_wrong_use_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.run(arguments)
+        parser.run(arguments)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
@@ -142,18 +146,18 @@ def test_wrong_use_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
     ],
 )
 def test_the_commands_know_which_of_them_are_daemons(arguments: list[str], *, daemon: bool) -> None:
-    assert cli.is_daemon(cli.parser().parse_args(arguments)) is daemon
+    assert parser.is_daemon(parser.parser().parse_args(arguments)) is daemon
 
 
 def test_faults_may_be_named_together_or_one_by_one() -> None:
-    options: Namespace = cli.parser().parse_args(
+    options: Namespace = parser.parser().parse_args(
         ["simulate", "--fault", "bad-row", "crlf", "--fault", "no-stamp"]
     )
     assert options.fault == ["bad-row", "crlf", "no-stamp"]
 
 
 def test_stopping_what_is_stopped_already_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["down"]) == 0
+    assert parser.run(["down"]) == 0
     assert capsys.readouterr().out == "nothing was running\n"
 
 
@@ -189,7 +193,7 @@ def test_a_patient_command_ends_by_itself_and_a_second_signal_cancels_it() -> No
 
 
 def test_the_summary_names_counts_findings_and_what_is_held() -> None:
-    lines = list(account.lines(Result(OUTCOME.export_id, OUTCOME, ("plan-1",))))
+    lines = list(summary.lines(Result(OUTCOME.export_id, OUTCOME, ("plan-1",))))
     assert lines == [
         "something was found",
         "export 2026-11-02T08:23:43Z (daily) is completed",
@@ -197,7 +201,7 @@ def test_the_summary_names_counts_findings_and_what_is_held() -> None:
         "  organizations: 49 rows read",
         "removals are held: petstream removals show plan-1",
     ]
-    assert list(account.lines(Result("2026-11-02T08:23:43Z", None, ()))) == [
+    assert list(summary.lines(Result("2026-11-02T08:23:43Z", None, ()))) == [
         "export 2026-11-02T08:23:43Z was completed before: nothing new"
     ]
 
@@ -242,17 +246,17 @@ async def watched(
     for event in past:
         feed.memory.fold(event)
     said: list[str] = []
-    monkeypatch.setattr(watch, "ingest", feed.ingest)
-    monkeypatch.setattr(watch, "ensure_topics", feed.nothing)
-    monkeypatch.setattr(watch, "fold_exports", feed.remember)
-    await watch.watch(
+    monkeypatch.setattr(feed_watch, "ingest", feed.ingest)
+    monkeypatch.setattr(feed_watch, "ensure_topics", feed.nothing)
+    monkeypatch.setattr(feed_watch, "fold_exports", feed.remember)
+    await feed_watch.watch(
         Settings(),
         KAFKA,
         stopping=stopping,
         say=said.append,
         progress=lambda _name, _total: None,
         wanted="scrub",
-        pace=watch.Pace(0, 0, 0, 0),
+        pace=feed_watch.Pace(0, 0, 0, 0),
         clock=now if callable(now) else lambda: now,
         steady=steady,
     )
@@ -333,7 +337,7 @@ async def test_t38_a_step_of_the_clock_makes_nothing_last_longer(
         told.append(str(error))
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(watch, "tell_unread", tell)
+    monkeypatch.setattr(feed_watch, "tell_unread", tell)
     begun = datetime(2026, 11, 2, 9, tzinfo=UTC)
     days = iter(begun + timedelta(days=number) for number in range(1_000))
     looks: list[Result | Exception] = [NotReadyError("half an export")] * 4
@@ -368,12 +372,12 @@ async def test_a_completed_export_is_told_once_and_isnt_late(
     again = Result(OUTCOME.export_id, None, ())
     looks: list[Result | Exception] = [Result(OUTCOME.export_id, OUTCOME, ()), again, again]
     said, modes = await watched(monkeypatch, looks, datetime(2026, 11, 2, 20, tzinfo=UTC))
-    assert said == list(account.lines(Result(OUTCOME.export_id, OUTCOME, ())))
+    assert said == list(summary.lines(Result(OUTCOME.export_id, OUTCOME, ())))
     assert modes == ["scrub", "auto", "auto", "auto"]
 
 
 def test_a_decision_about_removals_may_have_a_reason() -> None:
-    read = cli.parser().parse_args
+    read = parser.parser().parse_args
     assert read(["removals", "approve", "plan-1", "--reason", "they told us"]).reason == (
         "they told us"
     )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from console import cli, demo, verdict
-from console.demo_account import how_on
-from console.simulator import Expected, expected, history
-from console.tables import Rows
+from console.inspect.database_reader import Rows
+from console.runtime.exit import ended_well
+from lab import demo, expectations
+from lab.demo_summary import how_on
+from lab.simulator import Expected, expected, history
 from petstream.errors import UsageError
 
 EXPECTED = expected(history(pets=20, days=3), 2)
@@ -41,7 +42,7 @@ def rows_of(wanted: Expected) -> Rows:
 
 
 def test_tables_as_expected_differ_in_nothing() -> None:
-    found = verdict.judge(EXPECTED, rows_of(EXPECTED))
+    found = expectations.judge(EXPECTED, rows_of(EXPECTED))
     assert found.differences == ()
     assert found.compared[0] == f"{len(EXPECTED.pets):,} pets"
 
@@ -60,7 +61,7 @@ def test_a_wrong_value_is_named_with_its_id(table: str, column: str, what: str) 
     rows = rows_of(EXPECTED)
     rows[table][0][column] = "wrong" if column != "pictures" else 999
     key = next(iter(rows[table][0].values()))
-    (difference,) = verdict.judge(EXPECTED, rows).differences
+    (difference,) = expectations.judge(EXPECTED, rows).differences
     assert difference.startswith(f"{what}: 1 differ: {key}; {key} is ")
 
 
@@ -68,7 +69,7 @@ def test_missing_and_needless_rows_are_named() -> None:
     rows = rows_of(EXPECTED)
     gone = rows["removed"].pop()
     rows["removed"].append({"animal_id": 5})
-    assert verdict.judge(EXPECTED, rows).differences == (
+    assert expectations.judge(EXPECTED, rows).differences == (
         f"removed pets: 1 are missing: {gone['animal_id']}",
         "removed pets: 1 are there that should not be: 5",
     )
@@ -107,7 +108,7 @@ def test_three_small_days_end_as_the_simulator_expects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = demo.parser().parse_args(["--pets", "60", "--days", "3", "--no-serve", "--zip"])
-    assert cli.ended_well(lambda: demo.run(options, tmp_path / "demo"), daemon=False) == 0
+    assert ended_well(lambda: demo.run(options, tmp_path / "demo"), daemon=False) == 0
     told = capsys.readouterr()
     assert "the tables equal what the simulator expects:" in told.out
     assert "Traceback" not in told.err

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from console.diff import lines
-from console.differences import Fill, Moment, Side, Tally, difference
+from console.inspect.diff import lines
+from console.inspect.differences import Fill, Moment, Side, Tally, difference
 from petstream.events import Counts
 
 OLDER = Side("2026-11-02T08:00:00Z", "initial", Counts(read=3, added=3))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from console import doctor
-from console.checks_feed import against, export
-from console.checks_kafka import compared
-from console.checks_store import directory
-from console.finding import Finding
+from console.doctor import doctor
+from console.doctor.feed import against, export
+from console.doctor.finding import Finding
+from console.doctor.kafka import compared
+from console.doctor.store import directory
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, plan
 from petstream import topics

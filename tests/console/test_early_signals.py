@@ -68,9 +68,9 @@ def test_t50_a_signal_in_the_middle_of_an_import_is_status_0(
 ) -> None:
     """T50: dataclasses are made by `exec`, through which no plain KeyboardInterrupt may pass."""
     program = (
-        "import os, signal, sys\nfrom console import cli\n"
+        "import os, signal, sys\nfrom console.runtime.exit import ended_well\n"
         f"def command(): exec('os.kill(os.getpid(), {which.value})\\nfor _ in range(9): pass')\n"
-        "sys.exit(cli.ended_well(command, daemon=True))\n"
+        "sys.exit(ended_well(command, daemon=True))\n"
     )
     assert ended_by_itself(tmp_path, program) == 0
 
@@ -78,9 +78,9 @@ def test_t50_a_signal_in_the_middle_of_an_import_is_status_0(
 def test_who_was_started_to_ignore_ctrl_c_still_does(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "from console import cli\n"
+        "from console.runtime.exit import ended_well\n"
         "def command():\n    os.kill(os.getpid(), signal.SIGINT)\n    return 5\n"
-        "sys.exit(cli.ended_well(command, daemon=True))\n"
+        "sys.exit(ended_well(command, daemon=True))\n"
     )
     assert ended_by_itself(tmp_path, program) == 5
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from console import embedded, embedded_kafka, embedded_postgres, jars
-from console.server_process import Process, alive, port_for, recorded
+from console.embedded import jars, kafka, postgres, servers
+from console.embedded.process import Process, alive, port_for, recorded
 from petstream.errors import PetstreamError, UsageError
 from petstream.topics import ALL
 
@@ -22,7 +22,7 @@ THREE_WAYS = ("Java 17", "docker compose up", "PETSTREAM_KAFKA")
 
 
 def settings(*, for_tests: bool = False) -> dict[str, str]:
-    text = embedded_kafka.properties(9000, 9001, for_tests=for_tests)
+    text = kafka.properties(9000, 9001, for_tests=for_tests)
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
@@ -116,18 +116,18 @@ def test_a_java_that_is_too_old_is_passed_over(
 def test_a_data_directory_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
     with pytest.raises(UsageError, match="PETSTREAM_DATA_DIR"):
-        embedded.ensure_kafka(tmp_path / "a-file" / "data")
+        servers.ensure_kafka(tmp_path / "a-file" / "data")
 
 
 def test_a_lost_password_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(PetstreamError, match="PETSTREAM_DATABASE_URL"):
-        embedded_postgres.url(tmp_path, 5432)
+        postgres.url(tmp_path, 5432)
 
 
 def test_where_nothing_runs_nothing_is_found_stopped_or_made(tmp_path: Path) -> None:
     data_dir = tmp_path / "never-used"
-    assert embedded.running(data_dir) == embedded.Servers(kafka=None, database_url=None)
-    assert embedded.down(data_dir) == []
+    assert servers.running(data_dir) == servers.Servers(kafka=None, database_url=None)
+    assert servers.down(data_dir) == []
     assert not data_dir.exists()
 
 
@@ -136,7 +136,7 @@ def test_a_recycled_pid_is_somebody_else(tmp_path: Path) -> None:
     assert not alive(other)
     record(tmp_path, pid=other.pid, started=other.started, port=other.port)
     assert recorded(tmp_path, "kafka") is None
-    assert embedded.down(tmp_path) == [], "this very process would have been stopped"
+    assert servers.down(tmp_path) == [], "this very process would have been stopped"
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"pid": 1}'])
@@ -159,14 +159,14 @@ def test_data_that_the_other_user_cannot_reach_lie_elsewhere_and_are_found_again
 ) -> None:
     closed, elsewhere = tmp_path / "closed", tmp_path / "elsewhere"
     closed.mkdir(mode=0o700)
-    monkeypatch.setattr(embedded_postgres, "_ELSEWHERE", elsewhere)
-    found = embedded_postgres._data(closed, 65534)  # noqa: SLF001  has no effect on a server to see
+    monkeypatch.setattr(postgres, "_ELSEWHERE", elsewhere)
+    found = postgres._data(closed, 65534)  # noqa: SLF001  has no effect on a server to see
     assert elsewhere in found.parents
     assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700, "nobody's permissions are opened"
-    assert embedded_postgres._data(closed, 65534) == found  # noqa: SLF001  as above
+    assert postgres._data(closed, 65534) == found  # noqa: SLF001  as above
     (closed / "postgres.location").unlink()
-    assert embedded_postgres._data(closed, 65534) != found, "made anew"  # noqa: SLF001  as above
+    assert postgres._data(closed, 65534) != found, "made anew"  # noqa: SLF001  as above
 
 
 def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -187,4 +187,4 @@ def record(data_dir: Path, *, pid: int, started: str, port: int) -> None:
 def test_no_cluster_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter([uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=bytes(16))])
     monkeypatch.setattr(uuid, "uuid4", lambda: next(drawn))
-    assert embedded_kafka.cluster_id() == "A" * 22, "not the first, which is -AAAAAAAAAAAAAAAAAAAAA"
+    assert kafka.cluster_id() == "A" * 22, "not the first, which is -AAAAAAAAAAAAAAAAAAAAA"

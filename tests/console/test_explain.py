@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from records_of_topics import record
 
-from console.explain import unknown
-from console.life import Life, render
-from console.past import tell
-from console.records import partition_of
-from console.tables import Away
+from console.inspect.database_reader import Away
+from console.inspect.explain import unknown
+from console.inspect.export_history import tell
+from console.inspect.kafka_reader import partition_of
+from console.inspect.pet_timeline import Life, render
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from console import logs
-from console.commands import note, say
-from console.logs import Form, secrets_of
-from console.progress import shown
+from console.runtime import logs
+from console.runtime.logs import Form, secrets_of
+from console.runtime.output import note, say
+from console.runtime.progress import shown
 
 SETTINGS = {
     "PETSTREAM_FTP_URL": "ftp://apikey-Canary7K:can%40ry-ftp@ftp.example/",
@@ -147,7 +147,7 @@ def test_the_daemon_passes_lines_on_under_the_name_of_their_part() -> None:
     """Lines of JSON keep what they told; others are wrapped."""
     plain, form = Form(), Form("json", "up")
     assert plain.line("read 3 rows", "watch") == "watch | read 3 rows"
-    line = Form("json", "ingest").told("warning", "late", logger="console.watch")
+    line = Form("json", "ingest").told("warning", "late", logger="console.daemon.feed_watch")
     passed = json.loads(form.line(line, "watch"))
     assert passed == {**json.loads(line), "part": "watch"}
     wrapped = json.loads(form.line("Fatal Python error", "pets"))
@@ -159,7 +159,7 @@ def test_the_daemon_passes_lines_on_under_the_name_of_their_part() -> None:
 def test_a_command_writes_json_and_no_secret_when_it_fails(tmp_path: Path) -> None:
     """As a process: a database that isn't there, and its URL nowhere."""
     done = subprocess.run(
-        [sys.executable, "-m", "console.cli", "migrate"],
+        [sys.executable, "-m", "console", "migrate"],
         env={
             "PETSTREAM_LOG": "json", "PYTHONPATH": str(Path(__file__).parents[2]),
             "PETSTREAM_DATABASE_URL": "postgresql://me:canary-db@127.0.0.1:1/pets",

@@ -11,13 +11,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from console.inspect.database_reader import Away, Rows
+from console.inspect.export_history import Export, Past
+from console.inspect.status import account
 from console.page import front
 from console.page.chart import HEIGHT, bars
 from console.page.front import verdict
 from console.page.site import mount
-from console.past import Export, Past
-from console.status import account
-from console.tables import Away, Rows
 from consumers.admin.lag import GroupLag
 from ingest.state.export_history import Memory
 from petstream.errors import UnreachableError

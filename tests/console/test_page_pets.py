@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from console.inspect.database_reader import Away, Rows
 from console.page import views
 from console.page.question import Answer, Desk, environment
 from console.page.search import asked
 from console.page.site import mount
 from console.page.timeline import timeline
-from console.tables import Away, Rows
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
 
 KNOWN = Settings(kafka=KafkaAccess("localhost:1"), database_url="postgresql://me:canary@nowhere/x")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from console import holdings, purge
-from console.cli import run
-from console.holdings import Holding, RunningError
-from console.records import Record
+from console.act import purge, purge_targets
+from console.act.purge_targets import Holding, RunningError
+from console.cli.parser import run
+from console.inspect.kafka_reader import Record
 from consumers.admin import purge_pictures
 from consumers.pictures.store import Kept
 from petstream import codec
@@ -74,7 +74,7 @@ def test_the_words_are_typed_at_a_terminal(
         return typed
 
     monkeypatch.setenv("PETSTREAM_SETTLED", "1")
-    monkeypatch.setattr(holdings, "survey", survey)
+    monkeypatch.setattr(purge_targets, "survey", survey)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("builtins.input", answer)
     assert run(["purge"]) == status
@@ -115,8 +115,8 @@ async def test_an_export_that_is_being_read_holds_a_purge_back(
     async def read(*_: object) -> list[Record]:
         return [told_as(*one) for one in states]
 
-    monkeypatch.setattr(holdings, "read_topic", read)
-    checked = holdings._check_no_export(KafkaAccess("k:9092"), "petstream.", NOW)  # noqa: SLF001  needs no server
+    monkeypatch.setattr(purge_targets, "read_topic", read)
+    checked = purge_targets._check_no_export(KafkaAccess("k:9092"), "petstream.", NOW)  # noqa: SLF001  needs no server
     if reading:
         with pytest.raises(RunningError, match=r"being read \(begun at 11:00 UTC\).* 13:00 UTC"):
             await checked

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.cli import parser
-from console.replay import asked, told
+from console.act.replay import asked, told
+from console.cli.parser import parser
 from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, begins_at, told_in
 from consumers.engine.subscription import Place
 from petstream.errors import UsageError

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from msgspec import structs
 
-from console.schedule import NEW_YORK, Landing, Schedule, landing, schedule, today
+from console.inspect.schedule import NEW_YORK, Landing, Schedule, landing, schedule, today
 from petstream.events import Counts, ExportCounts, ExportEvent, FileRead
 
 USUAL = Schedule()

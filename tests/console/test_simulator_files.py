@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from console.simulator import FAULTS, expected, export_files, history, write_export
+from lab.simulator import FAULTS, expected, export_files, history, write_export
 from petstream.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from console.simulator import expected, history
-from console.simulator.shapes import encode
+from lab.simulator import expected, history
+from lab.simulator.shapes import encode
 
 SUMMER = date(2026, 7, 1)
 SMALL = history(pets=200, days=5)

@@ -10,13 +10,13 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from console.simulator import history, serve_ftp, serve_pictures, write_export
+from lab.simulator import history, serve_ftp, serve_pictures, write_export
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.simulator import FtpAddress
+    from lab.simulator import FtpAddress
 
 FEED = history(pets=30, days=2)
 USER, PASSWORD = "apikey-Ab3dEf9h", "secret"

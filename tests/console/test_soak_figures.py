@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from console.simulator import FAULTS
-from console.soak import account, plan
-from console.soak.account import Soaked
-from console.soak.flatness import Sample, rows
+from lab.simulator import FAULTS
+from lab.soak import account, plan
+from lab.soak.account import Soaked
+from lab.soak.flatness import Sample, rows
 
 
 def days_of(

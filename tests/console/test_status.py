@@ -8,11 +8,11 @@ from typing import Any
 
 from records_of_topics import dead_letter, record
 
-from console.letters import by_reason, listing, whole
-from console.past import tell
-from console.schedule import Schedule
-from console.status import account, render
-from console.tables import Away
+from console.act.dead_letters import by_reason, listing, whole
+from console.inspect.database_reader import Away
+from console.inspect.export_history import tell
+from console.inspect.schedule import Schedule
+from console.inspect.status import account, render
 from consumers.admin.lag import GroupLag
 
 START = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)

@@ -20,11 +20,13 @@ import pytest
 import small_up
 from small_up import alive
 
-from console import figures, revival, server_process, signals, supervision
-from console.part import Program, begin
-from console.restarts import Limits, Restarts, died
-from console.supervision import Supervision
-from console.systemd import Notifier
+from console.daemon import server_watch, supervisor
+from console.daemon.restart_policy import Limits, Restarts, died
+from console.daemon.supervisor import Supervision
+from console.embedded import process
+from console.runtime import metrics_dir, signals
+from console.runtime.child import Program, begin
+from console.runtime.systemd import Notifier
 from petstream.errors import PetstreamError
 from petstream.settings import KafkaAccess, Settings
 
@@ -209,7 +211,7 @@ async def test_to_be_cancelled_kills_all_parts_and_their_children() -> None:
 async def test_a_part_that_doesnt_end_is_killed_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(supervision, "GRACE_S", 0.3)
+    monkeypatch.setattr(supervisor, "GRACE_S", 0.3)
     kept = Kept("deaf", "good")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and len(kept.pids()) == 3)
@@ -449,14 +451,14 @@ def test_the_handlers_of_before_are_back_afterwards() -> None:
 def test_a_run_begins_without_figures_of_dead_ones_and_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(figures.VARIABLE, "before")
+    monkeypatch.setenv(metrics_dir.VARIABLE, "before")
     done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True,
                           capture_output=True, text=True)  # fmt: skip
     for name in (done.stdout.strip(), str(os.getpid()), "1"):
         (tmp_path / "metrics" / name).mkdir(parents=True)
         (tmp_path / "metrics" / name / "counter_5.db").touch()
-    with figures.shared(tmp_path) as ours:
-        assert os.environ[figures.VARIABLE] == str(ours)
+    with metrics_dir.shared(tmp_path) as ours:
+        assert os.environ[metrics_dir.VARIABLE] == str(ours)
         assert list(ours.iterdir()) == []
         assert {path.name for path in (tmp_path / "metrics").iterdir()} == {ours.name, "1"}
     assert not ours.exists()
@@ -464,7 +466,8 @@ def test_a_run_begins_without_figures_of_dead_ones_and_leaves_none(
 
 def test_the_command_knows_where_figures_go_before_it_loads_what_asks_for_it() -> None:
     program = (
-        "import sys, console.cli, console.daemon; sys.exit('prometheus_client' in sys.modules)"
+        "import sys, console.cli.parser, console.daemon.daemon; "
+        "sys.exit('prometheus_client' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)  # noqa: S603  ours
     assert done.returncode == 0
@@ -485,7 +488,7 @@ async def test_embedded_servers_that_died_are_started_again_and_less_and_less_of
     def dead() -> list[str]:
         return ["kafka"] if len(tries) < 4 else []
 
-    reviving = asyncio.create_task(revival.revive(dead, start, say=said.append, every_s=0.02))
+    reviving = asyncio.create_task(server_watch.revive(dead, start, say=said.append, every_s=0.02))
     await until(lambda: len(tries) == 4)
     reviving.cancel()
     assert said == ["the embedded kafka died: starting again"] * 4
@@ -494,20 +497,20 @@ async def test_embedded_servers_that_died_are_started_again_and_less_and_less_of
 
 def test_a_server_that_was_stopped_didnt_die(tmp_path: Path) -> None:
     program = ("import time; time.sleep(600)",)
-    for end in (server_process.stop, kill):
-        server_process.spawn(tmp_path, "kafka", (sys.executable, "-c", *program), port=1)
-        assert revival.lost(Settings(data_dir=tmp_path)) == []
+    for end in (process.stop, kill):
+        process.spawn(tmp_path, "kafka", (sys.executable, "-c", *program), port=1)
+        assert server_watch.lost(Settings(data_dir=tmp_path)) == []
         end(tmp_path, "kafka")
-        wait_until(lambda: server_process.recorded(tmp_path, "kafka") is None)
+        wait_until(lambda: process.recorded(tmp_path, "kafka") is None)
         dead = ["kafka"] if end is kill else []
-        assert revival.lost(Settings(data_dir=tmp_path)) == dead
-        assert revival.lost(Settings(data_dir=tmp_path, kafka=KafkaAccess("host:9092"))) == []
+        assert server_watch.lost(Settings(data_dir=tmp_path)) == dead
+        assert server_watch.lost(Settings(data_dir=tmp_path, kafka=KafkaAccess("host:9092"))) == []
 
 
 def kill(data_dir: Path, name: str) -> None:
-    process = server_process.recorded(data_dir, name)
-    assert process
-    os.kill(process.pid, signal.SIGKILL)
+    server = process.recorded(data_dir, name)
+    assert server
+    os.kill(server.pid, signal.SIGKILL)
 
 
 # --- what a service manager is told ---------------------------------------------------------------

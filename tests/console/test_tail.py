@@ -7,8 +7,8 @@ import json
 import pytest
 from records_of_topics import record
 
-from console.records import Record
-from console.tail import as_json_line, line
+from console.inspect.kafka_reader import Record
+from console.inspect.tail import as_json_line, line
 from petstream import events
 
 

@@ -14,8 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows_of_the_feed import framed, pet_row
 
-from console.simulator import history
-from console.simulator.shapes import encode
 from ingest.parse.rows import (
     LONGEST_ROW_BYTES,
     BadRow,
@@ -25,6 +23,8 @@ from ingest.parse.rows import (
     parse,
     parsed_with_care,
 )
+from lab.simulator import history
+from lab.simulator.shapes import encode
 
 
 def all_rows(data: bytes, *cuts: int) -> tuple[list[Row | BadRow], RowFramer]:

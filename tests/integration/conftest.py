@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from server_homes import put_away
 
-from console import embedded
+from console.embedded import servers
 from consumers.engine.migrate import migrate
 
 _TEMPLATE = "petstream_template"
@@ -28,13 +28,13 @@ def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def kafka(servers_dir: Path) -> str:
     """The bootstrap address of a real Kafka."""
-    return embedded.ensure_kafka(servers_dir, for_tests=True)
+    return servers.ensure_kafka(servers_dir, for_tests=True)
 
 
 @pytest.fixture(scope="session")
 def postgres(servers_dir: Path) -> str:
     """The URL of a real Postgres."""
-    return embedded.ensure_postgres(servers_dir, for_tests=True)
+    return servers.ensure_postgres(servers_dir, for_tests=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from console.past import tell
-from console.records import read_topic
-from console.status import account
-from console.tables import Away
+from console.inspect.database_reader import Away
+from console.inspect.export_history import tell
+from console.inspect.kafka_reader import read_topic
+from console.inspect.status import account
 from ingest.failures import looked_at
 from ingest.publish.producer import read_to_end
 from ingest.run import Result, ingest

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from console import cli
+from console.cli import parser
 from consumers.engine import postgres, runner, subscription
 from petstream import failpoints
 
@@ -70,4 +70,4 @@ if __name__ == "__main__":
         short_timeouts()
     if "TEST_STILL_AT" in os.environ:
         stop_still(os.environ["TEST_STILL_AT"])
-    cli.main()
+    parser.main()

@@ -19,13 +19,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
-from console.server_process import Process, recorded
-from console.simulator import History, expected, write_export
-from console.tables import Away, look
-from console.verdict import QUERIES, judge
+from console.embedded.process import Process, recorded
+from console.inspect.database_reader import Away, look
 from consumers.app import consume
 from consumers.engine.subscription import Place, ends
 from ingest.run import Result, ingest
+from lab.expectations import QUERIES, judge
+from lab.simulator import History, expected, write_export
 from petstream import topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 

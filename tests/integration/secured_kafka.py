@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from console import embedded, embedded_kafka
+from console.embedded import kafka, servers
 
 KEEPER, PASSWORD = "keeper", "canary-of-the-keeper"
 """May do everything, by every mechanism."""
@@ -127,20 +127,20 @@ class Secured(NamedTuple):
 
 
 def start(home: Path) -> Secured:
-    """Start it; `console.embedded.down(home)` ends it."""
+    """Start it; `console.embedded.servers.down(home)` ends it."""
     home.mkdir(parents=True, exist_ok=True)
     authority, ports = Authority(home), _free_ports(len(LISTENERS))
     keys = authority.issue("broker")
     listeners = dict(zip(LISTENERS, ports, strict=True))
-    plainly = embedded_kafka.properties
+    plainly = kafka.properties
 
     def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
         text = plainly(port, controller_port, for_tests=for_tests)
         return text + _further(text, listeners, keys, authority.file)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded_kafka, "properties", properties)
-        plain = embedded.ensure_kafka(home, for_tests=True)
+        patch.setattr(kafka, "properties", properties)
+        plain = servers.ensure_kafka(home, for_tests=True)
     made = Secured(plain, listeners, authority)
     made.add_user(KEEPER, PASSWORD)
     return made

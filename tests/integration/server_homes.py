@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from console import embedded
+from console.embedded import servers
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def put_away(directory: Path) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        embedded.down(directory)
+        servers.down(directory)
         elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
         if elsewhere.exists():
             shutil.rmtree(elsewhere.read_text(encoding="utf-8").strip(), ignore_errors=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from console.simulator import history, serve_ftp, write_export
 from ingest.backfill import ingest_again
 from ingest.publish.producer import read_to_end
 from ingest.run import ingest
+from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import NotReadyError, UsageError
 from petstream.settings import FtpUrl, KafkaAccess, Settings

@@ -10,13 +10,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from console import audit as command
-from console.simulator import FtpAddress, History, expected, history, serve_ftp, write_export
+from console.act import audit as command
 from consumers.app import consume
 from consumers.audit import folded_log
 from consumers.audit.compare import audit
 from consumers.audit.repair import repair
 from ingest.run import ingest
+from lab.simulator import FtpAddress, History, expected, history, serve_ftp, write_export
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers

@@ -25,11 +25,11 @@ from playwright.async_api import (
     async_playwright,
 )
 
-from console import practice
-from console.simulator import Expected, expected, history
-from console.tables import Away, look
+from console.inspect.database_reader import Away, look
 from consumers.app import consume
 from ingest.run import ingest
+from lab import simulate
+from lab.simulator import Expected, expected, history
 from petstream import setting_values
 from petstream.settings import KafkaAccess, Settings
 
@@ -89,8 +89,8 @@ async def console(
 ) -> AsyncIterator[Console]:
     """Two days that went well, and a third whose petlist names too few."""
     access = KafkaAccess(kafka)
-    with practice.served(tmp_path / "feed", port=0, pictures_port=0) as feed:
-        made = history(seed=5, pets=60, days=DAYS, pictures_url=feed.pictures_url, key=practice.KEY)
+    with simulate.served(tmp_path / "feed", port=0, pictures_port=0) as feed:
+        made = history(seed=5, pets=60, days=DAYS, pictures_url=feed.pictures_url, key=simulate.KEY)
         settings = Settings(
             ftp=setting_values.ftp_url(feed.address.url),
             data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0, database_url=database_url,

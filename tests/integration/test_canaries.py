@@ -17,8 +17,8 @@ import asyncpg
 import pytest
 from console_process import serving
 
-from console.simulator import history, serve_ftp, write_export
 from ingest.publish.producer import read_to_end
+from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.settings import KafkaAccess
 
@@ -98,7 +98,7 @@ def test_t27_no_secret_of_a_run_is_said_published_or_kept(
         }
         for command in ("ingest", "consume all --drain", "status", "doctor", "dead-letters list"):
             done = subprocess.run(  # noqa: S603  our own command
-                [sys.executable, "-m", "console.cli", *command.split()],
+                [sys.executable, "-m", "console", *command.split()],
                 env=environment, check=False, capture_output=True, text=True,
             )  # fmt: skip
             said.append(f"{command}: {done.stdout}{done.stderr}")

@@ -27,15 +27,15 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 import consumers.engine.subscription
-from console.simulator import History, expected, history, serve_ftp, write_export
-from console.tables import Away, look
-from console.verdict import QUERIES, judge
+from console.inspect.database_reader import Away, look
 from consumers.app import consume
 from ingest.leadership import election, lease
 from ingest.publish.producer import Record, read_to_end
 from ingest.publish.publisher import Publisher
 from ingest.removals import held_plans
 from ingest.run import ingest
+from lab.expectations import QUERIES, judge
+from lab.simulator import History, expected, history, serve_ftp, write_export
 from petstream import codec, failpoints, topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
@@ -300,7 +300,7 @@ def test_the_command_itself_dies_where_it_is_told_to_and_goes_on_when_run_again(
         "PETSTREAM_DATA_DIR": str(settings.data_dir),
         "PETSTREAM_SETTLE_S": "0",
     }
-    command = [sys.executable, "-m", "console.cli", "ingest"]
+    command = [sys.executable, "-m", "console", "ingest"]
     killed = subprocess.run(  # noqa: S603  our own command
         command, env=environment | {"CRASH_AT": "ingest.rows.flushed:1"}, check=False
     )

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from small_up import alive
 
-from console.simulator import expected, history, serve_ftp, write_export
-from console.tables import Away, look
-from console.verdict import QUERIES, judge
+from console.inspect.database_reader import Away, look
 from consumers.engine.migrate import migrate
+from lab.expectations import QUERIES, judge
+from lab.simulator import expected, history, serve_ftp, write_export
 
 pytestmark = pytest.mark.servers
 

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from days_of_a_feed import Days, put
 
-from console.simulator import History, expected, history, serve_ftp, write_export
+from lab.simulator import History, expected, history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import BrokenFileError, NotReadyError
 from petstream.settings import FtpUrl, Settings

@@ -12,10 +12,9 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from console import letters
-from console.records import Record as Shown
-from console.records import read_topic
-from console.simulator import history, serve_ftp, write_export
+from console.act import dead_letters as letters
+from console.inspect.kafka_reader import Record as Shown
+from console.inspect.kafka_reader import read_topic
 from consumers.app import consume
 from consumers.engine import backoff, dead_letters
 from consumers.engine.runner import Consumer, Surroundings, run
@@ -25,6 +24,7 @@ from consumers.pets import history as pets
 from ingest.changes import comparison
 from ingest.parse import rows
 from ingest.run import ingest
+from lab.simulator import history, serve_ftp, write_export
 from petstream import codec, topics
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import PetEvent, Source

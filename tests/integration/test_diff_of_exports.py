@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from console.diff import diff
-from console.simulator import expected, history, serve_ftp, write_export
+from console.inspect.diff import diff
 from ingest.run import ingest
+from lab.simulator import expected, history, serve_ftp, write_export
 from petstream.errors import UsageError
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from console.checks_feed import feed
-from console.checks_kafka import kafka as ask_kafka
-from console.checks_postgres import postgres as ask_postgres
-from console.doctor import as_document, as_text, doctor
-from console.finding import Finding
-from console.simulator import history, serve_ftp, write_export
+from console.doctor.doctor import as_document, as_text, doctor
+from console.doctor.feed import feed
+from console.doctor.finding import Finding
+from console.doctor.kafka import kafka as ask_kafka
+from console.doctor.postgres import postgres as ask_postgres
+from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.setting_values import FtpUrl, ftp_url

@@ -20,8 +20,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from server_homes import put_away
 
-from console.embedded import Servers, down, ensure_kafka, ensure_postgres, running
-from console.server_process import recorded
+from console.embedded.process import recorded
+from console.embedded.servers import Servers, down, ensure_kafka, ensure_postgres, running
 
 pytestmark = pytest.mark.servers
 
@@ -131,7 +131,7 @@ def shared_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def a_command(call: str) -> subprocess.Popen[bytes]:
     """Run a command of its own that makes one call."""
-    program = f"from pathlib import Path\nfrom console.embedded import *\n{call}\n"
+    program = f"from pathlib import Path\nfrom console.embedded.servers import *\n{call}\n"
     return subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, start_new_session=True)  # noqa: S603  ours
 
 

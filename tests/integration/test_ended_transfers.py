@@ -45,7 +45,7 @@ async def ended_by_a_signal(  # noqa: PLR0913, PLR0917  what a process depends o
     """Run the command, send SIGTERM once the server hangs; return its status and what it said."""
     plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "console.cli", *args,
+        sys.executable, "-m", "console", *args,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
         env=plain | {
             "PYTHONPATH": str(Path(__file__).parents[2]),

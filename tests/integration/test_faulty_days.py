@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from days_of_a_feed import Days
 
-from console.simulator import FAULTS, expected, history, serve_ftp, write_export
-from console.status import render
-from console.tables import Away, look
-from console.verdict import QUERIES, judge
+from console.inspect.database_reader import Away, look
+from console.inspect.status import render
 from consumers.app import consume
+from lab.expectations import QUERIES, judge
+from lab.simulator import FAULTS, expected, history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import NotReadyError
 from petstream.events import ExportEvent

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from console.simulator import FtpAddress, serve_ftp
 from ingest.source import connection, download
 from ingest.source import ftp as door
 from ingest.source.download import stream
 from ingest.source.ftp import FileChangedError, listing
 from ingest.source.listing import RemoteFile, plan
+from lab.simulator import FtpAddress, serve_ftp
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
 

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import pytest
 
-from console.simulator import history, serve_ftp, write_export
 from ingest.source.download import stream
 from ingest.source.ftp import listing
 from ingest.source.listing import is_logical
+from lab.simulator import history, serve_ftp, write_export
 from petstream.errors import PetstreamError
 from petstream.settings import FtpUrl
 

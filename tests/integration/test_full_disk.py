@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from members import Feed, Member, bugs, until
 
-from console.simulator import history, serve_ftp
+from lab.simulator import history, serve_ftp
 from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers

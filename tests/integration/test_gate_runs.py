@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from days_of_a_feed import Days, org, pet, picture, put, write
 
-from console.simulator import expected, export_files, history, serve_ftp, write_export
 from ingest.removals import held_plans
+from lab.simulator import expected, export_files, history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import UsageError
 from petstream.events import ExportEvent, PlanEvent

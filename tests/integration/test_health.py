@@ -13,9 +13,10 @@ import pytest
 from members import Server
 from server_homes import put_away
 
-from console import embedded, health, probes
-from console.health import Health
-from console.web import served
+from console.daemon import health, probes
+from console.daemon.health import Health
+from console.daemon.http import served
+from console.embedded import servers as embedded
 from consumers.admin.lag import GroupLag
 from consumers.engine.migrate import migrate
 from petstream.kafka.client import ensure_topics

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.simulator import history, serve_ftp, write_export
+from lab.simulator import history, serve_ftp, write_export
 
 pytestmark = pytest.mark.servers
 
@@ -43,7 +43,7 @@ def test_every_line_of_a_run_and_of_the_daemon_is_json_without_secrets(
             "PETSTREAM_PICTURES": "off",
             "PETSTREAM_CONSOLE": "off",
         }
-        command = [sys.executable, "-m", "console.cli"]
+        command = [sys.executable, "-m", "console"]
         said = ""
         for words in (["ingest"], ["consume", "all", "--drain"]):
             done = subprocess.run(  # noqa: S603  our own command

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from secured_kafka import KEEPER, PASSWORD, Authority, Secured, start
 
-from console import embedded
-from console.simulator import expected, history, serve_ftp, write_export
-from console.tables import Away, look
-from console.verdict import QUERIES, judge
+from console.embedded import servers
+from console.inspect.database_reader import Away, look
 from consumers.app import consume
 from ingest.run import ingest
+from lab.expectations import QUERIES, judge
+from lab.simulator import expected, history, serve_ftp, write_export
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import answers, ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
@@ -44,7 +44,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     try:
         yield start(home)
     finally:
-        embedded.down(home)
+        servers.down(home)
 
 
 def access(secured: Secured, listener: str, **options: Any) -> KafkaAccess:
@@ -213,7 +213,7 @@ def test_a_command_says_a_wrong_password_in_one_line_and_ends(
     with serve_ftp(home, user=USER, password=FTP_PASSWORD) as server:
         settings["FTP_URL"] = f"ftp://{USER}:{FTP_PASSWORD}@127.0.0.1:{server.port}/"
         done = subprocess.run(  # noqa: S603  our own command
-            [sys.executable, "-m", "console.cli", *command],
+            [sys.executable, "-m", "console", *command],
             capture_output=True, text=True, check=False, timeout=WITHIN_S, cwd=tmp_path,
             env=plain | {"PYTHONPATH": str(ROOT)}
             | {f"PETSTREAM_{name}": value for name, value in settings.items()},

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from console.simulator import expected, history, serve_ftp, write_export
-from console.tables import Away, look
-from console.verdict import QUERIES, judge
+from console.inspect.database_reader import Away, look
 from consumers.app import consume
 from ingest.leadership import election, group, lease
 from ingest.leadership.election import NotLeadingError, leading
 from ingest.publish.producer import Record, read_to_end
 from ingest.publish.publisher import Publisher
 from ingest.run import Result, ingest
+from lab.expectations import QUERIES, judge
+from lab.simulator import expected, history, serve_ftp, write_export
 from petstream import codec, failpoints, topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings

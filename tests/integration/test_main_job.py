@@ -12,19 +12,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from console.simulator import (
-    Expected,
-    History,
-    Row,
-    expected,
-    history,
-    serve_ftp,
-    write_export,
-)
 from consumers.app import consume
 from ingest.removals import held_plans
 from ingest.run import Result, ingest
 from ingest.state.restore import fold_exports
+from lab.simulator import Expected, History, Row, expected, history, serve_ftp, write_export
 from petstream.errors import NotReadyError, UsageError
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 

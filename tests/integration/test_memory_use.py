@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from console.simulator import history, serve_ftp, write_export
+from lab.simulator import history, serve_ftp, write_export
 
 pytestmark = pytest.mark.servers
 
@@ -58,7 +58,7 @@ def peak_mb(
             put_out(home, pets)
         with serve_ftp(home, user="apikey-Ab3dEf9h", password="pw") as server:
             done = subprocess.run(  # noqa: S603  our own module
-                [sys.executable, "-m", "console.bench.part", *part],
+                [sys.executable, "-m", "lab.bench.part", *part],
                 env=os.environ
                 | {
                     "PETSTREAM_FTP_URL": f"ftp://apikey-Ab3dEf9h:pw@127.0.0.1:{server.port}/",

@@ -23,12 +23,12 @@ from aiokafka import AIOKafkaProducer
 from members import Feed, Member, Server, Used, bugs, until
 from server_homes import put_away
 
-from console import embedded
-from console.server_process import stop
-from console.simulator import history, serve_ftp
+from console.embedded import servers as embedded
+from console.embedded.process import stop
 from consumers.engine.migrate import migrate
 from ingest.publish import producer as ingest_kafka
 from ingest.publish import publisher
+from lab.simulator import history, serve_ftp
 from petstream import failpoints
 from petstream.settings import FtpUrl
 

@@ -25,7 +25,7 @@ import pytest
 from PIL import Image
 from test_crashes import KILLED, Work, forked
 
-from console.records import read_topic
+from console.inspect.kafka_reader import read_topic
 from consumers.engine.postgres import connected
 from consumers.engine.runner import Surroundings
 from consumers.pictures import sweep, wanted

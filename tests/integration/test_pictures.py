@@ -19,7 +19,7 @@ import pytest
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 from PIL import Image
 
-from console.records import read_topic
+from console.inspect.kafka_reader import read_topic
 from consumers.app import consume
 from consumers.engine.postgres import connected
 from consumers.engine.runner import Surroundings

@@ -21,8 +21,8 @@ import pytest
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 from moto.server import ThreadedMotoServer
 
-from console.checks_store import store as checked
-from console.finding import Finding
+from console.doctor.finding import Finding
+from console.doctor.store import store as checked
 from consumers.engine import backoff
 from consumers.engine.postgres import connected
 from consumers.engine.runner import Surroundings

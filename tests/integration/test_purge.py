@@ -19,13 +19,13 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from moto.server import ThreadedMotoServer
 
-from console import holdings
-from console.holdings import Places, RunningError
-from console.purge import delete
-from console.simulator import history, serve_ftp, write_export
+from console.act import purge_targets
+from console.act.purge import delete
+from console.act.purge_targets import Places, RunningError
 from consumers.admin import purge_pictures, purge_tables, purge_topics
 from consumers.engine.subscription import send_all, subscribed
 from consumers.pictures.store import DirectoryStore, store_of
+from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import PetstreamError
 from petstream.kafka.client import ensure_topics
@@ -63,9 +63,9 @@ class Stage:
             self.pictures.as_uri(),
         )  # fmt: skip
 
-    async def survey(self) -> list[holdings.Holding]:
+    async def survey(self) -> list[purge_targets.Holding]:
         """Look everywhere."""
-        return await holdings.survey(self.places, datetime.now(UTC))
+        return await purge_targets.survey(self.places, datetime.now(UTC))
 
     def command(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command as a person would; nobody sits at the terminal."""
@@ -79,7 +79,7 @@ class Stage:
             **more,
         }
         return subprocess.run(  # noqa: S603  our own command
-            [sys.executable, "-m", "console.cli", *words],
+            [sys.executable, "-m", "console", *words],
             env=environment, check=False, capture_output=True, text=True, timeout=100,
             stdin=subprocess.DEVNULL, cwd=Path(__file__).parents[2],
         )  # fmt: skip
@@ -228,7 +228,7 @@ async def test_what_cannot_be_reached_is_told_and_the_rest_is_deleted(
     await stage.fill()
     nowhere = "postgresql://me:s3cret-canary@127.0.0.1:1/pets"
     places = Places(stage.prefix, stage.places.archive, stage.kafka, nowhere, stage.places.pictures)
-    found = await holdings.survey(places, datetime.now(UTC))
+    found = await purge_targets.survey(places, datetime.now(UTC))
     assert await delete(found) == 1
     said = capsys.readouterr()
     assert "not deleted: Postgres at 127.0.0.1, schema petstream of pets" in said.err

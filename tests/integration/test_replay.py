@@ -19,9 +19,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from console.records import read_topic
-from console.replay import rewind
-from console.simulator import history, serve_ftp, write_export
+from console.act.replay import rewind
+from console.inspect.kafka_reader import read_topic
 from consumers.admin import groups
 from consumers.admin.groups import group_offsets
 from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
@@ -29,6 +28,7 @@ from consumers.app import consume
 from consumers.engine.subscription import Place, subscribed
 from consumers.pets import current
 from ingest.run import ingest
+from lab.simulator import history, serve_ftp, write_export
 from petstream import codec, topics
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import Counts, ExportCounts, ExportEvent, PetEvent, Source

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from members import Feed, Member, bugs, until
 
-from console.simulator import history, serve_ftp
+from lab.simulator import history, serve_ftp
 from petstream import topics
 from petstream.settings import FtpUrl
 

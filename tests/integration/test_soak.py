@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from console.simulator import history
-from console.soak import account
-from console.soak.hosts import Hosts
-from console.soak.plan import Day
-from console.soak.run import soak
+from lab.simulator import history
+from lab.soak import account
+from lab.soak.hosts import Hosts
+from lab.soak.plan import Day
+from lab.soak.run import soak
 
 pytestmark = pytest.mark.servers
 

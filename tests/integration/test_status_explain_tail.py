@@ -8,10 +8,10 @@ import json
 import pytest
 from records_of_topics import record
 
-from console.explain import explain
-from console.letters import letters
-from console.status import status
-from console.tail import tail
+from console.act.dead_letters import letters
+from console.inspect.explain import explain
+from console.inspect.status import status
+from console.inspect.tail import tail
 from ingest.publish.publisher import Publisher
 from petstream import topics
 from petstream.kafka.client import ensure_topics

@@ -17,11 +17,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from console.records import Record, read_topic
-from console.simulator import History, expected, history, serve_ftp, write_export
+from console.inspect.kafka_reader import Record, read_topic
 from consumers.admin.groups import group_offsets
 from consumers.engine.subscription import Place, ends
 from ingest.run import ingest
+from lab.simulator import History, expected, history, serve_ftp, write_export
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import PETS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.simulator import FtpAddress, history, serve_ftp, write_export
 from ingest.source.ftp import listing
+from lab.simulator import FtpAddress, history, serve_ftp, write_export
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess
@@ -36,7 +36,7 @@ def petstream(tmp_path: Path, *args: str, **settings: str) -> subprocess.Complet
     plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     given = {f"PETSTREAM_{name}": value for name, value in settings.items()}
     return subprocess.run(  # noqa: S603  our own command
-        [sys.executable, "-m", "console.cli", *args],
+        [sys.executable, "-m", "console", *args],
         capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
         env=plain | {"PYTHONPATH": str(Path(__file__).parents[2])} | given
         | {"PETSTREAM_DATA_DIR": str(tmp_path / "data"), "PETSTREAM_SETTLE_S": "0"},

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from days_of_a_feed import Days
 
-from console.simulator import History, history, serve_ftp, write_export
-from console.status import render
+from console.inspect.status import render
 from ingest.failures import tell_unread
+from lab.simulator import History, history, serve_ftp, write_export
 from petstream.errors import BrokenFileError, NotReadyError
 from petstream.settings import FtpUrl, Settings
 

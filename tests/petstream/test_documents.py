@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from console import fields_page, metrics_page, schemas
+from console.documents import fields_page, metrics_page, schemas
 from petstream import events, fields, topics
 from petstream.codec import encode
 from petstream.model import Organization, Pet
@@ -115,7 +115,12 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
 
 @pytest.mark.parametrize(
     "name",
-    ["petstream.codec", "petstream.sequence", "console.wording", "console.records"],
+    [
+        "petstream.codec",
+        "petstream.sequence",
+        "console.inspect.wording",
+        "console.inspect.kafka_reader",
+    ],
 )
 def test_examples_in_the_code_are_true(name: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(name))

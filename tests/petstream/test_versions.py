@@ -4,7 +4,7 @@
 are never changed. Of the version that is current, today's code must make the same bytes; of each
 older one it must read every record, and still say all that it said.
 
-A change that adds something: raise `console.schemas.VERSION`, run this file as a program (it writes
+A change that adds something: raise `console.documents.schemas.VERSION`, run this file (it writes
 the new version's files, and none that are there), and note the digest it prints in `RELEASED`.
 """
 
@@ -26,7 +26,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from console import schemas
+from console.documents import schemas
 from consumers.engine import dead_letters
 from consumers.engine.subscription import Place, Record
 from consumers.pictures import outbox

@@ -1,0 +1,1 @@
+"""What changes something: removals, dead letters, replay, audit, purge."""

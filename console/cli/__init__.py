@@ -1,0 +1,1 @@
+"""The petstream command: its parser, and what each command does."""

@@ -1,0 +1,189 @@
+"""What each command does: settings, the servers it needs, then the work.
+
+Rule 1: a command imports what it needs when it runs, so that one never waits for another's parts.
+Rule 2: servers are started before the event loop runs; `console.runtime.signals` minds signals.
+"""
+
+# ruff: noqa: PLC0415  rule 1
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+from console.embedded import servers
+from console.embedded.endpoints import database_of, kafka_of, with_picture_store
+from console.runtime import signals
+from console.runtime.output import note, say
+from console.runtime.progress import adding_up, shown
+from petstream.errors import UsageError
+from petstream.settings import SETTLED, KafkaAccess, Settings, load, texts
+
+FromOptions = Callable[[Namespace], int]
+
+CONSUMERS: Final[tuple[Literal["pets", "deletions", "images"], ...]] = (
+    "pets",
+    "deletions",
+    "images",
+)
+
+
+def up(_options: Namespace) -> int:
+    """Run the daemon."""
+
+    def read() -> dict[str, str]:
+        values = texts()
+        _need_ftp(load({**values, SETTLED: "1"}))
+        return values
+
+    values = read()
+    from console.daemon import daemon
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return daemon.up(values, stopping=stopping, reread=read)
+
+    # the parts have less time than that, and then are killed
+    return signals.run(work, stopped_status=0, patient=True, within_s=18.0)
+
+
+def down(_options: Namespace) -> int:
+    """Stop the embedded servers."""
+    stopped = servers.down(load().data_dir, say=note)
+    say(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")
+    return 0
+
+
+def ingest(options: Namespace) -> int:
+    """Read one export, or every one as it comes."""
+    settings = load()
+    archived: str | None = options.from_archive
+    if archived is None:
+        _need_ftp(settings)
+    elif options.watch or options.allow_older or options.mode != "auto":
+        raise UsageError("--from-archive goes alone: it reads the export as it was read first")
+    kafka = kafka_of(settings, note)
+    if options.watch:
+        return _watch(options, settings, kafka)
+
+    async def work(_stopping: asyncio.Event) -> int:
+        from console.inspect import summary
+        from ingest.backfill import ingest_again
+        from ingest.failures import looked_at
+
+        with shown("rows") as progress:
+            if archived is not None:
+                result = await ingest_again(settings, kafka, archived, progress=progress, say=say)
+            else:
+                result = await looked_at(
+                    settings, kafka, wanted=options.mode, allow_older=options.allow_older,
+                    progress=progress, say=say,
+                )  # fmt: skip
+        for line in summary.lines(result):
+            say(line)
+        return result.exit_status
+
+    status = signals.run(work, stopped_status=-1)
+    if status < 0:
+        note("interrupted: what was published is whole; run it again for the rest")
+        return 1
+    return status
+
+
+def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
+    from console.daemon import probes
+    from console.daemon.feed_watch import Pace, watch
+    from console.daemon.health import Health
+    from console.daemon.http import served
+
+    known = replace(settings, kafka=kafka)
+    pace = Pace() if options.every is None else Pace(*[options.every] * len(Pace._fields))
+
+    async def work(stopping: asyncio.Event) -> int:
+        health = Health([probes.of_kafka(kafka)])
+        with shown("rows") as progress:
+            async with served(settings.console, health, lambda: known, say=note):
+                await watch(
+                    settings, kafka, wanted=options.mode, stopping=stopping, say=say,
+                    progress=progress, pace=pace,
+                )  # fmt: skip
+        return 0
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def consume(options: Namespace) -> int:
+    """Apply what the topics say, for ever or until all is applied."""
+    settings = with_picture_store(load())
+    kafka, database = kafka_of(settings, note), database_of(settings, note)
+    names = CONSUMERS if options.consumer == "all" else (options.consumer,)
+    known = replace(settings, kafka=kafka, database_url=database)
+
+    async def work(stopping: asyncio.Event) -> int:
+        from console.daemon import probes
+        from console.daemon.health import Health
+        from console.daemon.http import served
+        from consumers.app import consume as apply
+
+        reading = probes.of_consumers(kafka, settings.topic_prefix, names)
+        health = Health([reading, probes.of_postgres(database)])
+        address = None if options.drain else settings.console
+        with shown("events") as progress:
+            async with served(address, health, lambda: known, say=note):
+                await apply(
+                    names,
+                    settings,
+                    kafka=kafka,
+                    database_url=database,
+                    drain=options.drain,
+                    stopping=stopping,
+                    progress=adding_up(progress),
+                )
+        return 0
+
+    return signals.run(work, stopped_status=1 if options.drain else 0, patient=True)
+
+
+def migrate(_options: Namespace) -> int:
+    """Bring the database to this version."""
+    settings = load()
+    database = database_of(settings, say)
+
+    async def work(_stopping: asyncio.Event) -> int:
+        from consumers.engine.migrate import migrate as bring_up
+
+        for name in await bring_up(database):
+            say(f"migrated: {name}")
+        say("the database is at this version")
+        return 0
+
+    return signals.run(work, stopped_status=1)
+
+
+def simulate(options: Namespace) -> int:
+    """Serve simulated exports."""
+    from lab.simulate import simulate as serve
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return serve(
+            pets=options.pets,
+            days=options.days,
+            faults=options.fault,
+            zipped=options.zip,
+            port=options.port,
+            every_s=options.every,
+            stopping=stopping,
+        )
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def _need_ftp(settings: Settings) -> None:
+    """Refuse before any server is started."""
+    if settings.ftp is None:
+        raise UsageError(
+            "PETSTREAM_FTP_URL: it isn't set; for example "
+            "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
+        )

@@ -1,0 +1,178 @@
+"""The commands that look at what is there, and the decisions made on it.
+
+Rule 1: a command imports what it needs when it runs, so that one never waits for another's parts.
+"""
+
+# ruff: noqa: PLC0415  rule 1
+
+from __future__ import annotations
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from console.cli.commands import CONSUMERS
+from console.embedded.endpoints import database_of, kafka_of, known_database, with_picture_store
+from console.runtime import signals
+from console.runtime.output import note
+from petstream.errors import UsageError
+from petstream.settings import load
+
+
+def status(options: Namespace) -> int:
+    """Print how everything stands."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.inspect.status import status as tell
+
+        return tell(settings, kafka=kafka, database_url=database, as_json=options.json)
+
+    return signals.run(work, stopped_status=1)
+
+
+def console(_options: Namespace) -> int:
+    """Serve the pages until a signal; starts no consumer."""
+    settings = load()
+    if settings.console is None:
+        raise UsageError(
+            "PETSTREAM_CONSOLE is off: set an address, such as PETSTREAM_CONSOLE=127.0.0.1:8642"
+        )
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+    known = with_picture_store(replace(settings, kafka=kafka, database_url=database))
+
+    async def work(stopping: asyncio.Event) -> int:
+        from console.daemon import probes
+        from console.daemon.health import Health
+        from console.daemon.http import served
+
+        asked = [probes.of_consumers(kafka, settings.topic_prefix, CONSUMERS)]
+        asked += [probes.of_postgres(database)] if database else []
+        async with served(settings.console, Health(asked), lambda: known, say=note):
+            await stopping.wait()
+        return 0
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def doctor(options: Namespace) -> int:
+    """Check everything, start nothing."""
+    from console.doctor.doctor import doctor as examine
+
+    return signals.run(lambda _: examine(as_json=options.json), stopped_status=1)
+
+
+def diff(options: Namespace) -> int:
+    """Compare two exports."""
+    settings = load()
+    kafka = kafka_of(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.inspect.diff import diff as compare
+
+        return compare(settings, kafka, options.older, options.newer, as_json=options.json)
+
+    return signals.run(work, stopped_status=1)
+
+
+def explain(options: Namespace) -> int:
+    """Print one pet's whole life."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.inspect.explain import explain as tell
+
+        return tell(
+            settings, kafka=kafka, database_url=database, animal_id=options.animal_id,
+            as_json=options.json,
+        )  # fmt: skip
+
+    return signals.run(work, stopped_status=1)
+
+
+def tail(options: Namespace) -> int:
+    """Print a topic's events as they come."""
+    settings = load()
+    kafka = kafka_of(settings, note)
+
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.inspect.tail import tail as follow
+
+        return follow(
+            settings,
+            kafka=kafka,
+            topic=options.topic,
+            from_beginning=options.from_beginning,
+            as_json=options.json,
+            stopping=stopping,
+        )
+
+    return signals.run(work, stopped_status=0, patient=True)
+
+
+def removals(options: Namespace) -> int:
+    """Print held removals, or decide about them."""
+    from console.act.removals import decide
+
+    settings = load()
+    kafka = kafka_of(settings, note)
+    reason, by = getattr(options, "reason", None), getattr(options, "by", None)
+    return signals.run(
+        lambda _: decide(settings, kafka, options.action, options.ident, reason=reason, by=by),
+        stopped_status=1,
+    )
+
+
+def dead_letters(options: Namespace) -> int:
+    """Print refused rows and events, or send events back."""
+    from console.act.dead_letters import letters
+    from console.act.dead_letters import replay as send_back
+
+    settings = load()
+    kafka = kafka_of(settings, note)
+    if options.action == "replay":
+        return signals.run(
+            lambda _: send_back(settings, kafka=kafka, idents=options.ident, every=options.all),
+            stopped_status=1,
+        )
+    return signals.run(
+        lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
+        stopped_status=1,
+    )
+
+
+def replay(options: Namespace) -> int:
+    """Rewind a consumer, or say what that would read."""
+    settings = load()
+    kafka, database = kafka_of(settings, note), database_of(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.act.replay import rewind
+
+        return rewind(options, settings, kafka=kafka, database_url=database)
+
+    return signals.run(work, stopped_status=1)
+
+
+def replay_arguments(one: ArgumentParser) -> None:
+    """Add what `replay` takes."""
+    one.add_argument("consumer", choices=("pets", "images", "deletions"))
+    where = one.add_mutually_exclusive_group(required=True)
+    where.add_argument("--from-beginning", action="store_true")
+    where.add_argument("--from-time", metavar="T", help="when published: 2026-11-20T08:00Z")
+    where.add_argument(
+        "--from-offset", nargs="+", metavar="PARTITION:OFFSET", help="3:120, orgs.v1/0:40"
+    )
+    where.add_argument("--from-export", metavar="ID", help="its first event: 2026-11-20T08:12:04Z")
+    one.add_argument("--dry-run", action="store_true", help="say what would be read, move nothing")
+
+
+def schemas(options: Namespace) -> int:
+    """Write the contract as documents."""
+    from console.documents.schemas import write
+
+    return write(options.out)

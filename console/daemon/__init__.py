@@ -1,0 +1,1 @@
+"""up: every part kept alive in one process tree, watched, and told over HTTP."""

@@ -1,0 +1,109 @@
+"""What a daemon tells over HTTP at PETSTREAM_CONSOLE: the pages, /healthz, /readyz, /metrics.
+
+Rule 1: /healthz answers as long as the loop turns; /readyz is 503 with reasons while work can't go
+        on; neither asks a server anything while somebody waits.
+Rule 2: a port that is taken is not an end: the next free one is used, and said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from aiohttp import web
+
+from console.daemon.health import Health
+from console.page import Known
+from console.page.site import mount
+from petstream.errors import UsageError
+from petstream.metrics import BUILD
+from petstream.telemetry import CONTENT_TYPE, exposition
+
+_PORTS_TRIED: Final = 20
+
+
+@asynccontextmanager
+async def served(
+    address: tuple[str, int] | None,
+    health: Health,
+    known: Known,
+    *,
+    say: Callable[[str], None],
+) -> AsyncGenerator[str | None]:
+    """Serve while the block runs; gives the URL, or None where the settings say ``off``.
+
+    Args:
+        address: host and port of PETSTREAM_CONSOLE.
+        health: what /readyz tells.
+        known: where the pages look.
+        say: is told the URL.
+
+    Raises:
+        UsageError: nothing can listen at that address.
+    """
+    if address is None:
+        yield None
+        return
+    BUILD.labels(version("petstream")).set(1)
+    app = web.Application()
+    app.router.add_routes(_routes(health))
+    mount(app, known, bound_host=address[0])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    watching = asyncio.create_task(health.watch(), name="health")
+    try:
+        url = await _listen(runner, *address, say)
+        say(f"status and metrics: {url}")
+        yield url
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+        await runner.cleanup()
+        if not watching.cancelled():
+            watching.result()  # it has no end of its own: this raises what ended it
+
+
+def _routes(health: Health) -> list[web.RouteDef]:
+    async def alive(_request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def ready(_request: web.Request) -> web.Response:
+        problems = health.problems()
+        if problems:
+            return web.Response(status=503, text="\n".join(problems) + "\n")
+        return web.Response(text="ready\n")
+
+    async def metrics(_request: web.Request) -> web.Response:
+        health.problems()  # told as metrics, too
+        return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    return [
+        web.get("/healthz", alive),
+        web.get("/readyz", ready),
+        web.get("/metrics", metrics),
+    ]
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, say: Callable[[str], None]) -> str:
+    last = port + (_PORTS_TRIED if port else 0)
+    for candidate in range(port, last + 1):
+        site = web.TCPSite(runner, host, candidate)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and candidate < last:
+                continue
+            raise UsageError(
+                f"PETSTREAM_CONSOLE: nothing can listen at {host}:{port} "
+                f"({error.strerror or type(error).__name__}): set another address, for example "
+                "PETSTREAM_CONSOLE=127.0.0.1:8642, or off"
+            ) from error
+        if candidate != port:
+            say(f"{host}:{port} is taken: this process answers at port {candidate}")
+        bound = runner.addresses[0][1]
+        return f"http://{f'[{host}]' if ':' in host else host}:{bound}/"
+    raise AssertionError("the last port has returned or raised")

@@ -1,0 +1,42 @@
+"""Embedded servers that die under `up` are started again.
+
+Rule 1: only those that nobody stopped: after `petstream down` the parts wait, nothing is started.
+Rule 2: one that doesn't start is tried again, less and less often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from console.embedded.process import died
+from petstream.settings import Settings
+
+_LOOK_EVERY_S: Final = 2.0
+_LONGEST_S: Final = 300.0
+
+
+def lost(settings: Settings) -> list[str]:
+    """Return which embedded servers have died, of those that are used."""
+    used = {"kafka": settings.kafka is None, "postgres": settings.database_url is None}
+    return [name for name in used if used[name] and died(settings.data_dir, name)]
+
+
+async def revive(
+    dead: Callable[[], list[str]],
+    start: Callable[[], Awaitable[bool]],
+    *,
+    say: Callable[[str], None],
+    every_s: float = _LOOK_EVERY_S,
+) -> None:
+    """Start what is dead again, until cancelled; `start` tells whether it did."""
+    wait_s = every_s
+    before: list[str] = []
+    while True:
+        await asyncio.sleep(wait_s)
+        names, before = before, dead()
+        if not names or names != before:  # seen twice: one being stopped is written down soon
+            continue
+        say(f"the embedded {' and '.join(names)} died: starting again")
+        wait_s = every_s if await start() else min(_LONGEST_S, wait_s * 2)

@@ -1,0 +1,1 @@
+"""Settings, FTP, Kafka, Postgres and the picture store checked, and how to mend them."""

@@ -1,0 +1,1 @@
+"""A Kafka and a Postgres of our own: started, found again, stopped."""

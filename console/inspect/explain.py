@@ -1,0 +1,119 @@
+"""One pet explained: everything that is known of it, gathered from topics, groups and tables.
+
+Rule 1: of the pets topic only the key's own partition is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from console.inspect.database_reader import look
+from console.inspect.export_history import tell
+from console.inspect.kafka_reader import Record, committed, read_topic
+from console.inspect.pet_timeline import Life, render
+from petstream import topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
+
+_PETS: Final = """
+    SELECT animal_id, sequence, export_id, status, changed_at FROM petstream.pets
+    WHERE animal_id = $1"""
+_REMOVED: Final = """
+    SELECT animal_id, sequence, export_id, removed_at FROM petstream.removed_pets
+    WHERE animal_id = $1"""
+_PICTURES: Final = """
+    SELECT picture_id, position, status, stored_as, error FROM petstream.pet_pictures
+    WHERE animal_id = $1 ORDER BY position, picture_id"""
+_HISTORY: Final = """
+    SELECT count(*) AS events FROM petstream.pet_history WHERE animal_id = $1"""
+
+
+async def explain(
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    database_url: str | None,
+    animal_id: int,
+    as_json: bool = False,
+) -> int:
+    """Print one pet's whole life; return the exit status (1: nobody has heard of it)."""
+    prefix = settings.topic_prefix
+    await ensure_topics(kafka, prefix)
+    key = str(animal_id).encode("ascii")
+    topic = topics.PETS.full_name(prefix)
+    records = await read_topic(kafka, topic, key=key)
+    if not records:
+        said = unknown(animal_id, topic)
+        _print(json.dumps(document(animal_id, said, [])) if as_json else said)
+        return 1
+    partition = records[0].partition
+    life = Life(
+        animal_id=animal_id,
+        topic=topic,
+        partition=partition,
+        records=records,
+        pictures=await read_topic(kafka, topics.PICTURES.full_name(prefix), key=key),
+        past=tell(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
+        positions=await committed(kafka, prefix, topic, partition),
+        tables=await look(
+            database_url,
+            {
+                "pets": (_PETS, (animal_id,)),
+                "removed_pets": (_REMOVED, (animal_id,)),
+                "pictures": (_PICTURES, (animal_id,)),
+                "history": (_HISTORY, (animal_id,)),
+            },
+        ),
+        now=datetime.now(UTC),
+    )
+    said = render(life)
+    _print(json.dumps(document(animal_id, said, records), indent=2) if as_json else said)
+    return 0
+
+
+def document(animal_id: int, said: str, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what ``--json`` prints: the life in words, and its events as they were published.
+
+    The events are in the log's order; ``value`` is None for what isn't JSON, and a header of bytes
+    is in hex.
+    """
+    return {"animalId": animal_id, "text": said, "events": [_raw(one) for one in records]}
+
+
+def _raw(record: Record) -> dict[str, Any]:
+    try:
+        value = json.loads(record.value or b"null")
+    except ValueError:
+        value = None
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "publishedAt": record.published_at.isoformat(),
+        "headers": {name: _readable(text) for name, text in record.headers},
+        "value": value,
+    }
+
+
+def _readable(header: bytes) -> str:
+    """Return a header's text, or its bytes in hex where it is none, as a digest is.
+
+    >>> _readable(b"org.petstream.pet.added"), _readable(bytes([73, 255]))
+    ('org.petstream.pet.added', '49ff')
+    """
+    return header.decode() if header.isascii() and header.decode().isprintable() else header.hex()
+
+
+def _print(text: str) -> None:
+    print(text)  # noqa: T201  the command's output
+
+
+def unknown(animal_id: int, topic: str) -> str:
+    """Return the line about an id that has no event."""
+    return (
+        f"There is no pet {animal_id}: no export that was read named it "
+        f"(nothing in {topic} has that key)"
+    )

@@ -1,0 +1,100 @@
+"""The exports so far, told from the records of exports.v1. Pure.
+
+Rule 1: the last event of an export says how it stands; `held` says nothing of the export itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from msgspec import structs
+
+from console.inspect.kafka_reader import Record
+from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
+from petstream.codec import UndecodableError, decode
+from petstream.events import ExportCounts, ExportEvent, PlanEvent
+
+
+class Export(NamedTuple):
+    """One export: how it stands and what became of it."""
+
+    export_id: str
+    mode: str
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    counts: ExportCounts
+    reason: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the last run took, if it has ended."""
+        if self.started_at is None or self.ended_at is None or self.ended_at < self.started_at:
+            return None
+        return self.ended_at - self.started_at
+
+    @property
+    def start(self) -> datetime:
+        """When RescueGroups began to make it: that is its name."""
+        return datetime.fromisoformat(self.export_id.partition("Z")[0]).replace(tzinfo=UTC)
+
+
+class Past(NamedTuple):
+    """All exports, newest last, and every plan's state."""
+
+    exports: tuple[Export, ...]
+    memory: Memory
+    undecodable: int
+
+    @property
+    def newest_completed(self) -> Export | None:
+        """The newest export that was completed."""
+        done = [one for one in self.exports if one.export_id in self.memory.completed]
+        return max(done, key=lambda one: one.start, default=None)
+
+    def plans(self) -> list[HeldPlan]:
+        """Return every plan there was, oldest first."""
+        found = (self.memory.plan(name) for name in self.memory.plan_ids())
+        return [plan for plan in found if plan is not None]
+
+    def state_of(self, plan: HeldPlan, now: datetime) -> str:
+        """Return how a plan stands: held, expired, or what was decided."""
+        decided = self.memory.decided.get(plan.plan_id)
+        if decided is not None:
+            return decided.decision
+        return "expired" if now - plan.at > PLAN_EXPIRES_AFTER else "held"
+
+
+def tell(records: Iterable[Record]) -> Past:
+    """Return the past as the records of exports.v1 tell it, in the log's order."""
+    memory = Memory()
+    exports: dict[str, Export] = {}
+    undecodable = 0
+    for record in records:
+        try:
+            event = decode(record.headers, record.value).event
+        except UndecodableError:
+            undecodable += 1
+            continue
+        if isinstance(event, ExportEvent | PlanEvent):
+            memory.fold(event)
+        if isinstance(event, ExportEvent) and event.state != "held":
+            exports[event.export_id] = _after(exports.pop(event.export_id, None), event)
+    return Past(tuple(exports.values()), memory, undecodable)
+
+
+def _after(before: Export | None, event: ExportEvent) -> Export:
+    started = event.state == "started"
+    return Export(
+        export_id=event.export_id,
+        mode=event.mode,
+        state=event.state,
+        started_at=event.at if started else (before.started_at if before else None),
+        ended_at=None if started else event.at,
+        counts=structs.replace(event.counts),
+        reason=event.reason,
+        notes=event.notes,
+    )

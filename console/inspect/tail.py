@@ -1,0 +1,140 @@
+"""Watch a topic: one line an event, for people or as JSON.
+
+Rule 1: joins no group and commits nothing.
+Rule 2: a record that can't be decoded is shown as such; watching goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import Any, Final, Literal
+
+import msgspec
+
+from console.inspect import wording
+from console.inspect.kafka_reader import Record, follow
+from petstream import events, topics
+from petstream.codec import RAW_DIGEST, Envelope, UndecodableError, decode
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
+
+Name = Literal["pets", "orgs", "exports", "pictures"]
+
+TOPICS: Final[dict[Name, topics.Topic]] = {
+    "pets": topics.PETS,
+    "orgs": topics.ORGS,
+    "exports": topics.EXPORTS,
+    "pictures": topics.PICTURES,
+}
+
+
+async def tail(  # noqa: PLR0913  the command's options, each by name
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    topic: Name,
+    from_beginning: bool,
+    as_json: bool,
+    stopping: asyncio.Event,
+) -> int:
+    """Print a topic's events as they come, until `stopping`; return the exit status."""
+    await ensure_topics(kafka, settings.topic_prefix)
+    name = TOPICS[topic].full_name(settings.topic_prefix)
+    stream = follow(kafka, name, from_beginning=from_beginning, stopping=stopping)
+    async with aclosing(stream) as batches:
+        async for records in batches:
+            for record in records:
+                print(as_json_line(record) if as_json else line(record), flush=True)  # noqa: T201  the command's output
+    return 0
+
+
+def line(record: Record) -> str:
+    """Return one readable line for a record."""
+    try:
+        envelope = decode(record.headers, record.value)
+    except UndecodableError as error:
+        place = f"{record.topic} partition {record.partition} offset {record.offset}"
+        return f"{wording.stamp(record.published_at)} undecodable record at {place}: " + (
+            wording.cut(str(error), 200)
+        )
+    return f"{wording.stamp(envelope.time)} {_said(envelope, record.value or b'')}"
+
+
+def as_json_line(record: Record) -> str:
+    """Return a record as one line of ASCII JSON: place, key, headers and value."""
+    try:
+        found: Any = None if record.value is None else json.loads(record.value)
+    except ValueError:
+        found = (record.value or b"").decode("utf-8", "replace")
+    return json.dumps(
+        {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "publishedAt": record.published_at.isoformat(timespec="milliseconds"),
+            "key": record.key.decode("utf-8", "replace"),
+            "headers": {name: _header(name, text) for name, text in record.headers},
+            "value": found,
+        },
+        separators=(",", ":"),
+    )
+
+
+def _header(name: str, text: bytes) -> str:
+    return text.hex() if name == RAW_DIGEST else text.decode("utf-8", "replace")
+
+
+def _said(envelope: Envelope, value: bytes) -> str:
+    event = envelope.event
+    if isinstance(event, events.ExportEvent):
+        return _export(event)
+    if isinstance(event, events.PlanEvent):
+        by = f" by {wording.cut(event.by, 60)}" if event.by else ""
+        why = f": {wording.cut(event.reason, 200)}" if event.reason else ""
+        return f"{event.decision} removals {wording.plain(event.plan_id)}{by}{why}"
+    if isinstance(event, events.PictureEvent):
+        return _picture(event)
+    return _record(event, msgspec.json.decode(value))
+
+
+def _record(event: events.PetEvent | events.OrganizationEvent, found: dict[str, Any]) -> str:
+    if isinstance(event, events.PetEvent):
+        record = found["pet"]
+        org = "no org" if event.pet.org_id is None else f"org {event.pet.org_id}"
+        kind = wording.cut(event.pet.species or "no species", wording.SHORT)
+        subject = f"pet {event.animal_id} {wording.who(record)} ({kind}, {org})"
+    else:
+        record = found["organization"]
+        place = ", ".join(one for one in (record.get("city"), record.get("state")) if one)
+        place = f" ({wording.cut(place, 60)})" if place else ""
+        subject = f"org {event.org_id} {wording.who(record)}{place}"
+    if event.op == "removed":
+        return f"removed {subject}: left the feed"
+    said = wording.brief(record, event.changed, event.old)
+    return f"{event.op} {subject}" + (f": {said}" if said else "")
+
+
+def _export(event: events.ExportEvent) -> str:
+    subject = f"{event.state} export {wording.plain(event.export_id)} ({event.mode})"
+    why = f": {wording.cut(event.reason, 200)}" if event.reason else ""
+    if event.state == "held" and event.plan is not None:
+        part = f", part {event.plan.part} of {event.plan.parts}" if event.plan.parts > 1 else ""
+        plan = f"{len(event.plan.removals):,} {event.plan.entity}{part}"
+        return f"held removals {wording.plain(event.plan.plan_id)} ({plan}){why}"
+    if event.state == "started":
+        return subject
+    pets = wording.counts(msgspec.to_builtins(event.counts.pets))
+    orgs = wording.counts(msgspec.to_builtins(event.counts.orgs))
+    return f"{subject}{why}: pets {pets}; orgs {orgs}"
+
+
+def _picture(event: events.PictureEvent) -> str:
+    subject = f"{event.op} picture {event.picture_id} of pet {event.animal_id}"
+    if event.op == "gone" or event.stored_as is None:
+        return subject
+    size = "" if event.width is None else f", {event.width}x{event.height}"
+    bytes_ = "" if event.bytes is None else f", {event.bytes:,} bytes"
+    kind = wording.cut(event.content_type or "unknown type", wording.SHORT)
+    return f"{subject}: {wording.cut(event.stored_as, 120)} ({kind}{size}{bytes_})"

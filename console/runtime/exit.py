@@ -1,0 +1,80 @@
+"""How every command ends: an exit status, and one clear line for what went wrong.
+
+Rule 1: exit status 0 done, 1 failed or interrupted, 2 wrong use or settings, 3 the export isn't
+        ready or isn't whole, 4 done but removals are held.
+Rule 2: what goes wrong is one clear line on stderr: no traceback, never a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from console.runtime import signals
+from console.runtime.output import note
+from petstream.errors import PetstreamError
+
+Command = Callable[[], int]
+
+
+def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each way to end
+    """Run a command; turn what goes wrong into lines and an exit status."""
+    _quiet_libraries()
+    try:
+        signals.interrupting()
+        return command()
+    except KeyboardInterrupt:  # before or behind the event loop: while servers start
+        return 0 if daemon else 1
+    except PetstreamError as error:
+        return _complain([error])
+    except BaseExceptionGroup as group:
+        errors, others = group.split(PetstreamError)
+        if others is not None or errors is None:
+            return _bug(group)
+        return _complain(list(_leaves(errors)))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  the last door: nobody is shown a traceback
+        return _bug(error)
+
+
+def _quiet_libraries() -> None:
+    """Our own warnings go to stderr; clients that retry by themselves needn't tell."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("aiokafka", "asyncio", "aioftp", "kafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _complain(errors: Sequence[PetstreamError]) -> int:
+    for error in errors:
+        for line in str(error).splitlines():
+            note(f"petstream: {line}")
+    return max(error.exit_status for error in errors)
+
+
+def _leaves(group: BaseExceptionGroup[PetstreamError]) -> list[PetstreamError]:
+    found: list[PetstreamError] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found
+
+
+def _bug(error: BaseException) -> int:
+    """Say where it happened, never with what values: those may hold secrets."""
+    frames = traceback.extract_tb(error.__traceback__)
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+        frames = traceback.extract_tb(error.__traceback__)
+    path = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames[-4:]))
+    note(
+        f"petstream: this is a bug in petstream: {type(error).__name__} at {path}; "
+        "nothing was lost, and running it again is harmless"
+    )
+    if os.environ.get("PETSTREAM_TEST_TRACEBACK"):
+        traceback.print_exception(error)
+    return 1

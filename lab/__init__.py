@@ -1,0 +1,1 @@
+"""What practises, measures and proves: a simulated RescueGroups, benches, soaks, the demo."""

@@ -1,0 +1,83 @@
+"""What a soak came to: a table of figures, as Markdown, and everything as JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from lab.soak.flatness import Row, Sample, judged, rows
+from lab.soak.plan import Day
+
+
+class Soaked(NamedTuple):
+    """How the days went.
+
+    Attributes:
+        days: those that were planned.
+        seconds: how long each took that was done.
+        samples: of every day.
+        compared: what was compared at the end, in words.
+        wrong: what is wrong with the tables or the daemon (nothing: all is right).
+    """
+
+    days: Sequence[Day]
+    seconds: Sequence[float]
+    samples: Sequence[Sample]
+    compared: Sequence[str]
+    wrong: Sequence[str]
+
+
+def lines(soaked: Soaked) -> Iterator[str]:
+    """Return the account, ending with the verdict."""
+    found = rows(soaked.samples)
+    yield "| part | figure | first third | second | last | |"
+    yield "|---|---|---|---|---|---|"
+    for one in found:
+        first, second, last = (_number(value) for value in one.thirds)
+        yield f"| {one.part} | {one.figure} | {first} | {second} | {last} | {_verdict(one)} |"
+    yield ""
+    yield from (f"wrong: {what}" for what in soaked.wrong)
+    if not soaked.wrong:
+        yield f"after {len(soaked.seconds)} days the tables are right: {', '.join(soaked.compared)}"
+    grown = [one for one in found if one.grown]
+    for one in grown:
+        yield f"not flat: {one.part}, {one.figure}: {one.grown}"
+    if not grown:
+        yield "everything is flat"
+
+
+def right(soaked: Soaked) -> bool:
+    """Tell whether the tables are right and everything is flat."""
+    return not soaked.wrong and not any(one.grown for one in rows(soaked.samples))
+
+
+def document(soaked: Soaked) -> dict[str, Any]:
+    """Return everything that was measured, and on what machine."""
+    return {
+        "machine": {
+            "cores": os.cpu_count(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+        "right": right(soaked),
+        "wrong": list(soaked.wrong),
+        "compared": list(soaked.compared),
+        "days": [
+            {"day": day.number + 1, "what": str(day), "seconds": round(took, 1)}
+            for day, took in zip(soaked.days, soaked.seconds, strict=False)
+        ],
+        "rows": [one._asdict() for one in rows(soaked.samples)],
+        "samples": [one._asdict() for one in soaked.samples],
+    }
+
+
+def _verdict(row: Row) -> str:
+    if row.grown:
+        return "**grown**"
+    return "flat" if judged(row.part, row.figure) else "not judged"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

@@ -1,0 +1,113 @@
+"""The daemon of a soak: started, told to end or to reload, its parts killed, its lines kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.request import urlopen
+
+from console.runtime.child import Part, Program, begin, inherited
+from lab.soak.hosts import Hosts
+from lab.soak.samples import parts
+from petstream.settings import SETTLED
+
+REST_S: Final = 90.0
+"""A part isn't killed twice within this time: five deaths in five minutes are a crash loop."""
+
+_LOOK_EVERY_S: Final = "1"
+_END_WITHIN_S: Final = 16.0
+_BUGS: Final = ("Traceback", "this is a bug", "it is killed", "audit after")
+"""What the daemon never says on a day on which nothing was lost and nobody hung."""
+
+_PAGES: Final = "status and metrics: "
+
+
+class Daemon:
+    """A `petstream up` with simulated hosts; may be started again once it has ended."""
+
+    def __init__(self, values: Mapping[str, str], hosts: Hosts, data_dir: Path) -> None:
+        """Know the settings; those of the hosts and the directory are added."""
+        self.lines: list[str] = []
+        self.wrong: list[str] = []
+        self._log = data_dir / "daemon.log"
+        self._environment = _environment(values, hosts, data_dir)
+        self._part: Part | None = None
+        self._killed: dict[str, float] = {}
+
+    @property
+    def pid(self) -> int:
+        """Return its process id; it runs."""
+        assert self._part is not None  # noqa: S101  the caller has started it
+        return self._part.pid
+
+    def start(self) -> None:
+        """Start it."""
+        self.lines.clear()
+        command = (sys.executable, "-m", "lab.soak.up", _LOOK_EVERY_S)
+        self._part = begin(Program("up", command), self._environment, self._told)
+
+    async def end(self) -> None:
+        """Tell it to end, and see that it does, in time and with status 0."""
+        if self._part is None:
+            return
+        part, self._part = self._part, None
+        began = time.monotonic()
+        part.terminate()
+        status = await part.ended()
+        took = time.monotonic() - began
+        if status != 0 or took > _END_WITHIN_S:
+            self.wrong.append(f"told to end, the daemon took {took:.1f} s, with status {status}")
+
+    def reload(self) -> None:
+        """Have it read its settings again."""
+        os.kill(self.pid, signal.SIGHUP)
+
+    def kill_part(self, name: str) -> None:
+        """Kill a part, unless that was done just now, or it doesn't run."""
+        pid = parts(self.pid).get(name)
+        if pid is None or time.monotonic() - self._killed.get(name, -REST_S) < REST_S:
+            return
+        self._killed[name] = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End it at once, if it runs; its parts end with it."""
+        if self._part is not None:
+            self._part.kill()
+
+    def visit(self) -> None:
+        """Look at its page and figures, as people and monitoring do all day."""
+        pages = [line.partition(_PAGES)[2] for line in self.lines if _PAGES in line]
+        for page in pages[-1:]:
+            for name in ("", "metrics", "healthz"):
+                with urlopen(page + name, timeout=60) as answer:  # noqa: S310  our own server
+                    answer.read()
+
+    def _told(self, _stream: int, line: str) -> None:
+        self.lines.append(line)
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        if any(bug in line for bug in _BUGS):
+            self.wrong.append(f"the daemon said: {line}")
+
+
+def _environment(values: Mapping[str, str], hosts: Hosts, data_dir: Path) -> dict[str, str]:
+    """Return the environment of the daemon: no setting comes from ours, or from ``.env``."""
+    return {
+        **inherited(),
+        SETTLED: "1",
+        "PETSTREAM_FTP_URL": hosts.ftp.url,
+        "PETSTREAM_DATA_DIR": str(data_dir),
+        "PETSTREAM_TOPIC_PREFIX": "soak.",
+        "PETSTREAM_SETTLE_S": "1",
+        "PETSTREAM_WINDOW": "00:00-23:59",
+        "PETSTREAM_PICTURES": (data_dir.absolute() / "pictures").as_uri(),
+        "PETSTREAM_PICTURE_TRUSTED_HOSTS": hosts.pictures_url.removeprefix("http://"),
+        "PETSTREAM_CONSOLE": "127.0.0.1:0",
+        **values,
+    }

@@ -1,0 +1,116 @@
+"""What the processes of a daemon hold now, as the operating system counts it (Linux).
+
+Rule 1: open files and sockets come and go with every look at the feed: the least of some readings
+        is what stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from console.embedded.process import recorded
+from console.inspect.database_reader import Away, look
+from lab.process_tree import children, descendants
+from lab.soak.flatness import Sample
+
+_READINGS: Final = 5
+_APART_S: Final = 0.1
+_MB: Final = 1_000_000
+_CONNECTIONS: Final = """
+    SELECT count(*) AS n FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend'
+        AND pid <> pg_backend_pid()"""
+_KNOWN: Final = """
+    SELECT (SELECT count(*) FROM petstream.pets) + (SELECT count(*) FROM petstream.removed_pets)
+        AS n"""
+QUERIES: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
+    "connections": (_CONNECTIONS, ()),
+    "database_mb": ("SELECT pg_database_size(current_database()) / 1e6::float8 AS n", ()),
+    "pets_known": (_KNOWN, ()),
+    "events": ("SELECT count(*) AS n FROM petstream.pet_history", ()),
+    "dead_letters": ("SELECT count(*) AS n FROM petstream.dead_letters", ()),
+}
+
+
+async def samples(day: int, pid: int, data_dir: Path, database_url: str) -> list[Sample]:
+    """Return how the daemon with this pid, its parts and its servers are."""
+    readings: dict[tuple[str, int], list[dict[str, float]]] = {}
+    counted: list[dict[str, float]] = []
+    for _ in range(_READINGS):
+        for part, own in {"up": pid, **parts(pid), **_servers(data_dir)}.items():
+            read = await asyncio.to_thread(_figures, own)
+            if read:
+                readings.setdefault((part, own), []).append(read)
+        rows = await look(database_url, QUERIES)
+        if not isinstance(rows, Away):
+            counted.append({name: float(found[0]["n"]) for name, found in rows.items()})
+        await asyncio.sleep(_APART_S)
+    found = [Sample(day, part, own, _least(read)) for (part, own), read in readings.items()]
+    if counted:
+        found.append(Sample(day, "postgres", 0, _least(counted)))
+    if (log := data_dir / "kafka" / "log").is_dir():
+        size = sum(file.stat().st_size for file in _files(log) if file.suffix == ".log")
+        found.append(Sample(day, "topics", 0, {"topics_mb": size / _MB}))
+    return found
+
+
+def parts(pid: int) -> dict[str, int]:
+    """Return the pid of every part of a daemon that runs."""
+    found = {}
+    for child in children(pid):
+        words = _words(child)
+        if "ingest" in words:
+            found["watch"] = child
+        elif "consume" in words:
+            found[words[words.index("consume") + 1]] = child
+    return found
+
+
+def _servers(data_dir: Path) -> dict[str, int]:
+    kafka = recorded(data_dir, "kafka")
+    return {"kafka": kafka.pid} if kafka else {}
+
+
+def _least(readings: list[dict[str, float]]) -> dict[str, float]:
+    return {name: min(one[name] for one in readings) for name in readings[0]}
+
+
+def _figures(pid: int) -> dict[str, float] | None:
+    try:
+        status = (Path(f"/proc/{pid}/status")).read_text("ascii", errors="replace")
+        links = [_link(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return None  # it has just ended
+    told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    if "VmRSS" not in told:
+        return None  # the same
+    return {
+        "rss_mb": int(told["VmRSS"].split()[0]) * 1024 / _MB,
+        "files": float(len(links)),
+        "sockets": float(sum(link.startswith("socket:") for link in links)),
+        "threads": float(told["Threads"]),
+        "processes": float(1 + sum(1 for _ in descendants(pid))),
+    }
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""  # closed meanwhile
+
+
+def _words(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for path in directory.rglob("*"):
+        if path.is_file():
+            yield path
