@@ -33,8 +33,8 @@ _HEAD: Final = """\
 # Fields
 
 Made from the code by `python -m console.documents.fields_page`; a test compares. The names in
-events are also those of the JSON Schemas (`schemas/`). "feed" is the name in the export's files; a row may spell it
-in another case, or with `animal` before it.
+events are also those of the JSON Schemas (`schemas/`). "feed" is the name in the export's files; a
+row may spell it in another case, or with `animal` before it.
 
 - `""`, null and the feed's zeros (`"0"` sizes, `0000-00-00`) are null; text is as sent otherwise.
 - "Yes" / "No" / "" are true / false / null: null means that nobody said, not "no".

@@ -2,7 +2,8 @@
 
 What is real: `ExportRun`, `Comparison`, `Ledger`, `Memory`, the gate, departures, events and codec,
 the consumers' `newest`. What is made up: FTP, Kafka's wire and log, Postgres, and time. Consumers
-follow the guard of consumers/sql, which tests/integration/test_consumers.py puts to the same test.
+follow the guard of consumers/sql, which tests/integration/consumers/test_app.py puts to the same
+test.
 
 A kill is an exception out of the wire. What was in flight then is lost, or arrives, or arrives
 twice, or arrives a day later; a second ingester may sleep in mid-run and wake up a day later: it

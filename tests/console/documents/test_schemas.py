@@ -1,0 +1,128 @@
+"""docs/fields.md, docs/events.md and schemas/ say what the types say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from console.documents import fields_page, metrics_page, schemas
+from petstream import events, fields, topics
+from petstream.codec import encode
+from petstream.model import Organization, Pet
+
+ROOT = Path(__file__).parents[3]
+GOLDEN = Path(__file__).parents[2] / "petstream" / "golden"
+EVENTS_PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+EXAMPLE = re.compile(
+    r"^### `org\.petstream\.(\S+)`$.*?^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+EXAMPLES = dict(EXAMPLE.findall(EVENTS_PAGE))
+
+
+def schema_of(type_: str) -> dict[str, Any]:
+    name = type_.partition(".")[0]
+    found: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def test_the_page_of_fields_is_the_one_the_code_makes() -> None:
+    assert fields_page.PAGE.read_text(encoding="utf-8") == fields_page.page()
+
+
+def test_docs_metrics_is_what_the_code_declares() -> None:
+    assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page()
+
+
+@pytest.mark.parametrize("record", [Pet, Organization])
+def test_names_of_fields_are_unique_in_feed_events_and_tables(
+    record: type[Pet | Organization],
+) -> None:
+    found = fields.fields_of(record)
+    assert len({one.feed_name for one in found}) == len(found)
+    assert len({one.event_name for one in found}) == len(found)
+    columns = [one.column for one in found if one.column is not None]
+    assert len(set(columns)) == len(columns)
+
+
+def test_every_declared_column_belongs_to_a_field() -> None:
+    for record, names in (
+        (Pet, fields.PET_COLUMNS),
+        (Organization, fields.ORGANIZATION_COLUMNS),
+    ):
+        assert set(names) <= {one.attribute for one in fields.fields_of(record)}
+    assert set(fields.CONTACT_FIELDS) <= {one.attribute for one in fields.fields_of(Pet)}
+
+
+def test_event_names_are_the_keys_of_the_json() -> None:
+    for record, names in ((Pet(animal_id=1), Pet), (Organization(org_id=1), Organization)):
+        keys = set(json.loads(encode(record))) - {"extra"}
+        left_out = {"contactName", "contactEmail", "contactCellPhone", "contactHomePhone"}
+        assert keys == {one.event_name for one in fields.fields_of(names)} - left_out
+
+
+def test_the_checked_in_schemas_are_those_the_code_makes() -> None:
+    checked_in = {
+        path.name: path.read_text(encoding="utf-8") for path in (ROOT / "schemas").glob("*.json")
+    }
+    assert checked_in == schemas.documents()
+
+
+def test_the_command_writes_every_document(tmp_path: Path) -> None:
+    assert schemas.write(tmp_path / "new") == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == set(schemas.documents())
+
+
+@pytest.mark.parametrize("type_", sorted(events.TYPES))
+def test_a_golden_event_fits_its_schema_and_so_does_one_with_more_fields(type_: str) -> None:
+    value = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))["value"]
+    validator = jsonschema.Draft202012Validator(schema_of(type_))
+    validator.check_schema(schema_of(type_))
+    validator.validate(value)
+    validator.validate({**value, "addedNextYear": 1})
+
+
+@pytest.mark.parametrize("type_", sorted(events.TYPES))
+def test_a_value_without_what_it_must_have_does_not_fit(type_: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema_of(type_)).validate({})
+
+
+def test_every_type_has_an_example_on_the_page_that_fits_its_schema() -> None:
+    assert set(EXAMPLES) == set(events.TYPES)
+    for type_, text in EXAMPLES.items():
+        jsonschema.Draft202012Validator(schema_of(type_)).validate(json.loads(text))
+
+
+def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewhere() -> None:
+    document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
+    assert document["asyncapi"] == "3.0.0"
+    addresses = {one["address"] for one in document["channels"].values()}
+    assert addresses == {topic.full_name("petstream.") for topic in topics.ALL}
+    named = {one["name"] for one in document["components"]["messages"].values()}
+    assert named >= {f"org.petstream.{type_}" for type_ in events.TYPES}
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
+        found = document
+        for step in reference.split("/"):
+            found = found[step]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "petstream.codec",
+        "petstream.sequence",
+        "console.inspect.wording",
+        "console.inspect.kafka_reader",
+    ],
+)
+def test_examples_in_the_code_are_true(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried
+    assert not failed

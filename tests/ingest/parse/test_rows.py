@@ -1,0 +1,230 @@
+"""Bytes become the same rows however they are chunked, and a bad row costs one row."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tracemalloc
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rows_of_the_feed import framed, pet_row
+
+from ingest.parse.rows import (
+    LONGEST_ROW_BYTES,
+    BadRow,
+    Row,
+    RowFramer,
+    assert_backend,
+    parse,
+    parsed_with_care,
+)
+from lab.simulator import history
+from lab.simulator.shapes import encode
+
+
+def all_rows(data: bytes, *cuts: int) -> tuple[list[Row | BadRow], RowFramer]:
+    """Frame a file that arrives cut at these places."""
+    framer = RowFramer()
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    rows: list[Row | BadRow] = []
+    for begin, end in pairwise(places):
+        rows += framer.feed(data[begin:end])
+    return rows + framer.finish(), framer
+
+
+LINES = b'{"a":"1"}\n\r\n{"b":"\\"]}{["}\r\n  {"c":[{"d":[]}]}\n'
+ARRAY = b' [ {"a":"1"},\n{"b":"\\"]}{["} , {"c":[{"d":[]}]}\n]\n'
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("data", [LINES, ARRAY, BOM + LINES, LINES.rstrip(), BOM + ARRAY])
+def test_lines_and_an_array_hold_the_same_rows(data: bytes) -> None:
+    rows, framer = all_rows(data)
+    assert [row.raw for row in rows] == [b'{"a":"1"}', b'{"b":"\\"]}{["}', b'{"c":[{"d":[]}]}']
+    assert not framer.cut_last
+    assert all(data[row.offset :].startswith(row.raw) for row in rows)
+    assert [row.number for row in rows] == [1, 2, 3]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([LINES, ARRAY, BOM + LINES, BOM + ARRAY]), st.lists(st.integers(0, 99)))
+def test_chunking_never_changes_what_is_framed(data: bytes, cuts: list[int]) -> None:
+    assert all_rows(data, *cuts)[0] == all_rows(data)[0]
+
+
+@pytest.mark.parametrize("whole", [LINES, ARRAY])
+def test_a_file_cut_anywhere_inside_a_row_is_known_to_be_cut(whole: bytes) -> None:
+    data = whole.rstrip()
+    last = data.rindex(b'{"c"')
+    for end in range(last + 1, data.rindex(b"}")):
+        assert all_rows(data[:end])[1].cut_last, data[:end]
+
+
+def test_an_array_without_its_end_is_cut_even_between_rows() -> None:
+    assert all_rows(b'[{"a":1},{"b":2}')[1].cut_last
+    assert all_rows(b'[{"a":1},')[1].cut_last
+
+
+def test_an_empty_file_has_no_rows_and_is_not_cut() -> None:
+    for data in (b"", b"\n\n", BOM):
+        rows, framer = all_rows(data)
+        assert (rows, framer.cut_last) == ([], False)
+
+
+@pytest.mark.parametrize("form", ["lines", "array"])
+def test_a_row_longer_than_4_mib_is_set_aside_and_its_neighbours_arrive(form: str) -> None:
+    giant = b'{"x":"' + b"a" * (LONGEST_ROW_BYTES + 10) + b'"}'
+    rows_of_file = [b'{"a":1}', giant, b'{"b":2}']
+    data = b"\n".join(rows_of_file) if form == "lines" else b"[" + b",".join(rows_of_file) + b"]"
+    framer = RowFramer()
+    rows: list[Row | BadRow] = []
+    for begin in range(0, len(data), 65_536):
+        rows += framer.feed(data[begin : begin + 65_536])
+    rows += framer.finish()
+    assert [row.raw for row in rows if isinstance(row, Row)] == [b'{"a":1}', b'{"b":2}']
+    (bad,) = [row for row in rows if isinstance(row, BadRow)]
+    assert (bad.reason, bad.number, bad.offset) == ("too-long", 2, data.index(giant))
+    assert len(bad.raw) <= 2_048
+
+
+@given(st.lists(st.integers(0, 8), max_size=8))
+def test_parsing_together_equals_parsing_one_by_one(kinds: list[int]) -> None:
+    odd = [
+        json.dumps(pet_row(1)).encode(), b'{"a":"\\ud83d\\ude00"}', b"false", b"{}",
+        b'{"a":"\\ud800"}',
+        b'{"a":1}{"b":2}', b'{"a":"\xff"}', b'{"cut":"', b'{"a":"x\ty"}',
+    ]  # fmt: skip
+    rows = framed(*(odd[kind] for kind in kinds))
+    assert parse(rows) == [parse([row])[0] for row in rows]
+
+
+_PIECES = st.sampled_from(
+    [
+        b'{"a":"', b'"}', b"x" * 200, b"\\u0000", b"\\ud83d\\ude00", b"\\ud83d", b"\\ude00",
+        b"\\\\", b"\\", b"\x00", b"\x1f", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b'","b":',
+        b"[" * 20, b"]" * 20, b"1" * 400, b'{"k":', b"}", b"\t", b"\x0b", b" ", b"null",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(st.lists(st.lists(_PIECES, max_size=9).map(b"".join), min_size=1, max_size=5))
+def test_the_fast_way_and_the_careful_one_come_to_the_same(raws: list[bytes]) -> None:
+    rows = framed(*(raw for raw in raws if raw.strip(b" \t\r\x0b\x0c")))
+    assert parse(rows) == parsed_with_care(rows)
+
+
+def test_every_row_of_a_simulated_export_comes_to_the_same_both_ways() -> None:
+    feed = history(pets=150, days=1)
+    rows = [Row(1, 0, encode(row)) for row in feed.truth(0).pets.values()]
+    assert parse(rows) == parsed_with_care(rows)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"false", "not-an-object"), (b"null", "not-an-object"), (b'["a"]', "not-an-object"),
+        (b"<br />Warning: mysql", "not-an-object"), (b'{"a":', "not-json"),
+        (b'{"a":1}{"b":2}', "not-json"), (b'{"a":1} x', "not-json"),
+        (b'{"a":' + b"1" * 5_000 + b"}", "digits"), (b'{"a":' + b"[" * 60_000, "depth"),
+        (b'{"a":' * 100 + b"1" + b"}" * 100, "depth"),
+        (b"{" + b",".join(b'"%d":1' % n for n in range(30_000)) + b"}", "keys"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_refused_with_a_stable_reason(raw: bytes, reason: str) -> None:
+    good, (row,) = framed(b'{"a":1}'), framed(raw)
+    before, bad, after = parse([*good, row, *good])
+    assert (before, after) == ({"a": 1}, {"a": 1})
+    assert isinstance(bad, BadRow)
+    assert bad.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'{"a":"x\\u0000y"}', "xy"), (b'{"a":"x\\ud800y"}', "x\ufffdy"),
+        (b'{"a":"x\\udc00\\ud800y"}', "x\ufffd\ufffdy"), (b'{"a":"\\ud83d\\ude00"}', "\U0001f600"),
+        (b'{"a":"\\\\ud800"}', "\\ud800"), (b'{"a":"\\\\\\ud800"}', "\\\ufffd"),
+        (b'{"a":"x\xffy"}', "x\ufffdy"), (b'{"a":"x\x00y"}', "xy"),
+        (b'{"a":"caf\xc3\xa9"}', "café"),
+        (b'{"a":"it\xc3\xa2\xe2\x82\xac\xe2\x84\xa2s"}', "it\u00e2\u20ac\u2122s"),
+    ],
+)  # fmt: skip
+def test_odd_text_survives_in_a_form_that_every_store_takes(raw: bytes, text: str) -> None:
+    assert parse(framed(raw)) == [{"a": text}]
+
+
+@pytest.mark.parametrize("before", [0, 1, 249, 250, 251, 999, 7_777])
+def test_a_long_number_is_found_wherever_it_begins(before: int) -> None:
+    raw = b'{"a":"' + b"x" * before + b'","b":' + b"1" * 1_000 + b"}"
+    (bad,) = parse(framed(raw))
+    assert isinstance(bad, BadRow)
+    assert bad.reason == "digits"
+
+
+@pytest.mark.parametrize("hidden", [b"\x00", b"\x1f", b"\\u0000"])
+def test_t24_what_mending_joins_is_judged_as_the_parser_sees_it(hidden: bytes) -> None:
+    long_number = b'{"a":' + hidden.join([b"9" * 900] * 6) + b"}"
+    deep = b'{"a":"\\\x00"","b":' + b"[" * 4_000
+    found = parse(framed(long_number, deep))
+    assert [bad.reason for bad in found if isinstance(bad, BadRow)] == ["digits", "depth"]
+
+
+@pytest.mark.parametrize(
+    "text", [b"\\u00\\u000000", b"\\ud8\\u000000", b"\\\x00u0000", b"\\\x00ud800", b"\\u\x000000"]
+)
+def test_t22_removing_one_nul_never_makes_another(text: bytes) -> None:
+    (found,) = parse(framed(b'{"a":"' + text + b'"}'))
+    assert isinstance(found, BadRow) or found["a"] in {"", "\ufffd"}
+
+
+@pytest.mark.parametrize("step", [1, 1_000, 65_536])
+@pytest.mark.parametrize("data", [b"\n" * 20_000 + b'{"a":1}\n', b" " * 9_000 + b'[{"a":1}]'])
+def test_a_file_that_begins_with_endless_blanks_is_framed_alike_however_it_comes(
+    data: bytes, step: int
+) -> None:
+    assert all_rows(data, *range(0, len(data), step))[0] == all_rows(data)[0]
+
+
+def test_blanks_at_the_beginning_are_not_kept() -> None:
+    tracemalloc.start()
+    framer = RowFramer()
+    for _ in range(200):
+        assert framer.feed(b"\n" * 1_000) == []
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 100_000
+
+
+def test_the_fast_parser_is_the_one_that_runs() -> None:
+    assert_backend()
+
+
+_KILLERS = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+from ingest.parse.rows import Row, RowFramer, parse
+for raw in (b'{"a":' + b'7' * 4301 + b'}', b'{"a":-' + b'7' * 100_000 + b'}',
+            b'{"a":' + b'[' * 200_000, b'{"a":' * 50_000,
+            b'{' + b','.join(b'"k%d":1' % n for n in range(1_000_000)) + b'}',
+            b'{"a":1e999999999}', b'{"a":' + bytes(1).join([b'9' * 999] * 5) + b'}',
+            b'{"a":"' + b'\\\\ud800' * 100_000 + b'"}'):
+    parse([Row(1, 0, raw)])
+framer = RowFramer()
+for _ in range(1_600):
+    framer.feed(b'x' * 65_536)
+print(len(framer.finish()), "row of 100 MB")
+"""
+
+
+def test_what_kills_parsers_leaves_a_small_process_alive() -> None:
+    done = subprocess.run(  # noqa: S603  our own interpreter
+        [sys.executable, "-c", _KILLERS], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "1 row of 100 MB\n"), done.stderr
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_000_000

@@ -1,0 +1,273 @@
+"""Killed at any instruction that matters, and started again: nothing is lost, nothing is twice.
+
+Every place of `petstream.failpoints` is walked: the process is killed there with SIGKILL the first,
+the second and the last time that an undisturbed run passes it. Processes are forked, so that they
+needn't import everything anew; one test starts the command itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import secrets
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from forked_processes import KILLED, Work, forked
+
+import consumers.engine.subscription
+from console.inspect.database_reader import Away, look
+from consumers.app import consume
+from ingest.leadership import election, lease
+from ingest.publish.producer import Record, read_to_end
+from ingest.publish.publisher import Publisher
+from ingest.removals import held_plans
+from ingest.run import ingest
+from lab.expectations import QUERIES, judge
+from lab.simulator import History, expected, history, serve_ftp, write_export
+from petstream import codec, failpoints, topics
+from petstream.kafka.client import ensure_topics
+from petstream.settings import FtpUrl, KafkaAccess, Settings
+
+pytestmark = pytest.mark.servers
+
+TOPICS = (topics.PETS, topics.ORGS, topics.EXPORTS, topics.DEAD_LETTERS)
+CONSUMERS = ("pets", "deletions", "images")
+FEED = history(seed=5, pets=80, days=2)
+
+
+class Command(NamedTuple):
+    """A command on an export: what was in the topics before it, and what it does."""
+
+    before: list[Record]
+    day: int
+    work: Callable[[Settings], Coroutine[Any, Any, object]]
+
+
+class Stage:
+    """A simulated feed and a Kafka; every case has topics of its own."""
+
+    def __init__(self, home: Path, settings: Settings, kafka: KafkaAccess) -> None:
+        """Know where everything is."""
+        self.home, self.settings, self.kafka = home, settings, kafka
+
+    def fresh(self, records: Iterable[Record] = ()) -> Settings:
+        """Return settings with a prefix whose topics hold these records, and no others."""
+        prefix = f"t{secrets.token_hex(4)}."
+
+        async def fill() -> None:
+            few = [topic._replace(partitions=min(2, topic.partitions)) for topic in topics.ALL]
+            await ensure_topics(self.kafka, prefix, wanted=few)
+            async with Publisher(self.kafka) as publisher:
+                for one in records:
+                    topic = prefix + one.topic.split(".", 1)[1]
+                    await publisher.send(topic, one.key.decode(), one.value, one.headers)
+
+        asyncio.run(fill())
+        return replace(self.settings, topic_prefix=prefix, data_dir=self.settings.data_dir / prefix)
+
+    def records(self, settings: Settings) -> list[Record]:
+        """Return all records, each partition's in the order of the log."""
+
+        async def read() -> list[Record]:
+            names = [topic.full_name(settings.topic_prefix) for topic in TOPICS]
+            async with aclosing(read_to_end(self.kafka, names)) as batches:
+                return [record async for batch in batches for record in batch]
+
+        return asyncio.run(read())
+
+    def put_out(self, day: int) -> None:
+        """Lay a day's export on the server."""
+        write_export(self.home, FEED, day, part_rows=40)
+
+    async def read_export(self, settings: Settings) -> object:
+        """Ingest what lies on the server."""
+        return await ingest(settings, self.kafka)
+
+    async def approve(self, settings: Settings) -> object:
+        """Approve the plan that is held, if it is."""
+        (one,) = await held_plans.plans(settings, self.kafka)
+        if one.state != "held":
+            return None
+        return await held_plans.approve(
+            settings, self.kafka, one.plan.plan_id, by="a person", reason="they are gone"
+        )
+
+
+@pytest.fixture(autouse=True)
+def _short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ingester that was killed is missed after a second, not after ten."""
+    for module in (lease, election):
+        monkeypatch.setattr(module, "SESSION_S", 1.0)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> Iterator[Stage]:
+    home = tmp_path_factory.mktemp("ftp")
+    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
+        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
+        data = tmp_path_factory.mktemp("data")
+        yield Stage(home, Settings(ftp=ftp, data_dir=data, settle_s=0), KafkaAccess(kafka))
+
+
+def moments(passed: int) -> list[int]:
+    """Return which times to kill at: the first, the second, the last."""
+    return sorted({1, min(2, passed), passed})
+
+
+def facts(records: Iterable[Record]) -> set[tuple[str, bytes, bytes, bytes]]:
+    """Return the events of pets and organisations, each once, with all that they say."""
+    return {
+        (one.topic.split(".", 1)[1], one.key, dict(one.headers)["ce_id"], one.value)
+        for one in records
+        if one.topic.endswith((topics.PETS.name, topics.ORGS.name))
+    }
+
+
+def completed(records: Iterable[Record]) -> Counter[str]:
+    """Return how often each export was completed."""
+    found: Counter[str] = Counter()
+    for one in records:
+        if one.topic.endswith(topics.EXPORTS.name):
+            envelope = codec.decode(one.headers, one.value)
+            found[envelope.export_id] += envelope.type.endswith("export.completed")
+    return +found
+
+
+def assert_sequences_rise(records: Iterable[Record]) -> None:
+    """Of a key's events, each is newer than the one before it, or the same one again."""
+    held: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
+    for one in records:
+        if one.topic.endswith((topics.PETS.name, topics.ORGS.name)):
+            headers, key = dict(one.headers), (one.topic, one.key)
+            now = (headers["ce_sequence"], headers["ce_digest"])
+            assert held.get(key, now) <= now, (one.key, held[key], now)
+            held[key] = now
+
+
+def assert_healed(stage: Stage, command: Command) -> Counter[str]:
+    """Kill a command at each of its places, run it again; return the places it passes."""
+    stage.put_out(command.day)
+    undisturbed = stage.fresh(command.before)
+    (ended,) = forked((lambda: command.work(undisturbed), ""))
+    assert ended.status == 0
+    wanted = stage.records(undisturbed)
+    for place, passed in ended.passed.items():
+        cases = {nth: stage.fresh(command.before) for nth in moments(passed)}
+        works = {nth: functools.partial(command.work, one) for nth, one in cases.items()}
+        killed = forked(*((work, f"{place}:{nth}") for nth, work in works.items()))
+        assert [one.status for one in killed] == [KILLED] * len(cases), place
+        again = forked(*((work, "") for work in works.values()))
+        assert [one.status for one in again] == [0] * len(cases), place
+        for nth, settings in cases.items():
+            found = stage.records(settings)
+            assert facts(found) == facts(wanted), (place, nth)
+            assert completed(found) == completed(wanted), (place, nth)
+            assert_sequences_rise(found)
+    return ended.passed
+
+
+def one_day(stage: Stage, before: list[Record], day: int, **changes: Any) -> list[Record]:
+    """Read a day's export undisturbed, and return what is in the topics then."""
+    stage.put_out(day)
+    settings = replace(stage.fresh(before), **changes)
+    assert forked((lambda: stage.read_export(settings), ""))[0].status == 0
+    return stage.records(settings)
+
+
+def test_an_ingester_killed_anywhere_is_healed_by_reading_the_export_again(stage: Stage) -> None:
+    passed = assert_healed(stage, Command([], 0, stage.read_export))
+    passed += assert_healed(stage, Command(one_day(stage, [], 0), 1, stage.read_export))
+    assert {
+        place for place in failpoints.PLACES if place.startswith("ingest.")
+    } - passed.keys() == {"ingest.held.after"}
+
+
+def test_removals_that_are_held_and_approved_survive_a_kill_anywhere(stage: Stage) -> None:
+    first = one_day(stage, [], 0)
+
+    async def held(settings: Settings) -> object:
+        return await stage.read_export(replace(settings, removal_max_count=0))
+
+    assert assert_healed(stage, Command(first, 1, held))["ingest.held.after"] == 1
+    after = one_day(stage, first, 1, removal_max_count=0)
+    places = assert_healed(stage, Command(after, 1, stage.approve)).keys()
+    assert places >= {place for place in failpoints.PLACES if place.startswith("approval.")}
+
+
+def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
+    stage: Stage, databases: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = one_day(stage, one_day(stage, [], 0), 1)
+    poison = Record(f"t.{topics.PETS.name}", 0, 0, b"1", b"{", (("ce_type", b"nonsense"),))
+    settings = stage.fresh([*records, poison])
+    short = functools.partial(
+        AIOKafkaConsumer, session_timeout_ms=800, heartbeat_interval_ms=200
+    )  # a killed member is missed for a second, not for ten
+    monkeypatch.setattr(consumers.engine.subscription, "AIOKafkaConsumer", short)
+    monkeypatch.setattr(consumers.engine.subscription.Subscription.poll, "__defaults__", (500, 40))
+
+    def work(database: str, name: Any) -> Work:
+        return lambda: consume(
+            [name], settings, kafka=stage.kafka, database_url=database, drain=True,
+            stopping=asyncio.Event(),
+        )  # fmt: skip
+
+    database = databases()
+    undisturbed = forked(*((work(database, name), "") for name in CONSUMERS))
+    assert [one.status for one in undisturbed] == [0, 0, 0]
+    assert_tables(database, FEED)
+    places = {place for one in undisturbed for place in one.passed}
+    assert places == {place for place in failpoints.PLACES if place.startswith("consumer.")}
+    for place in sorted(places):
+        most = max(one.passed[place] for one in undisturbed)
+        for nth in moments(most):
+            database = databases()
+            cases = [(work(database, name), f"{place}:{nth}") for name in CONSUMERS]
+            killed = forked(*cases)
+            for one, whole in zip(killed, undisturbed, strict=True):
+                assert one.status == (KILLED if whole.passed[place] >= nth else 0), (place, nth)
+            again = forked(*((work(database, name), "") for name in CONSUMERS))
+            assert [one.status for one in again] == [0, 0, 0], (place, nth)
+            assert_tables(database, FEED)
+
+
+def test_the_command_itself_dies_where_it_is_told_to_and_goes_on_when_run_again(
+    stage: Stage,
+) -> None:
+    stage.put_out(0)
+    settings = stage.fresh()
+    ftp = stage.settings.ftp
+    assert ftp is not None
+    environment = os.environ | {
+        "PETSTREAM_FTP_URL": f"ftp://{ftp.user}:{ftp.password}@{ftp.host}:{ftp.port}/",
+        "PETSTREAM_KAFKA": stage.kafka.bootstrap,
+        "PETSTREAM_TOPIC_PREFIX": settings.topic_prefix,
+        "PETSTREAM_DATA_DIR": str(settings.data_dir),
+        "PETSTREAM_SETTLE_S": "0",
+    }
+    command = [sys.executable, "-m", "console", "ingest"]
+    killed = subprocess.run(  # noqa: S603  our own command
+        command, env=environment | {"CRASH_AT": "ingest.rows.flushed:1"}, check=False
+    )
+    assert killed.returncode == KILLED
+    assert completed(stage.records(settings)) == {}
+    again = subprocess.run(command, env=environment, check=False)  # noqa: S603  our own command
+    assert again.returncode == 0
+    assert sum(completed(stage.records(settings)).values()) == 1
+
+
+def assert_tables(database: str, feed: History) -> None:
+    """The views hold what the simulated history must have led to, its history each event once."""
+    found = asyncio.run(look(database, QUERIES))
+    assert not isinstance(found, Away)
+    assert judge(expected(feed, feed.days - 1), found).differences == ()
