@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 SHOWN = ("aiokafka", "aioftp", "asyncpg", "ijson", "msgspec")
 """Packages whose versions explain most differences between two machines."""
 
-OURS = ("asyncio", "consumers", "console", "petstream", "ingest", "petstream", "root")
+OURS = ("asyncio", "consumers", "console", "ingest", "lab", "petstream", "root")
 
 
 # how long a draw or an example takes says something of the machine, not of petstream
