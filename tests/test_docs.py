@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,15 +15,32 @@ from console.cli.parser import parser
 from petstream import topics
 from petstream.events import PetEvent
 from petstream.sequence import row_sequence
-from petstream.settings import NAMES
+from petstream.settings import NAMES, SETTLED, KafkaAccess, Settings, load
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
+SETTINGS = re.findall(
+    r"^\| `(PETSTREAM_\w+)` \| (.*?) \| .* \| (.*?) \|$",
+    (ROOT / "docs" / "operating.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+"""The table of settings: name, default and example of each."""
 
 
 def test_every_setting_is_in_the_table_of_operating_and_no_other() -> None:
-    rows = re.findall(r"^\| `(PETSTREAM_\w+)`", _read("docs/operating.md"), re.MULTILINE)
-    assert sorted(rows) == sorted(NAMES)
+    assert sorted(name for name, _, _ in SETTINGS) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(("name", "default", "example"), SETTINGS)
+def test_the_default_that_operating_names_is_that_of_the_code(
+    name: str, default: str, example: str
+) -> None:
+    """A default in code is compared; one in words (none, embedded, any) is of what isn't set."""
+    written = re.fullmatch(r"`(.*)`", default)
+    if written:
+        assert _loaded({name: written[1]}) == _loaded({})
+    else:
+        assert _default_of(name, example) in {None, frozenset()}
 
 
 def test_every_setting_is_in_the_example_of_an_env_file_and_no_other() -> None:
@@ -85,6 +104,20 @@ def test_every_hostile_input_has_a_test_that_names_it() -> None:
         named = re.compile(rf"_t{number}_|\bT{number}\b")
         for file in re.findall(r"`([^`]+)`", files):
             assert named.search(_read(f"tests/{file}")), f"{file} doesn't name T{number}"
+
+
+def _loaded(settings: dict[str, str]) -> Settings:
+    return load({SETTLED: "1", "PETSTREAM_KAFKA": "localhost:1"} | settings)
+
+
+def _default_of(name: str, example: str) -> Any:
+    """Return the code's default of the attribute that a setting is read into."""
+    if name.startswith("PETSTREAM_KAFKA_"):
+        return getattr(KafkaAccess(""), name.removeprefix("PETSTREAM_KAFKA_").lower())
+    text = "0f3c9a1e5b7d2468" if "openssl" in example else example.strip("`")
+    defaults, changed = asdict(load({SETTLED: "1"})), asdict(load({SETTLED: "1", name: text}))
+    (attribute,) = (key for key in defaults if defaults[key] != changed[key])
+    return defaults[attribute]
 
 
 def _read(name: str) -> str:
