@@ -24,7 +24,7 @@ from ingest.removals.gate import Limits
 from ingest.removals.petlist import PetList
 from ingest.run_types import Assignment, Outcome, Progress, State
 from ingest.source.completeness import misfits
-from ingest.source.listing import ExportSet, Part, missing
+from ingest.source.listing import PET_FAMILIES, ExportSet, Part, missing
 from ingest.source.reader import Reader
 from ingest.state.log_ends import Measure
 from petstream import failpoints
@@ -99,10 +99,7 @@ class ExportRun:
     async def _everything(self) -> tuple[str, ...]:
         await self._mend()
         await self._families(self._orgs, "orgs")
-        if self._mode == "daily":
-            await self._families(self._pets, "updatedpets", "newpets")
-        else:
-            await self._families(self._pets, "pets")
+        await self._families(self._pets, *PET_FAMILIES[self._mode])
         found = await decide.find_petlist(self._reader, self._files, self._mode)
         self._read.extend(found.read)
         self._petlist_digest = None if found.petlist is None else found.petlist.digest

@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, get_args
 
 from console.act import audit, purge
 from console.cli import commands, query_commands
 from console.runtime import arguments, logs
 from console.runtime.exit import ended_well
 from lab.simulator.faults import FAULTS
+from petstream.events import Mode
 
 _TOPICS: Final = ("pets", "orgs", "exports", "pictures")
 
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _command(add, "down", commands.down, "stop the embedded servers")
 
     one = _command(add, "ingest", commands.ingest, "read one export, publish what changed")
-    one.add_argument("--mode", choices=("auto", "initial", "daily", "scrub"), default="auto")
+    one.add_argument("--mode", choices=("auto", *get_args(Mode)), default="auto")
     one.add_argument("--watch", action="store_true", help="as a daemon: every export as it comes")
     one.add_argument("--every", type=float, metavar="SECONDS", help="with --watch: look so often")
     one.add_argument(

@@ -20,10 +20,11 @@ from ingest.source.listing import ExportSet, missing, plan
 from ingest.source.reader import Reader, from_ftp
 from ingest.state.export_history import MISSED_AFTER
 from petstream.errors import PetstreamError
+from petstream.events import Mode
 from petstream.settings import FtpUrl
 
 _DEADLINE_S: Final = 60.0
-_MODES: Final = ("daily", "scrub")
+_MODES: Final[tuple[Mode, ...]] = ("daily", "scrub")  # an import reads what a scrub reads
 _HELD: Final = "nothing to do: removals are held until a good list comes"
 _WRITTEN_WITHIN: Final = timedelta(hours=2)
 _LARGEST_MEAN_ROW_BYTES: Final = 20_000  # real ones have 4,000 to 8,000, zipped a tenth

@@ -31,7 +31,7 @@ async def settled_export(ftp: FtpUrl, settle_s: float, say: Callable[[str], None
         NotReadyError: there are none, or somebody is still writing.
     """
     first = await listing(ftp)
-    lacking = missing(plan(first), "none")
+    lacking = missing(plan(first), None)
     if lacking:
         raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
     if settle_s > 0:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ingest.source.listing import ExportSet, Family, Part
+from ingest.source.listing import PET_FAMILIES, ExportSet, Part
+from petstream.events import Mode
 
 WINDOW: Final = timedelta(hours=6)
 """Files further apart than this aren't of one export."""
@@ -22,22 +23,17 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 _LIST_BEFORE_ROWS: Final = timedelta(hours=1)  # nobody has written down which is made first
 _MIXED: Final = "so files of two exports are mixed"
 _SHOWN: Final = 4
-_READ: Final[dict[str, tuple[Family, ...]]] = {
-    "initial": ("pets",),
-    "scrub": ("pets",),
-    "daily": ("updatedpets", "newpets"),
-}
 
 
-def misfits(export: ExportSet, mode: str, start: datetime | None) -> list[str]:
+def misfits(export: ExportSet, mode: Mode, start: datetime | None) -> list[str]:
     """Say which of the files that a mode reads, and the petlist, are of another export (rule 1).
 
     Args:
-        export: whole, as far as `feed.missing` knows.
+        export: whole, as far as `listing.missing` knows.
         mode: what is to be read.
         start: the export's start stamp, if there is one that is believed.
     """
-    wanted = {"orgs", *_READ[mode], "petlist"}
+    wanted = {"orgs", *PET_FAMILIES[mode], "petlist"}
     parts = [part for part in export.parts if part.family in wanted]
     newest = max(parts, key=_written_at)
     old = [part for part in parts if _written_at(part) < _written_at(newest) - WINDOW]
@@ -52,9 +48,9 @@ def misfits(export: ExportSet, mode: str, start: datetime | None) -> list[str]:
     return []
 
 
-def stale_petlist(export: ExportSet, mode: str) -> str | None:
+def stale_petlist(export: ExportSet, mode: Mode) -> str | None:
     """Say if the petlist is older than the files it is to judge; None: it isn't, or isn't there."""
-    judged = [part for part in export.parts if part.family in _READ[mode]]
+    judged = [part for part in export.parts if part.family in PET_FAMILIES[mode]]
     petlist = export.petlist
     if petlist is None or not judged:
         return None

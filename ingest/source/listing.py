@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal
 
-Family = Literal["orgs", "pets", "updatedpets", "newpets", "petlist"]
+from petstream import sequence
+from petstream.events import Mode
+
+Family = Literal[sequence.Family, "petlist"]
 
 _NAME: Final = re.compile(
     r"(?:\./)?(?:[A-Za-z0-9]{4,64}_)?"
@@ -26,11 +29,12 @@ _NO_FILES: Final = (
     "there are no files yet: they are available by 6 AM Eastern the day after the "
     "export was enabled"
 )
-_NEEDED: Final[dict[str, tuple[Family, ...]]] = {
-    "initial": ("orgs", "pets"),
-    "scrub": ("orgs", "pets"),
-    "daily": ("orgs", "updatedpets", "newpets"),
+PET_FAMILIES: Final[Mapping[Mode, tuple[sequence.Family, ...]]] = {
+    "initial": ("pets",),
+    "scrub": ("pets",),
+    "daily": ("updatedpets", "newpets"),
 }
+"""Which files of pets each mode reads, in this order; the files of organisations come first."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +115,17 @@ def plan(listing: Sequence[RemoteFile]) -> ExportSet:
     return ExportSet(tuple(Part(family, number, one) for (family, number), one in ordered))
 
 
-def missing(export: ExportSet, mode: str) -> list[str]:
-    """Say what keeps an export from being read in a mode; the petlist isn't asked for.
+def missing(export: ExportSet, mode: Mode | None) -> list[str]:
+    """Say what keeps an export from being read in a mode (None: in any); the petlist isn't needed.
 
     (Without a petlist everything is read, and the removals are held.)
     """
     if not export.parts:
         return [_NO_FILES]
+    if mode is None:
+        return []
     lacking = []
-    for family in _NEEDED.get(mode, ()):
+    for family in ("orgs", *PET_FAMILIES[mode]):
         numbers = [part.number for part in export.of(family)]
         if not numbers:
             lacking.append(f"there is no {family}_1.json")

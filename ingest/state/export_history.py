@@ -22,7 +22,7 @@ PLAN_EXPIRES_AFTER: Final = timedelta(days=14)
 _SCRUB_EVERY: Final = {"weekly": timedelta(days=7), "monthly": timedelta(days=30)}
 _SLACK: Final = timedelta(hours=6)  # exports start some minutes earlier or later every day
 
-Wanted = Literal["auto", "initial", "daily", "scrub"]
+Wanted = Literal["auto", Mode]
 
 
 class Identity(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 
 from ingest.source.completeness import misfits, stale_petlist
 from ingest.source.listing import ExportSet, RemoteFile, plan
+from petstream.events import Mode
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 NAMES = (
@@ -25,7 +26,7 @@ def set_of(old: dict[str, float]) -> ExportSet:
 
 
 @pytest.mark.parametrize("mode", ["initial", "daily", "scrub"])
-def test_t3_files_of_one_export_fit(mode: str) -> None:
+def test_t3_files_of_one_export_fit(mode: Mode) -> None:
     """T3: files written within hours, after the start stamp, are of one export."""
     hours = {"orgs_1.json": 2.0, "pets_1.json": 1.9, "pets_2.json": 1.8, "petlist.csv": 0.5}
     assert misfits(set_of(hours), mode, NOW - timedelta(hours=2.1)) == []
@@ -42,7 +43,7 @@ def test_t3_files_of_one_export_fit(mode: str) -> None:
         ("initial", ("orgs_1.json",)),
     ],
 )
-def test_t3_files_of_two_days_do_not_fit_and_are_named(mode: str, old: tuple[str, ...]) -> None:
+def test_t3_files_of_two_days_do_not_fit_and_are_named(mode: Mode, old: tuple[str, ...]) -> None:
     """T3: yesterday's petlist with today's pets, and the reverse: not ready, and named."""
     (said,) = misfits(set_of(dict.fromkeys(old, 24.0)), mode, None)
     assert set(re.findall(r"(\S+) \(of 2026-11-01", said)) == set(old)

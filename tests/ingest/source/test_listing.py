@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.source.listing import RemoteFile, missing, plan, settled
+from petstream.events import Mode
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -44,7 +45,7 @@ def test_unknown_names_are_passed_over_and_a_path_is_never_shown() -> None:
         (["orgs_1.json", "pets_1.json"], "daily", "updatedpets_1.json"),
     ],
 )
-def test_what_is_missing_is_said(names: list[str], mode: str, said: str) -> None:
+def test_what_is_missing_is_said(names: list[str], mode: Mode, said: str) -> None:
     assert said in "; ".join(missing(plan(listed(*names)), mode))
 
 
