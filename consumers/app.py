@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from consumers.audit import schedule
 from consumers.engine.migrate import missing_migrations
@@ -13,12 +13,11 @@ from consumers.pets import history, removals
 from consumers.pets.retention import forget_once, keep_forgetting
 from consumers.pictures import wanted
 from consumers.pictures.worker import with_workers, work_of
+from consumers.registry import Name
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import PATIENCE_S, ensure_topics
 from petstream.metrics import RECORDS
 from petstream.settings import KafkaAccess, Settings
-
-Name = Literal["pets", "images", "deletions"]
 
 
 def _silent(_name: str, _records: int) -> None:
@@ -68,7 +67,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
-                consuming = run(_consumer(name, settings), around)
+                consuming = run(consumer_named(name, settings), around)
                 if name == "images":
                     consuming = with_workers(consuming, work_of(settings), around)
                 group.create_task(consuming, name=name)
@@ -85,10 +84,15 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         raise _first(told) from None
 
 
-def _consumer(name: Name, settings: Settings) -> Consumer[Any]:
-    if name == "images":
-        return wanted.consumer("off" if settings.pictures == "off" else "due")
-    return history.CONSUMER if name == "pets" else removals.CONSUMER
+def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
+    """Return what a consumer is, as the settings ask for it."""
+    match name:
+        case "pets":
+            return history.CONSUMER
+        case "deletions":
+            return removals.CONSUMER
+        case "images":
+            return wanted.consumer("off" if settings.pictures == "off" else "due")
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:

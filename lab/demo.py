@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from console.cli.commands import CONSUMERS
 from console.daemon.daemon import programs, up
 from console.embedded import servers
 from console.embedded.endpoints import database_of, kafka_of
@@ -30,6 +29,7 @@ from console.runtime.exit import ended_well
 from console.runtime.output import note, say
 from console.runtime.progress import adding_up, shown
 from consumers.app import consume
+from consumers.registry import NAMES
 from ingest.run import ingest
 from lab import demo_summary, simulate
 from lab.simulator import History, expected, history
@@ -130,7 +130,7 @@ async def _day(stage: Stage, made: History, day: int, stopping: asyncio.Event) -
     say(f"day {day + 1}: read in {read - began:.1f} s; now the consumers")
     with shown("events") as progress:
         await consume(
-            CONSUMERS,
+            NAMES,
             stage.settings,
             kafka=stage.kafka,
             database_url=stage.database_url,

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from console.cli.parser import parser
+from consumers import registry
 from petstream.settings import NAMES, load
 
 FILE = Path(__file__).parents[1] / "docker-compose.yml"
@@ -38,8 +39,7 @@ DAEMONS = sorted(set(OURS) - {"migrate", "simulator"})
 
 def test_all_that_the_issue_asks_for_is_there() -> None:
     assert set(SERVICES) == {
-        "kafka", "postgres", "migrate", "ingest", "pets", "deletions", "images", "console",
-        "simulator",
+        "kafka", "postgres", "migrate", "ingest", *registry.NAMES, "console", "simulator",
     }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_a_service_comes_back_and_tells_how_it_is(name: str) -> None:
 
 def test_the_database_is_migrated_once_before_any_consumer() -> None:
     assert SERVICES["migrate"]["restart"] == "no"
-    for name in ("pets", "deletions", "images", "console"):
+    for name in (*registry.NAMES, "console"):
         waits = SERVICES[name]["depends_on"]
         assert waits["migrate"] == {"condition": "service_completed_successfully"}
         assert waits["kafka"] == {"condition": "service_healthy"}

@@ -12,23 +12,18 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Any
 
 from console.embedded import servers
 from console.embedded.endpoints import database_of, kafka_of, with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, say
 from console.runtime.progress import adding_up, shown
+from consumers.registry import NAMES
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load, texts
 
 FromOptions = Callable[[Namespace], int]
-
-CONSUMERS: Final[tuple[Literal["pets", "deletions", "images"], ...]] = (
-    "pets",
-    "deletions",
-    "images",
-)
 
 
 def up(_options: Namespace) -> int:
@@ -118,7 +113,7 @@ def consume(options: Namespace) -> int:
     """Apply what the topics say, for ever or until all is applied."""
     settings = with_picture_store(load())
     kafka, database = kafka_of(settings, note), database_of(settings, note)
-    names = CONSUMERS if options.consumer == "all" else (options.consumer,)
+    names = NAMES if options.consumer == "all" else (options.consumer,)
     known = replace(settings, kafka=kafka, database_url=database)
 
     async def work(stopping: asyncio.Event) -> int:

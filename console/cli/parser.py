@@ -12,6 +12,7 @@ from console.act import audit, purge
 from console.cli import commands, query_commands
 from console.runtime import arguments, logs
 from console.runtime.exit import ended_well
+from consumers.registry import CONSUMERS, NAMES
 from lab.simulator.faults import FAULTS
 from petstream.events import Mode
 
@@ -53,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--from-archive", metavar="EXPORT", help="read an archived export once more")
 
     one = _command(add, "consume", commands.consume, "apply what the topics say")
-    one.add_argument("consumer", choices=("pets", "images", "deletions", "all"))
+    one.add_argument(
+        "consumer", choices=(*NAMES, "all"),
+        help="; ".join(f"{name}: {consumer.keeps}" for name, consumer in CONSUMERS.items()),
+    )  # fmt: skip
     one.add_argument("--drain", action="store_true", help="end when all is applied")
 
     _command(add, "migrate", commands.migrate, "bring the database to this version")

@@ -13,10 +13,10 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from console.cli.commands import CONSUMERS
 from console.embedded.endpoints import database_of, kafka_of, known_database, with_picture_store
 from console.runtime import signals
 from console.runtime.output import note
+from consumers.registry import NAMES
 from petstream.errors import UsageError
 from petstream.settings import load
 
@@ -49,7 +49,7 @@ def console(_options: Namespace) -> int:
         from console.daemon.health import Health
         from console.daemon.http import served
 
-        asked = [probes.of_consumers(kafka, settings.topic_prefix, CONSUMERS)]
+        asked = [probes.of_consumers(kafka, settings.topic_prefix, NAMES)]
         asked += [probes.of_postgres(database)] if database else []
         async with served(settings.console, Health(asked), lambda: known, say=note):
             await stopping.wait()
@@ -160,7 +160,7 @@ def replay(options: Namespace) -> int:
 
 def replay_arguments(one: ArgumentParser) -> None:
     """Add what `replay` takes."""
-    one.add_argument("consumer", choices=("pets", "images", "deletions"))
+    one.add_argument("consumer", choices=NAMES)
     where = one.add_mutually_exclusive_group(required=True)
     where.add_argument("--from-beginning", action="store_true")
     where.add_argument("--from-time", metavar="T", help="when published: 2026-11-20T08:00Z")

@@ -18,7 +18,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
-from console.cli.commands import CONSUMERS
 from console.daemon import server_watch
 from console.daemon.reload import hangups
 from console.daemon.supervisor import Supervision
@@ -27,6 +26,7 @@ from console.runtime.child import PassOn, Program, begin, inherited
 from console.runtime.log_multiplexer import STDERR, STDOUT, Output
 from console.runtime.signals import unless_stopped
 from console.runtime.systemd import Notifier
+from consumers.registry import NAMES
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, Settings, load
 
@@ -41,7 +41,7 @@ def programs(*watch: str) -> tuple[Program, ...]:
     us = (sys.executable, "-m", "console")
     return (
         Program("watch", (*us, "ingest", "--watch", *watch)),
-        *(Program(name, (*us, "consume", name)) for name in CONSUMERS),
+        *(Program(name, (*us, "consume", name)) for name in NAMES),
     )
 
 
@@ -90,7 +90,7 @@ class _Tree:
 
         self._values, self._figures, self._output = values, directory, output
         self._stopping, self._parts = stopping, parts
-        self._standing = Standing(CONSUMERS)
+        self._standing = Standing(NAMES)
         self._notifier = Notifier(os.environ)
         self._supervision: Supervision | None = None
         self._announced = False
@@ -187,7 +187,8 @@ class _Tree:
         if not self._announced:
             self._announced = True
             self._output.line(
-                "petstream is up: watching the feed, and consuming pets, deletions and images"
+                "petstream is up: watching the feed, and consuming "
+                f"{', '.join(NAMES[:-1])} and {NAMES[-1]}"
             )
             self._notifier.ready("up")
         else:

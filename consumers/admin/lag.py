@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from consumers.admin.groups import group_offsets
 from consumers.engine import subscription
-from consumers.pets import history, removals
-from petstream import topics
+from consumers.registry import NAMES, group_of, topics_of
 from petstream.errors import UnreachableError
 from petstream.settings import KafkaAccess
-
-TOPICS: Final = {
-    "pets": history.CONSUMER.topics,
-    "deletions": removals.CONSUMER.topics,
-    "images": (topics.PETS,),
-}
-"""Which topics each consumer reads."""
 
 
 class GroupLag(NamedTuple):
@@ -36,21 +28,22 @@ async def lag(access: KafkaAccess, prefix: str) -> list[GroupLag]:
     Raises:
         UnreachableError: Kafka is away.
     """
-    names = sorted({topic.full_name(prefix) for some in TOPICS.values() for topic in some})
+    topics = {consumer: topics_of(consumer, prefix) for consumer in NAMES}
     try:
-        bounds = await subscription.ends(access, names)
-        found = []
-        for consumer, some in TOPICS.items():
-            offsets = await group_offsets(access, f"{prefix}{consumer}")
-            own = {topic.full_name(prefix) for topic in some}
+        bounds = await subscription.ends(access, sorted(set().union(*topics.values())))
+        lags = []
+        for consumer in NAMES:
+            offsets = await group_offsets(access, group_of(consumer, prefix))
             for place, (begin, end) in sorted(bounds.items()):
-                if place.topic in own:
+                if place.topic in topics[consumer]:
                     committed = offsets.get(place)
                     behind = max(0, end - max(begin, committed or 0))
-                    found.append(GroupLag(consumer, *place, committed, end, behind))
+                    lags.append(
+                        GroupLag(consumer, place.topic, place.partition, committed, end, behind)
+                    )
     except subscription.TROUBLE as error:
         raise UnreachableError(
             f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
             "start it, or mend PETSTREAM_KAFKA"
         ) from error
-    return found
+    return lags

@@ -25,12 +25,13 @@ from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
 from consumers.admin.groups import InUseError
 from consumers.engine.subscription import ends
+from consumers.registry import NAMES
 from petstream import topics
 from petstream.errors import PetstreamError
 from petstream.kafka.client import client_options
 from petstream.settings import KafkaAccess
 
-PARTS: Final = ("pets", "deletions", "images", "ingest")
+PARTS: Final = (*NAMES, "ingest")
 """Whose groups are ours: the prefix and one of these."""
 
 _DEADLINE_S: Final = 40.0

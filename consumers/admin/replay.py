@@ -13,22 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from consumers.admin import groups
 from consumers.admin.groups import InUseError, group_offsets
-from consumers.admin.lag import TOPICS
 from consumers.engine import offsets
 from consumers.engine.migrate import missing_migrations
 from consumers.engine.postgres import Connection, connected, kind_of
 from consumers.engine.queries import query
 from consumers.engine.subscription import TROUBLE, Place, ends
+from consumers.registry import Name, group_of, topics_of
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError, UsageError
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS
-
-CONSUMERS: Final = tuple(TOPICS)
 
 
 class Beginning(NamedTuple):
@@ -71,7 +69,7 @@ class Rewind(NamedTuple):
 
 
 async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
-    consumer: str,
+    consumer: Name,
     where: Where,
     *,
     access: KafkaAccess,
@@ -88,7 +86,7 @@ async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
     """
     if missing := await missing_migrations(database_url):
         raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
-    group = f"{prefix}{consumer}"
+    group = group_of(consumer, prefix)
     try:
         await groups.check_idle(access, group)
         async with connected(database_url) as connection:
@@ -127,11 +125,10 @@ def told_in(export_id: str, headers: Headers) -> bool:
 
 
 async def _plan(
-    consumer: str, where: Where, access: KafkaAccess, connection: Connection, prefix: str
+    consumer: Name, where: Where, access: KafkaAccess, connection: Connection, prefix: str
 ) -> list[Rewind]:
-    names = [topic.full_name(prefix) for topic in TOPICS[consumer]]
-    bounds = await ends(access, names)
-    committed = await group_offsets(access, f"{prefix}{consumer}")
+    bounds = await ends(access, topics_of(consumer, prefix))
+    committed = await group_offsets(access, group_of(consumer, prefix))
     stored = await offsets.stored(connection, consumer)
     now = {
         place: begins_at(stored.get(place), committed.get(place), begin, end)
@@ -187,7 +184,7 @@ def _check(offsets: Mapping[Place, int], bounds: Mapping[Place, tuple[int, int]]
 
 
 async def _move(
-    consumer: str,
+    consumer: Name,
     group: str,
     moves: Mapping[Place, int],
     access: KafkaAccess,

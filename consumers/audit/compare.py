@@ -17,6 +17,7 @@ from consumers.audit.rows import Row, Tables, looked_at
 from consumers.engine.migrate import missing_migrations
 from consumers.engine.postgres import connected, kind_of
 from consumers.engine.subscription import TROUBLE, Place
+from consumers.registry import NAMES, Name
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import KafkaAccess
 from petstream.topics import ORGS, PETS, Topic
@@ -28,8 +29,8 @@ Kind = Literal["missing", "behind", "listing", "ahead"]
 class _Compared(NamedTuple):
     query: str
     topic: Topic
-    adds: str
-    removes: str
+    adds: Name
+    removes: Name
 
 
 _TABLES: Final[Mapping[Table, _Compared]] = {
@@ -159,8 +160,12 @@ def kind_between(event: Newest, row: Row | None) -> Kind | None:
 
 def _behind(log: Log, tables: Tables, prefix: str) -> dict[str, Behind]:
     behind: dict[str, Behind] = {}
-    for consumer in ("pets", "deletions", "images"):
-        topics = {one.topic.full_name(prefix) for one in _TABLES.values() if consumer in one[2:]}
+    for consumer in NAMES:
+        topics = {
+            compared.topic.full_name(prefix)
+            for compared in _TABLES.values()
+            if consumer in {compared.adds, compared.removes}
+        }
         at = tables.positions.get(consumer, {})
         records = sum(
             max(0, end - max(log.begins[place], at.get(place, 0)))

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from consumers.admin.lag import TOPICS
 from consumers.audit.compare import Audit, compared
 from consumers.audit.folded_log import Completed, Log, last_completed
 from consumers.audit.repair import Refused, repair
@@ -25,6 +24,7 @@ from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
 from consumers.engine.runner import Surroundings
 from consumers.engine.subscription import Place
+from consumers.registry import NAMES, topics_of
 from petstream.settings import Settings
 from petstream.topics import EXPORTS
 
@@ -106,8 +106,8 @@ class _Schedule:
             return False
         now = asyncio.get_running_loop().time()
         self._since = now if self._since is None else self._since
-        for consumer in ("deletions", "images"):
-            read = tuple(one.full_name(self._around.prefix) for one in TOPICS[consumer])
+        for consumer in (name for name in NAMES if name != "pets"):
+            read = topics_of(consumer, self._around.prefix)
             theirs = {
                 place: end
                 for place, end in export.end_offsets.items()

@@ -23,6 +23,7 @@ from consumers.engine.batch import apply_isolating
 from consumers.engine.dead_letters import Limit, Parked
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.subscription import Place, Record, Subscription, send_all, subscribed
+from consumers.registry import Name, group_of
 from petstream import failpoints
 from petstream.codec import UndecodableError
 from petstream.errors import PetstreamError
@@ -43,7 +44,7 @@ class Consumer(Generic[T]):
     `read` returns None for a record that isn't its business.
     """
 
-    name: str
+    name: Name
     topics: tuple[Topic, ...]
     read: Callable[[Record], T | None]
     apply: Callable[[Connection, Sequence[T]], Awaitable[None]]
@@ -90,7 +91,7 @@ class _Session(Generic[T]):
     ) -> None:
         self._consumer, self._around = consumer, around
         self._patience, self._limit, self._targets = patience, limit, targets
-        self._group = f"{around.prefix}{consumer.name}"
+        self._group = group_of(consumer.name, around.prefix)
         self._held: dict[Place, int | None] = {}
         self._ends: dict[Place, int] = {}  # as the last probe found them
         self._rebalances = 0

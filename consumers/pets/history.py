@@ -16,10 +16,11 @@ from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Record
 from consumers.pets import current
 from consumers.pets.current import Change
+from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import ExportEvent, PetEvent, PlanEvent
-from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
+from petstream.topics import DEAD_LETTERS
 
 Item = Change | DeadLetter
 
@@ -87,5 +88,5 @@ async def _record_export(connection: Connection, envelope: Envelope, event: Expo
         )  # fmt: skip
 
 
-CONSUMER: Final[Consumer[Item]] = Consumer("pets", (PETS, ORGS, EXPORTS, DEAD_LETTERS), read, apply)
+CONSUMER: Final[Consumer[Item]] = Consumer("pets", CONSUMERS["pets"].topics, read, apply)
 """The consumer pets."""

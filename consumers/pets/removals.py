@@ -16,9 +16,9 @@ from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Record
 from consumers.pets import current
 from consumers.pets.current import Change
+from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.events import TYPE_PREFIX, OrganizationEvent, PetEvent
-from petstream.topics import ORGS, PETS
 
 _OTHERS: Final = frozenset(
     f"{TYPE_PREFIX}{entity}.{op}".encode()
@@ -50,5 +50,5 @@ async def apply(connection: Connection, changes: Sequence[Change]) -> None:
             await connection.executemany(query(name), rows)
 
 
-CONSUMER: Final = Consumer("deletions", (PETS, ORGS), read, apply)
+CONSUMER: Final = Consumer("deletions", CONSUMERS["deletions"].topics, read, apply)
 """The consumer deletions."""

@@ -17,11 +17,11 @@ from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Record
+from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import PetEvent
 from petstream.model import Picture, Rendition
-from petstream.topics import PETS
 
 STATUSES: Final = ("due", "stored", "failed", "gone", "off")
 """What a picture on the list may be."""
@@ -33,7 +33,7 @@ def consumer(status: Literal["due", "off"]) -> Consumer[Envelope]:
     async def apply(connection: Connection, envelopes: Sequence[Envelope]) -> None:
         await _apply(connection, envelopes, status)
 
-    return Consumer("images", (PETS,), read, apply)
+    return Consumer("images", CONSUMERS["images"].topics, read, apply)
 
 
 def read(record: Record) -> Envelope | None:

@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 from console.embedded.endpoints import database_of, kafka_of
 from console.runtime import signals
+from consumers.registry import Name
 from lab.bench.usage import usage
 from lab.simulator import serve_ftp
 from petstream.settings import load
@@ -104,7 +105,7 @@ def consume(name: str, records: str = "0") -> dict[str, Any]:
             if wanted and applied >= wanted:
                 stopping.set()
 
-        names = [cast("Literal['pets', 'images', 'deletions']", name)]
+        names = [cast("Name", name)]
         await apply(
             names, settings, kafka=kafka, database_url=database, drain=not wanted,
             stopping=stopping, progress=progress,

@@ -18,6 +18,7 @@ from console.embedded import servers as embedded
 from console.embedded.process import recorded
 from consumers.engine.migrate import migrate
 from consumers.engine.postgres import connected
+from consumers.registry import NAMES
 from lab.bench import part
 from lab.bench.feed import Feed
 from lab.bench.usage import Usage, usage
@@ -89,7 +90,7 @@ def round_of_steps(
     apart = _prepared(around, f"{name}_a")
     yield _measured(around, "first import", apart, "ingest", "initial")
     yield _measured(around, "nothing changed", apart, "ingest", "scrub")
-    for consumer in ("pets", "images", "deletions"):
+    for consumer in NAMES:
         yield _measured(around, f"rebuild: {consumer}", apart, "consume", consumer)
     yield _end_to_end(around, feed, _prepared(around, f"{name}_b"))
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from random import Random
 from typing import Final, Literal, NamedTuple
 
+from consumers.registry import NAMES
+
 UNREAD: Final = ("stale-petlist", "stale-pets", "missing-part", "cut-file", "cut-last-row")
 """The export isn't read, or isn't completed."""
 
@@ -25,7 +27,7 @@ HELD: Final = (
 TAKEN: Final = ("bad-row", "repeated-rows", "number-ids", "odd-pictures", "crlf", "no-stamp")
 """The export is completed as if nothing were wrong."""
 
-PARTS: Final = ("watch", "pets", "images", "deletions")
+PARTS: Final = ("watch", *NAMES)
 _RESTARTS: Final = 4
 _LAST_RESTART: Final = 6
 """So many days before the end: what came before is compared with the young processes after it."""

@@ -27,6 +27,7 @@ from playwright.async_api import (
 
 from console.inspect.database_reader import Away, look
 from consumers.app import consume
+from consumers.registry import NAMES
 from ingest.run import ingest
 from lab import simulate
 from lab.simulator import Expected, expected, history
@@ -37,7 +38,6 @@ pytestmark = pytest.mark.servers
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TOKEN = "canary-of-the-console"
-CONSUMERS: Any = ("pets", "deletions", "images")
 DAYS = 3
 HELD = "SELECT plan_id, removals FROM petstream.removal_plans WHERE state = 'held'"
 STORED = "SELECT animal_id FROM petstream.pet_pictures WHERE status = 'stored'"
@@ -67,7 +67,7 @@ class Console(NamedTuple):
     async def catch_up(self) -> None:
         """Run the consumers until they have applied all there is."""
         await consume(
-            CONSUMERS, self.settings, kafka=self.kafka, drain=True, stopping=asyncio.Event(),
+            NAMES, self.settings, kafka=self.kafka, drain=True, stopping=asyncio.Event(),
             database_url=self.settings.database_url or "",
         )  # fmt: skip
 

@@ -13,13 +13,14 @@ import asyncpg
 import pytest
 
 from consumers.admin.lag import lag
-from consumers.app import Name, consume
+from consumers.app import consume
 from consumers.engine.migrate import migrate, missing_migrations
 from consumers.engine.queries import queries
 from consumers.engine.runner import Consumer, Surroundings, run
 from consumers.engine.subscription import Place, Rebalances, Record, send_all, subscribed
 from consumers.pets import history, removals
 from consumers.pictures import wanted
+from consumers.registry import Name
 from petstream import codec, topics
 from petstream.errors import PetstreamError
 from petstream.events import (

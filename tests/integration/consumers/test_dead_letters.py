@@ -21,6 +21,7 @@ from consumers.engine.runner import Consumer, Surroundings, run
 from consumers.engine.subscription import Place, Record
 from consumers.pets import current
 from consumers.pets import history as pets
+from consumers.registry import NAMES
 from ingest.changes import comparison
 from ingest.parse import rows
 from ingest.run import ingest
@@ -237,11 +238,11 @@ async def test_t44_a_parked_event_that_is_sent_back_is_applied_once_the_cause_is
     assert f"0: sent back to {PETS.full_name(stage.prefix)}/0" in capsys.readouterr().out
     again = (await stage.read(PETS))[-1]
     assert (again.place.partition, again.key, again.value, again.headers) == (0, *sent)
-    await stage.consume("pets", "deletions", "images")
+    await stage.consume(*NAMES)
     before = await stage.names()
     assert before[5] == "Rex 0"
     assert await stage.send_back("0") == await stage.send_back() == 0
-    await stage.consume("pets", "deletions", "images")
+    await stage.consume(*NAMES)
     assert await stage.names() == before
     assert len(await stage.read(DEAD_LETTERS)) == 1
 

@@ -27,6 +27,7 @@ from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, 
 from consumers.app import consume
 from consumers.engine.subscription import Place, subscribed
 from consumers.pets import current
+from consumers.registry import NAMES, Name
 from ingest.run import ingest
 from lab.simulator import history, serve_ftp, write_export
 from petstream import codec, topics
@@ -61,11 +62,11 @@ class Stage:
     async def consume(self, *names: Any) -> None:
         """Run consumers until they have applied all there is."""
         await consume(
-            names or ("pets", "deletions", "images"), Settings(topic_prefix=self.prefix),
+            names or NAMES, Settings(topic_prefix=self.prefix),
             kafka=self.kafka, database_url=self.database_url, drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
 
-    async def replay(self, where: Where, consumer: str = "pets", **more: Any) -> list[Rewind]:
+    async def replay(self, where: Where, consumer: Name = "pets", **more: Any) -> list[Rewind]:
         """Rewind a consumer."""
         return await replay(
             consumer, where, access=self.kafka, database_url=self.database_url,

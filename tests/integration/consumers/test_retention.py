@@ -20,6 +20,7 @@ from consumers.engine.subscription import Place, Record, send_all
 from consumers.pets import history, removals
 from consumers.pets.retention import Rules, in_turn
 from consumers.pictures import wanted
+from consumers.registry import NAMES
 from petstream import codec, topics
 from petstream.events import (
     Counts,
@@ -330,7 +331,7 @@ async def test_the_consumers_do_it_by_themselves(
     settings = Settings(topic_prefix=prefix, removed_days=30, pictures="off")
     for _ in range(2):
         await consume(
-            ("pets", "deletions", "images"), settings, kafka=access, database_url=database_url,
+            NAMES, settings, kafka=access, database_url=database_url,
             drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
         connection = await asyncpg.connect(database_url)

@@ -17,6 +17,7 @@ from days_of_a_feed import Days
 from console.inspect.database_reader import Away, look
 from console.inspect.status import render
 from consumers.app import consume
+from consumers.registry import NAMES
 from lab.expectations import QUERIES, judge
 from lab.simulator import FAULTS, expected, history, serve_ftp, write_export
 from petstream import topics
@@ -113,7 +114,7 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(
     assert await days.names() == {key: row["name"] or None for key, row in wanted.pets.items()}
     assert await days.listed(topics.ORGS) == set(wanted.orgs)
     await consume(
-        ("pets", "deletions", "images"), days.settings, kafka=days.kafka,
+        NAMES, days.settings, kafka=days.kafka,
         database_url=database_url, drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
     rows = await look(database_url, QUERIES)

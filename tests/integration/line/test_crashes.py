@@ -27,6 +27,7 @@ from forked_processes import KILLED, Work, forked
 import consumers.engine.subscription
 from console.inspect.database_reader import Away, look
 from consumers.app import consume
+from consumers.registry import NAMES
 from ingest.leadership import election, lease
 from ingest.publish.producer import Record, read_to_end
 from ingest.publish.publisher import Publisher
@@ -41,7 +42,6 @@ from petstream.settings import FtpUrl, KafkaAccess, Settings
 pytestmark = pytest.mark.servers
 
 TOPICS = (topics.PETS, topics.ORGS, topics.EXPORTS, topics.DEAD_LETTERS)
-CONSUMERS = ("pets", "deletions", "images")
 FEED = history(seed=5, pets=80, days=2)
 
 
@@ -223,7 +223,7 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
         )  # fmt: skip
 
     database = databases()
-    undisturbed = forked(*((work(database, name), "") for name in CONSUMERS))
+    undisturbed = forked(*((work(database, name), "") for name in NAMES))
     assert [one.status for one in undisturbed] == [0, 0, 0]
     assert_tables(database, FEED)
     places = {place for one in undisturbed for place in one.passed}
@@ -232,11 +232,11 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
         most = max(one.passed[place] for one in undisturbed)
         for nth in moments(most):
             database = databases()
-            cases = [(work(database, name), f"{place}:{nth}") for name in CONSUMERS]
+            cases = [(work(database, name), f"{place}:{nth}") for name in NAMES]
             killed = forked(*cases)
             for one, whole in zip(killed, undisturbed, strict=True):
                 assert one.status == (KILLED if whole.passed[place] >= nth else 0), (place, nth)
-            again = forked(*((work(database, name), "") for name in CONSUMERS))
+            again = forked(*((work(database, name), "") for name in NAMES))
             assert [one.status for one in again] == [0, 0, 0], (place, nth)
             assert_tables(database, FEED)
 

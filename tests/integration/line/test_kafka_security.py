@@ -17,6 +17,7 @@ from secured_kafka import KEEPER, PASSWORD, Authority, Secured, start
 from console.embedded import servers
 from console.inspect.database_reader import Away, look
 from consumers.app import consume
+from consumers.registry import NAMES
 from ingest.run import ingest
 from lab.expectations import QUERIES, judge
 from lab.simulator import expected, history, serve_ftp, write_export
@@ -75,7 +76,7 @@ async def a_day(
         )
         assert (await ingest(settings, ingester)).exit_status == 0
     await consume(
-        ("pets", "deletions", "images"), settings, kafka=consumer, database_url=database_url,
+        NAMES, settings, kafka=consumer, database_url=database_url,
         drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
     found = await look(database_url, QUERIES)

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from consumers.app import consume
+from consumers.registry import NAMES
 from ingest.removals import held_plans
 from ingest.run import Result, ingest
 from ingest.state.restore import fold_exports
@@ -67,7 +68,7 @@ class Practice:
     async def consume(self, *names: Any) -> None:
         """Run consumers until they have applied all there is."""
         await consume(
-            names or ("pets", "deletions", "images"),
+            names or NAMES,
             self.settings,
             kafka=self.kafka,
             database_url=self.database_url,

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from consumers.registry import NAMES
 from lab.simulator import history, serve_ftp, write_export
 
 pytestmark = pytest.mark.servers
@@ -85,5 +86,5 @@ def test_memory_does_not_grow_with_the_feed(peak_mb: Callable[..., float], prefi
     known = peak_mb(f"l{prefix}", 100_000, "ingest", "scrub")
     assert large - small < 50, (small, large)
     assert max(large, known) < 350, (large, known)  # with a ledger of 100,000 pets
-    for consumer in ("pets", "images", "deletions"):
+    for consumer in NAMES:
         assert peak_mb(f"l{prefix}", 100_000, "consume", consumer) < 200, consumer
