@@ -8,7 +8,7 @@ from typing import Any
 
 from consumers.audit import schedule
 from consumers.engine.migrate import missing_migrations
-from consumers.engine.runner import Consumer, Surroundings, run
+from consumers.engine.runner import Consumer, RunContext, run
 from consumers.pets import history, removals
 from consumers.pets.retention import forget_once, keep_forgetting
 from consumers.pictures import wanted
@@ -63,20 +63,20 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         if name == "pets":
             applied.set()
 
-    around = Surroundings(kafka, database_url, settings.topic_prefix, drain, stopping, counted)
+    context = RunContext(kafka, database_url, settings.topic_prefix, drain, stopping, counted)
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
-                consuming = run(consumer_named(name, settings), around)
+                consuming = run(consumer_named(name, settings), context)
                 if name == "images":
-                    consuming = with_workers(consuming, work_of(settings), around)
+                    consuming = with_workers(consuming, work_of(settings), context)
                 group.create_task(consuming, name=name)
-            forgetting = _unless_stopped(keep_forgetting(names, settings, around), stopping)
+            forgetting = _unless_stopped(keep_forgetting(names, settings, context), stopping)
             group.create_task(forgetting, name="retention")
             if "pets" in names and not drain:
-                auditing = schedule.keep(settings, around, applied)
+                auditing = schedule.keep(settings, context, applied)
                 group.create_task(_unless_stopped(auditing, stopping), name="audit")
-        await _unless_stopped(forget_once(names, settings, around), stopping)
+        await _unless_stopped(forget_once(names, settings, context), stopping)
     except ExceptionGroup as errors:
         told, others = errors.split(PetstreamError)
         if told is None or others is not None:

@@ -22,7 +22,7 @@ from consumers.engine import offsets
 from consumers.engine.backoff import Patience
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
-from consumers.engine.runner import Surroundings
+from consumers.engine.runner import RunContext
 from consumers.engine.subscription import Place
 from consumers.registry import NAMES, topics_of
 from petstream.settings import Settings
@@ -45,11 +45,11 @@ PACE: Final = Pace()
 
 
 async def keep(
-    settings: Settings, around: Surroundings, applied: asyncio.Event, pace: Pace = PACE
+    settings: Settings, context: RunContext, applied: asyncio.Event, pace: Pace = PACE
 ) -> None:
     """Look again whenever the consumer pets has applied something; goes on for ever."""
-    schedule = _Schedule(settings, around, pace.others_s)
-    patience = Patience("audit", around.stopping, limited=False)
+    schedule = _Schedule(settings, context, pace.others_s)
+    patience = Patience("audit", context.stopping, limited=False)
     while True:
         applied.clear()
         async with patience:
@@ -63,16 +63,16 @@ async def keep(
 class _Schedule:
     """Which export is next, and since when the other consumers are waited for."""
 
-    def __init__(self, settings: Settings, around: Surroundings, others_s: float) -> None:
+    def __init__(self, settings: Settings, context: RunContext, others_s: float) -> None:
         self.waiting = True
-        self._settings, self._around, self._others_s = settings, around, others_s
+        self._settings, self._context, self._others_s = settings, context, others_s
         self._log: Log | None = None
         self._seen: int | None = None  # of the exports, when they were read last
         self._since: float | None = None
 
     async def look(self) -> None:
         """Compare and repair if an export wants it."""
-        async with connected(self._around.database_url) as connection:
+        async with connected(self._context.database_url) as connection:
             log = await self._exports(connection)
             done = await offsets.stored(connection, NAME)
             export = log.completed
@@ -90,10 +90,10 @@ class _Schedule:
 
     async def _exports(self, connection: Connection) -> Log:
         """Read what the exports say, if the consumer pets has come further since."""
-        place = Place(EXPORTS.full_name(self._around.prefix), 0)
+        place = Place(EXPORTS.full_name(self._context.prefix), 0)
         at = (await offsets.stored(connection, "pets")).get(place, 0)
         if self._log is None or at != self._seen:
-            self._log = await last_completed(self._around.kafka, self._around.prefix)
+            self._log = await last_completed(self._context.kafka, self._context.prefix)
             self._seen = at
         return self._log
 
@@ -107,7 +107,7 @@ class _Schedule:
         now = asyncio.get_running_loop().time()
         self._since = now if self._since is None else self._since
         for consumer in (name for name in NAMES if name != "pets"):
-            read = topics_of(consumer, self._around.prefix)
+            read = topics_of(consumer, self._context.prefix)
             theirs = {
                 place: end
                 for place, end in export.end_offsets.items()
@@ -119,23 +119,23 @@ class _Schedule:
         return True
 
     async def _do(self, connection: Connection, log: Log, export: Completed) -> None:
-        around = self._around
+        context = self._context
         self._since = None
         if shorter := log.lost():
             _log.warning("%s", told_lost(export, shorter))
         else:
-            first = await compared(around.kafka, around.database_url, around.prefix)
+            first = await compared(context.kafka, context.database_url, context.prefix)
             if not first.equal:
                 second, refused = await self._mended(first)
                 _log.warning("%s", told(export, first, second, refused))
         await connection.execute(query("set_position"), NAME, *export.place, export.offset + 1)
 
     async def _mended(self, first: Audit) -> tuple[Audit, list[Refused]]:
-        around = self._around
+        context = self._context
         if not first.mendable:
             return first, []
-        refused = await repair(first.mendable, around.kafka, around.database_url, self._settings)
-        return await compared(around.kafka, around.database_url, around.prefix), refused
+        refused = await repair(first.mendable, context.kafka, context.database_url, self._settings)
+        return await compared(context.kafka, context.database_url, context.prefix), refused
 
 
 def told(export: Completed, first: Audit, second: Audit, refused: list[Refused]) -> str:

@@ -51,8 +51,8 @@ class Consumer(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """Where a consumer runs, and when it ends."""
+class RunContext:
+    """Where consumers run, and when they end: the same for all of one process."""
 
     kafka: KafkaAccess
     database_url: str
@@ -62,14 +62,14 @@ class Surroundings:
     progress: Callable[[str, int], None]
 
 
-async def run(consumer: Consumer[T], around: Surroundings) -> None:
+async def run(consumer: Consumer[T], context: RunContext) -> None:
     """Run a consumer until it's told to stop or, when draining, has applied all there was."""
-    patience = Patience(f"consumer {consumer.name}", around.stopping, limited=around.drain)
+    patience = Patience(f"consumer {consumer.name}", context.stopping, limited=context.drain)
     limit = Limit()
     targets: dict[Place, int] = {}
-    while not around.stopping.is_set():
+    while not context.stopping.is_set():
         async with patience:
-            session = _Session(consumer, around, patience, limit, targets)
+            session = _Session(consumer, context, patience, limit, targets)
             await session.run()
             return
 
@@ -84,25 +84,25 @@ class _Session(Generic[T]):
     def __init__(
         self,
         consumer: Consumer[T],
-        around: Surroundings,
+        context: RunContext,
         patience: Patience,
         limit: Limit,
         targets: dict[Place, int],
     ) -> None:
-        self._consumer, self._around = consumer, around
+        self._consumer, self._context = consumer, context
         self._patience, self._limit, self._targets = patience, limit, targets
-        self._group = group_of(consumer.name, around.prefix)
+        self._group = group_of(consumer.name, context.prefix)
         self._held: dict[Place, int | None] = {}
         self._ends: dict[Place, int] = {}  # as the last probe found them
         self._rebalances = 0
 
     async def run(self) -> None:
-        topics = [topic.full_name(self._around.prefix) for topic in self._consumer.topics]
+        topics = [topic.full_name(self._context.prefix) for topic in self._consumer.topics]
         async with (
-            connected(self._around.database_url) as connection,
-            subscribed(self._around.kafka, self._group, topics) as subscription,
+            connected(self._context.database_url) as connection,
+            subscribed(self._context.kafka, self._group, topics) as subscription,
         ):
-            if self._around.drain and not self._targets:
+            if self._context.drain and not self._targets:
                 bounds = await subscription.bounds(await subscription.places(topics))
                 self._targets.update((place, end) for place, (_, end) in bounds.items())
             await self._loop(connection, subscription)
@@ -110,9 +110,9 @@ class _Session(Generic[T]):
     async def _loop(self, connection: Connection, subscription: Subscription) -> None:
         clock = asyncio.get_running_loop()
         probed = clock.time()
-        while not self._around.stopping.is_set():
+        while not self._context.stopping.is_set():
             await self._own(connection, subscription)
-            drained = self._around.drain and await self._drained(connection, subscription)
+            drained = self._context.drain and await self._drained(connection, subscription)
             records = [] if drained else await subscription.poll()
             if subscription.rebalances != self._rebalances:
                 continue
@@ -187,7 +187,7 @@ class _Session(Generic[T]):
             failpoints.point("consumer.commit.before")
         failpoints.point("consumer.commit.after")
         self._held.update(ends)
-        self._around.progress(self._consumer.name, len(records))
+        self._context.progress(self._consumer.name, len(records))
         await subscription.commit(ends)
         failpoints.point("consumer.offset.after")
 
@@ -211,9 +211,9 @@ class _Session(Generic[T]):
 
     async def _park(self, parked: list[Parked]) -> None:
         if parked:
-            topic = DEAD_LETTERS.full_name(self._around.prefix)
+            topic = DEAD_LETTERS.full_name(self._context.prefix)
             now = datetime.now(UTC)
             letters = [dead_letters.letter(one, self._group, now) for one in parked]
-            await send_all(self._around.kafka, topic, letters)
+            await send_all(self._context.kafka, topic, letters)
             LETTERS.labels("events").inc(len(letters))
             failpoints.point("consumer.parked")

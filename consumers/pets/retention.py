@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from consumers.engine.backoff import Patience, pause
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
-from consumers.engine.runner import Surroundings
+from consumers.engine.runner import RunContext
 from petstream.settings import Settings
 
 _LOOK_S: Final = 60.0
@@ -49,31 +49,31 @@ class Forgotten(NamedTuple):
     contacts: int = 0
 
 
-async def keep_forgetting(names: Names, settings: Settings, around: Surroundings) -> None:
+async def keep_forgetting(names: Names, settings: Settings, context: RunContext) -> None:
     """Look every minute beside the consumer deletions of a daemon, until told to stop."""
-    if around.drain or "deletions" not in names:
+    if context.drain or "deletions" not in names:
         return
-    patience = Patience("retention", around.stopping, limited=False)
-    while not around.stopping.is_set():
+    patience = Patience("retention", context.stopping, limited=False)
+    while not context.stopping.is_set():
         async with patience:
-            await _look(settings, around)
+            await _look(settings, context)
             patience.rest()
-            await pause(around.stopping, _LOOK_S)
+            await pause(context.stopping, _LOOK_S)
 
 
-async def forget_once(names: Names, settings: Settings, around: Surroundings) -> None:
+async def forget_once(names: Names, settings: Settings, context: RunContext) -> None:
     """Look once behind a consumer deletions that drains; gives up on a server after 60 s."""
-    if not around.drain or "deletions" not in names:
+    if not context.drain or "deletions" not in names:
         return
-    patience = Patience("retention", around.stopping, limited=True)
-    while not around.stopping.is_set():
+    patience = Patience("retention", context.stopping, limited=True)
+    while not context.stopping.is_set():
         async with patience:
-            await _look(settings, around)
+            await _look(settings, context)
             return
 
 
-async def _look(settings: Settings, around: Surroundings) -> None:
-    async with connected(around.database_url) as connection:
+async def _look(settings: Settings, context: RunContext) -> None:
+    async with connected(context.database_url) as connection:
         await in_turn(connection, rules_of(settings))
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from consumers.engine.backoff import Patience, pause
 from consumers.engine.postgres import TROUBLE, Connection, connected
 from consumers.engine.queries import query
-from consumers.engine.runner import Surroundings
+from consumers.engine.runner import RunContext
 from consumers.pictures import outbox, sweep
 from consumers.pictures.fetch import Workshop, fetched
 from consumers.pictures.http import Limits, picture_hosts
@@ -57,7 +57,7 @@ def work_of(settings: Settings) -> Work | None:
 
 
 async def with_workers(
-    consuming: Coroutine[Any, Any, None], work: Work | None, around: Surroundings
+    consuming: Coroutine[Any, Any, None], work: Work | None, context: RunContext
 ) -> None:
     """Run the consumer images and, beside it, the workers on its list."""
     if work is None:
@@ -71,24 +71,24 @@ async def with_workers(
 
     async with asyncio.TaskGroup() as group:
         group.create_task(consume(), name="images")
-        group.create_task(_working(work, around, listed, done), name="picture workers")
-        group.create_task(_housekeeping(work, around, done), name="picture news")
+        group.create_task(_working(work, context, listed, done), name="picture workers")
+        group.create_task(_housekeeping(work, context, done), name="picture news")
 
 
 async def _working(
-    work: Work, around: Surroundings, listed: asyncio.Event, done: asyncio.Event
+    work: Work, context: RunContext, listed: asyncio.Event, done: asyncio.Event
 ) -> None:
-    patience = Patience("pictures", around.stopping, limited=around.drain)
+    patience = Patience("pictures", context.stopping, limited=context.drain)
     doubt: str | None = None
-    while not around.stopping.is_set():
+    while not context.stopping.is_set():
         async with patience:
             try:
                 if doubt is not None:
                     await probe(work.store)
                     doubt = None
-                await _work(work, around, patience, listed)
+                await _work(work, context, patience, listed)
             except StoreTroubleError as trouble:
-                doubt = _doubt(trouble, doubt, drain=around.drain)
+                doubt = _doubt(trouble, doubt, drain=context.drain)
                 raise
             break
     done.set()
@@ -104,17 +104,15 @@ def _doubt(trouble: StoreTroubleError, before: str | None, *, drain: bool) -> st
     return said
 
 
-async def _work(
-    work: Work, around: Surroundings, patience: Patience, listed: asyncio.Event
-) -> None:
+async def _work(work: Work, context: RunContext, patience: Patience, listed: asyncio.Event) -> None:
     async with (
-        connected(around.database_url) as connection,
+        connected(context.database_url) as connection,
         picture_hosts(work.limits) as hosts,
         thumbnailer() as small,
     ):
         await connection.execute(query("want_pictures_left_off"))
         shop = Workshop(hosts, small, work.store, work.sizes)
-        await _Session(connection, shop, around, patience, listed).run()
+        await _Session(connection, shop, context, patience, listed).run()
 
 
 class _Session:
@@ -124,23 +122,23 @@ class _Session:
         self,
         connection: Connection,
         shop: Workshop,
-        around: Surroundings,
+        context: RunContext,
         patience: Patience,
         listed: asyncio.Event,
     ) -> None:
-        self._connection, self._shop, self._around = connection, shop, around
+        self._connection, self._shop, self._context = connection, shop, context
         self._patience, self._listed = patience, listed
         self._running: dict[asyncio.Task[Outcome], Claim] = {}
 
     async def run(self) -> None:
         try:
-            while not self._around.stopping.is_set():
+            while not self._context.stopping.is_set():
                 all_was_listed = self._listed.is_set()
                 taken = await self._take()
                 if not self._running:
-                    if self._around.drain and all_was_listed and not taken:
+                    if self._context.drain and all_was_listed and not taken:
                         return
-                    await pause(self._around.stopping, _PAUSE_S)
+                    await pause(self._context.stopping, _PAUSE_S)
                     continue
                 done, _ = await asyncio.wait(
                     self._running, timeout=_PAUSE_S, return_when=asyncio.FIRST_COMPLETED
@@ -165,7 +163,7 @@ class _Session:
         del self._running[task]
         self._patience.rest()
         if not isinstance(outcome, Postponed):
-            self._around.progress("pictures", 1)
+            self._context.progress("pictures", 1)
 
     async def _let_go(self) -> None:
         """Give back what is in hand, if that can be; else it is due when the lease is over."""
@@ -189,20 +187,20 @@ def _word_for(outcome: Outcome) -> str:
     return "postponed" if isinstance(outcome, Postponed) else "refused"
 
 
-async def _housekeeping(work: Work, around: Surroundings, done: asyncio.Event) -> None:
+async def _housekeeping(work: Work, context: RunContext, done: asyncio.Event) -> None:
     """Publish the news; sweep once a day, unless this process is to end by itself."""
-    patience = Patience("picture news", around.stopping, limited=around.drain)
-    while not around.stopping.is_set():
+    patience = Patience("picture news", context.stopping, limited=context.drain)
+    while not context.stopping.is_set():
         async with patience:
-            async with connected(around.database_url) as connection:
-                while not around.stopping.is_set():
+            async with connected(context.database_url) as connection:
+                while not context.stopping.is_set():
                     last = done.is_set()
-                    told = await outbox.publish(connection, around.kafka, around.prefix)
+                    told = await outbox.publish(connection, context.kafka, context.prefix)
                     patience.rest()
                     if last and not told:
                         return
-                    if not around.drain:
+                    if not context.drain:
                         await sweep.sweep_in_turn(connection, work.store)
                     if not told:
-                        await pause(done if around.drain else around.stopping, _PAUSE_S)
+                        await pause(done if context.drain else context.stopping, _PAUSE_S)
             return

@@ -16,7 +16,7 @@ from consumers.admin.lag import lag
 from consumers.app import consume
 from consumers.engine.migrate import migrate, missing_migrations
 from consumers.engine.queries import queries
-from consumers.engine.runner import Consumer, Surroundings, run
+from consumers.engine.runner import Consumer, RunContext, run
 from consumers.engine.subscription import Place, Rebalances, Record, send_all, subscribed
 from consumers.pets import history, removals
 from consumers.pictures import wanted
@@ -204,9 +204,9 @@ class Stage:
             database_url=self.database_url, drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
 
-    def surroundings(self) -> Surroundings:
+    def context(self) -> RunContext:
         """Where a consumer of this stage runs, by itself, until it has applied all there is."""
-        return Surroundings(
+        return RunContext(
             self.kafka, self.database_url, self.prefix, drain=True, stopping=asyncio.Event(),
             progress=lambda _name, _records: None,
         )  # fmt: skip
@@ -283,7 +283,7 @@ async def test_a_rebalance_before_the_first_commit_skips_nothing(
     slow = Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply_late)
     names = [topic.full_name(stage.prefix) for topic in history.CONSUMER.topics]
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        group.create_task(run(slow, stage.surroundings()))
+        group.create_task(run(slow, stage.context()))
         await in_hand.wait()
         async with subscribed(stage.kafka, f"{stage.prefix}pets", names):
             await shared.wait()
@@ -361,20 +361,20 @@ async def test_a_killed_connection_to_postgres_costs_nothing(stage: Stage) -> No
             )
 
     consumer = Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply)
-    await run(consumer, stage.surroundings())
+    await run(consumer, stage.context())
     assert await stage.fetch("SELECT count(*) FROM petstream.pets") == [(1_500,)]
     assert await stage.fetch("SELECT * FROM petstream.dead_letters") == []
 
 
 async def test_a_consumer_told_to_stop_finishes_its_batch(stage: Stage) -> None:
     await stage.publish(topics.PETS, [pet("added", number, 0) for number in range(1, 1_501)])
-    around = stage.surroundings()
+    context = stage.context()
 
     async def apply(connection: Any, items: Sequence[Any]) -> None:
-        around.stopping.set()
+        context.stopping.set()
         await history.CONSUMER.apply(connection, items)
 
-    await run(Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply), around)
+    await run(Consumer("pets", history.CONSUMER.topics, history.CONSUMER.read, apply), context)
     (applied,) = await stage.fetch("SELECT count(*) FROM petstream.pets")
     (moved,) = await stage.fetch("SELECT sum(next_offset) FROM petstream.consumer_position")
     assert 0 < applied[0] < 1_500

@@ -17,7 +17,7 @@ from console.inspect.kafka_reader import Record as Shown
 from console.inspect.kafka_reader import read_topic
 from consumers.app import consume
 from consumers.engine import backoff, dead_letters
-from consumers.engine.runner import Consumer, Surroundings, run
+from consumers.engine.runner import Consumer, RunContext, run
 from consumers.engine.subscription import Place, Record
 from consumers.pets import current
 from consumers.pets import history as pets
@@ -73,7 +73,7 @@ class Stage:
         stopping = asyncio.Event()
         await run(
             consumer,
-            Surroundings(
+            RunContext(
                 self.kafka, self.database_url, self.prefix, drain=True, stopping=stopping,
                 progress=lambda _name, _records: None,
             ),

@@ -27,7 +27,7 @@ from PIL import Image
 
 from console.inspect.kafka_reader import read_topic
 from consumers.engine.postgres import connected
-from consumers.engine.runner import Surroundings
+from consumers.engine.runner import RunContext
 from consumers.pictures import sweep, wanted
 from consumers.pictures.store import SHARDS, DirectoryStore, directory_of
 from consumers.pictures.worker import with_workers, work_of
@@ -132,7 +132,7 @@ class Case:
 
     async def work(self) -> None:
         """Run the workers until nothing is due."""
-        around = Surroundings(
+        context = RunContext(
             self.kafka, self.database, self.settings.topic_prefix, drain=True,
             stopping=asyncio.Event(), progress=lambda _name, _records: None,
         )  # fmt: skip
@@ -140,7 +140,7 @@ class Case:
         async def nothing() -> None:
             """Consume nothing."""
 
-        await with_workers(nothing(), work_of(self.settings), around)
+        await with_workers(nothing(), work_of(self.settings), context)
 
     async def rows(self) -> dict[int, dict[str, Any]]:
         """Return the wanted list."""

@@ -22,7 +22,7 @@ from PIL import Image
 from console.inspect.kafka_reader import read_topic
 from consumers.app import consume
 from consumers.engine.postgres import connected
-from consumers.engine.runner import Surroundings
+from consumers.engine.runner import RunContext
 from consumers.pictures import sweep, wanted
 from consumers.pictures.http import Validators
 from consumers.pictures.queue import Stored, claim, settle
@@ -110,12 +110,12 @@ class Stage:
 
     async def work(self, kafka: str) -> None:
         """Run the workers only, until nothing is due."""
-        around = Surroundings(
+        context = RunContext(
             KafkaAccess(kafka), self.database_url, self.settings.topic_prefix, drain=True,
             stopping=asyncio.Event(), progress=lambda _name, _records: None,
         )  # fmt: skip
-        await ensure_topics(around.kafka, around.prefix)
-        await with_workers(nothing(), work_of(self.settings), around)
+        await ensure_topics(context.kafka, context.prefix)
+        await with_workers(nothing(), work_of(self.settings), context)
 
     async def told(self, kafka: str) -> list[tuple[bytes, Any]]:
         """Return what was published about pictures."""

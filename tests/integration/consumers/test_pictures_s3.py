@@ -25,7 +25,7 @@ from console.doctor.finding import Finding
 from console.doctor.store import store as checked
 from consumers.engine import backoff
 from consumers.engine.postgres import connected
-from consumers.engine.runner import Surroundings
+from consumers.engine.runner import RunContext
 from consumers.pictures import wanted
 from consumers.pictures.s3_store import BucketStore
 from consumers.pictures.store import SHARDS, StoreTroubleError, key_of, probe
@@ -237,17 +237,17 @@ class Stage:
 
     async def work(self, *, drain: bool = True, stopping: asyncio.Event | None = None) -> None:
         """Run the workers."""
-        around = Surroundings(
+        context = RunContext(
             self.kafka, self.database_url, self.settings.topic_prefix, drain=drain,
             stopping=stopping or asyncio.Event(), progress=lambda _name, _records: None,
         )  # fmt: skip
-        await ensure_topics(around.kafka, around.prefix)
+        await ensure_topics(context.kafka, context.prefix)
 
         async def nothing() -> None:
             if not drain:
-                await around.stopping.wait()
+                await context.stopping.wait()
 
-        await with_workers(nothing(), work_of(self.settings), around)
+        await with_workers(nothing(), work_of(self.settings), context)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
