@@ -12,7 +12,7 @@ from consumers.engine.runner import Consumer, RunContext, run
 from consumers.pets import history, removals
 from consumers.pets.retention import forget_once, keep_forgetting
 from consumers.pictures import wanted
-from consumers.pictures.worker import with_workers, work_of
+from consumers.pictures.worker import with_workers, worker_config
 from consumers.registry import Name
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import PATIENCE_S, ensure_topics
@@ -69,7 +69,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
             for name in dict.fromkeys(names):
                 consuming = run(consumer_named(name, settings), context)
                 if name == "images":
-                    consuming = with_workers(consuming, work_of(settings), context)
+                    consuming = with_workers(consuming, worker_config(settings), context)
                 group.create_task(consuming, name=name)
             forgetting = _unless_stopped(keep_forgetting(names, settings, context), stopping)
             group.create_task(forgetting, name="retention")
@@ -92,7 +92,7 @@ def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
         case "deletions":
             return removals.CONSUMER
         case "images":
-            return wanted.consumer("off" if settings.pictures == "off" else "due")
+            return wanted.consumer(settings.pictures)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from console.doctor.finding import Finding, State
-from consumers.pictures.store import StoreTroubleError, directory_of, probe, store_of
+from consumers.pictures.store.directory import directory_of
+from consumers.pictures.store.factory import open_store, probe
+from consumers.pictures.store.interface import StoreTroubleError
 from petstream.settings import Settings
 
 _GIB: Final = 1024**3
@@ -38,7 +40,7 @@ async def bucket(url: str) -> Finding:
     """Put an object of 32 bytes, get it and delete it: nothing less says that we may."""
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            await probe(store_of(url))
+            await probe(open_store(url))
     except StoreTroubleError as trouble:
         return Finding("pictures", "fail", trouble.what, trouble.mend)
     except (OSError, TimeoutError) as error:

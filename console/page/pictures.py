@@ -11,10 +11,11 @@ from typing import Final
 from aiohttp import web
 
 from console.page import Known
-from consumers.pictures.store import KEY, content_type, store_of
+from consumers.pictures.store.factory import open_store
+from consumers.pictures.store.interface import KEY_PATTERN, content_type
 
 _AT_ONCE: Final = 4
-_KEY: Final = "/pictures/{key:" + KEY + "}"
+_KEY: Final = "/pictures/{key:" + KEY_PATTERN + "}"
 _HEADERS: Final = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
@@ -28,7 +29,7 @@ def routes(known: Known) -> list[web.RouteDef]:
             return web.Response(status=404, text="there is no picture store\n")
         try:
             async with turns:
-                data = await store_of(settings.pictures or "").get(key)
+                data = await open_store(settings.pictures or "").get(key)
         except FileNotFoundError:
             return web.Response(status=404, text="the picture store has no such picture\n")
         except OSError:

@@ -13,23 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from consumers.pictures.store import (
-    SHARDS,
-    DirectoryStore,
-    PictureStore,
-    directory_of,
-    store_of,
-)
+from consumers.pictures.store.directory import DirectoryStore, directory_of
+from consumers.pictures.store.factory import open_store
+from consumers.pictures.store.interface import KEY_PATTERN, SHARDS, PictureStore
 
 _AT_ONCE: Final = 32
-_NAME: Final = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}(\.\d{1,4})?\.(jpg|png|gif|webp)"
-_KEY: Final = re.compile(_NAME)
-_PART: Final = re.compile(rf"{_NAME}\.[0-9a-f]{{8}}\.part")
+_KEY: Final = re.compile(KEY_PATTERN)
+_PART: Final = re.compile(rf"{KEY_PATTERN}\.[0-9a-f]{{8}}\.part")
 
 
 async def survey(url: str) -> int:
     """Return how many files are ours; raises `OSError` if the store is in trouble."""
-    store = store_of(url)
+    store = open_store(url)
     files = 0
     for shard in SHARDS:
         files += len(await _keys(store, shard))
@@ -40,12 +35,12 @@ async def survey(url: str) -> int:
 
 async def empty(url: str) -> int:
     """Delete what is ours, and return how much that was; raises `OSError` as `survey` does."""
-    store = store_of(url)
+    store = open_store(url)
     gone = 0
     for shard in SHARDS:
         keys = await _keys(store, shard)
         for at in range(0, len(keys), _AT_ONCE):
-            await asyncio.gather(*[store.drop(key) for key in keys[at : at + _AT_ONCE]])
+            await asyncio.gather(*[store.delete(key) for key in keys[at : at + _AT_ONCE]])
         gone += len(keys)
     if isinstance(store, DirectoryStore):
         gone += await asyncio.to_thread(_tidy, directory_of(url))
@@ -53,13 +48,13 @@ async def empty(url: str) -> int:
 
 
 async def _keys(store: PictureStore, shard: str) -> list[str]:
-    return [one.key async for one in store.kept(shard) if _KEY.fullmatch(one.key)]
+    return [file.key async for file in store.files(shard) if _KEY.fullmatch(file.key)]
 
 
 def _parts(root: Path) -> list[Path]:
     """Return what killed processes left."""
-    found = (path for shard in SHARDS for path in (root / shard).glob("*/*.part"))
-    return [path for path in found if _PART.fullmatch(path.relative_to(root).as_posix())]
+    parts = (path for shard in SHARDS for path in (root / shard).glob("*/*.part"))
+    return [path for path in parts if _PART.fullmatch(path.relative_to(root).as_posix())]
 
 
 def _tidy(root: Path) -> int:

@@ -77,7 +77,7 @@ def _wanted(differences: Iterable[Difference]) -> Wanted:
 
 
 def _consumers(settings: Settings) -> Sequence[tuple[Table, Consumer[Any]]]:
-    wanting = wanted.consumer("off" if settings.pictures == "off" else "due")
+    wanting = wanted.consumer(settings.pictures)
     return (
         ("pets", history.CONSUMER),
         ("pets", removals.CONSUMER),

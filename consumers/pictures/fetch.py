@@ -1,4 +1,4 @@
-"""One picture: fetched, looked at, made small, stored. What came of it is returned, not written.
+"""One picture: fetched, sniffed, made small, stored. The outcome is returned, not written.
 
 Rule 1: a conditional request is made only of the URL that the validators came from, and only while
         everything that was stored of it is there.
@@ -11,61 +11,69 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from consumers.pictures.http import PictureHosts, Validators
-from consumers.pictures.queue import Claim, Outcome, Postponed, Stored
+from consumers.pictures.http import PictureClient, Validators
+from consumers.pictures.queue import Claim, FetchOutcome, Postponed, Stored
 from consumers.pictures.retry_policy import RefusedPictureError
-from consumers.pictures.sniff import sniffed
-from consumers.pictures.store import PictureStore, key_of
+from consumers.pictures.sniff import sniff
+from consumers.pictures.store.interface import PictureStore, key_of
 from consumers.pictures.thumbnails import Thumbnailer
 from petstream import failpoints
 
 
-class Workshop(NamedTuple):
+class FetchContext(NamedTuple):
     """What a fetch needs."""
 
-    hosts: PictureHosts
+    client: PictureClient
     thumbnailer: Thumbnailer
     store: PictureStore
     sizes: Sequence[int]
 
 
-async def fetched(one: Claim, shop: Workshop) -> Outcome:
+async def fetch(claim: Claim, context: FetchContext) -> FetchOutcome:
     """Fetch a picture, and store it.
 
     Raises:
-        OSError: of the store; the picture is none the worse.
+        OSError: of the store; the picture isn't to blame.
     """
-    if one.url is None:
+    if claim.url is None:
         return RefusedPictureError("no-url")
-    if (wait_s := shop.hosts.asked_to_wait_s(one.url)) > 0:
+    if (wait_s := context.client.host_wait_s(claim.url)) > 0:
         return Postponed(wait_s)
     try:
-        answer = await shop.hosts.fetch(one.url, await _validators(one, shop.store))
-        if answer is None:
+        validators = await _usable_validators(claim, context.store)
+        download = await context.client.fetch(claim.url, validators)
+        if download is None:
             return None
-        kind = sniffed(answer.data)
-        small = await shop.thumbnailer.make(answer.data, shop.sizes)
+        header = sniff(download.data)
+        thumbnails = await context.thumbnailer.make(download.data, context.sizes)
     except RefusedPictureError as refusal:
         return refusal
-    sha256 = hashlib.sha256(answer.data).hexdigest()
-    thumbnails = {str(size): key_of(sha256, "jpg", size) for size in shop.sizes}
+    sha256 = hashlib.sha256(download.data).hexdigest()
+    thumbnail_keys = {str(size): key_of(sha256, "jpg", size) for size in context.sizes}
     failpoints.point("picture.store.before")
-    for key, data in zip(thumbnails.values(), small, strict=True):
-        await shop.store.put(key, data)
+    for key, data in zip(thumbnail_keys.values(), thumbnails, strict=True):
+        await context.store.put(key, data)
     failpoints.point("picture.thumbnails.stored")
-    stored_as = key_of(sha256, kind.suffix)
-    await shop.store.put(stored_as, answer.data)
+    stored_as = key_of(sha256, header.suffix)
+    await context.store.put(stored_as, download.data)
     failpoints.point("picture.store.after")
     return Stored(
-        stored_as, thumbnails, sha256, kind.content_type, len(answer.data), kind.width,
-        kind.height, answer.validators,
-    )  # fmt: skip
+        stored_as=stored_as,
+        thumbnails=thumbnail_keys,
+        sha256=sha256,
+        content_type=header.content_type,
+        size_bytes=len(download.data),
+        width=header.width,
+        height=header.height,
+        validators=download.validators,
+    )
 
 
-async def _validators(one: Claim, store: PictureStore) -> Validators:
-    if one.stored_as is None or one.fetched_url != one.url or not any(one.validators):
+async def _usable_validators(claim: Claim, store: PictureStore) -> Validators:
+    """Return what makes the request conditional; nothing if all must come anew."""
+    if claim.stored_as is None or claim.fetched_url != claim.url or not any(claim.validators):
         return Validators()
-    for key in (one.stored_as, *one.thumbnails.values()):
+    for key in (claim.stored_as, *claim.thumbnails.values()):
         if not await store.has(key):
             return Validators()
-    return one.validators
+    return claim.validators

@@ -4,7 +4,7 @@ Rule 1: every address is checked at the moment a socket is made for it, after al
         only hosts that the settings trust go without.
 Rule 2: redirects are followed by hand, three at most, and each is checked like a first URL.
 Rule 3: no more bytes are read than the cap, in no more time than the deadline, never compressed.
-Rule 4: a host is asked by a few at a time, and left alone for as long as it asks to be.
+Rule 4: a host is sent a few requests at a time, and none for as long as it asks to be left alone.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from yarl import URL
 from consumers.pictures.retry_policy import RefusedPictureError, retry_after_s
 from consumers.pictures.url_policy import checked_url, is_public, is_trusted
 
-MOST_BYTES: Final = 25 * 1024 * 1024
+MAX_BYTES: Final = 25 * 1024 * 1024
 DEADLINE_S: Final = 60.0
 _CONNECT_S: Final = 10.0
-_SILENCE_S: Final = 20.0
-_REDIRECTS: Final = 3
-_AT_A_TIME: Final = 4
+_READ_S: Final = 20.0
+_MAX_REDIRECTS: Final = 3
+_MAX_REQUESTS_A_HOST: Final = 4
 _CHUNK_BYTES: Final = 64 * 1024
-_LONGEST_VALIDATOR: Final = 500
+_MAX_VALIDATOR_CHARS: Final = 500
 _REFUSED: Final = "address-refused"
 _HEADERS: Final = {
     "Accept": "image/jpeg,image/png,image/webp,image/gif",
@@ -44,10 +44,10 @@ _NOT_MODIFIED: Final = 304
 _SERVER_ERRORS: Final = 500
 
 
-class Limits(NamedTuple):
-    """What a fetch may cost, and whom it may ask."""
+class DownloadLimits(NamedTuple):
+    """What a download may cost, and from which hosts it may come."""
 
-    most_bytes: int = MOST_BYTES
+    max_bytes: int = MAX_BYTES
     deadline_s: float = DEADLINE_S
     allowed: frozenset[str] = frozenset()
     trusted: frozenset[str] = frozenset()
@@ -60,68 +60,67 @@ class Validators(NamedTuple):
     last_modified: str | None = None
 
 
-class Fetched(NamedTuple):
-    """A body, and what to ask with the next time."""
+class Download(NamedTuple):
+    """A body, and what makes the next request for it conditional."""
 
     data: bytes
     validators: Validators
 
 
-class PictureHosts:
-    """The hosts of pictures; use `picture_hosts`."""
+class PictureClient:
+    """Downloads pictures; use `picture_client`."""
 
-    def __init__(self, strict: Any, trusting: Any, limits: Limits) -> None:
+    def __init__(self, public: Any, trusted: Any, limits: DownloadLimits) -> None:
         """Wrap two sessions: one for the internet, one for the hosts that the settings trust."""
-        self._strict, self._trusting, self._limits = strict, trusting, limits
+        self._public, self._trusted, self._limits = public, trusted, limits
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(_AT_A_TIME)
+            lambda: asyncio.Semaphore(_MAX_REQUESTS_A_HOST)
         )
-        self._left_alone: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
 
-    async def fetch(self, text: str, known: Validators = Validators()) -> Fetched | None:  # noqa: B008  immutable
+    async def fetch(self, url: str, known: Validators = Validators()) -> Download | None:  # noqa: B008  immutable
         """Return a picture's bytes, or None if the host has nothing newer than what is known.
 
         Raises:
             RefusedPictureError: it can't be had.
         """
         try:
-            return await self._followed(self._checked(text), known)
+            return await self._follow(self._checked(url), known)
         except TimeoutError:
             raise RefusedPictureError("deadline", "trouble") from None
         except aiohttp.ClientError as error:
-            raise _explained(error) from None
+            raise _error_refusal(error) from None
         except (OSError, ValueError):
             raise RefusedPictureError("connection", "trouble") from None
 
-    def asked_to_wait_s(self, text: str) -> float:
-        """Return for how long the host of a URL is to be left alone."""
+    def host_wait_s(self, url: str) -> float:
+        """Return for how long the host of a URL is still to be left alone."""
         try:
-            host = URL(text).host or ""
+            host = URL(url).host or ""
         except ValueError:
             return 0.0
-        return max(0.0, self._left_alone.get(host, 0.0) - asyncio.get_running_loop().time())
+        return max(0.0, self._not_before.get(host, 0.0) - asyncio.get_running_loop().time())
 
-    def _checked(self, text: str) -> URL:
-        return checked_url(text, self._limits.allowed, self._limits.trusted)
+    def _checked(self, url: str) -> URL:
+        return checked_url(url, self._limits.allowed, self._limits.trusted)
 
-    async def _followed(self, url: URL, known: Validators) -> Fetched | None:
+    async def _follow(self, url: URL, known: Validators) -> Download | None:
         clock, left_s = asyncio.get_running_loop(), self._limits.deadline_s
-        for _ in range(_REDIRECTS + 1):
-            async with self._slots[
-                url.host or ""
-            ]:  # the time spent waiting for it isn't the host's
+        for _ in range(_MAX_REDIRECTS + 1):
+            # the clock starts with the slot: the time spent waiting for it isn't the host's
+            async with self._slots[url.host or ""]:
                 began = clock.time()
                 async with asyncio.timeout(left_s):
-                    answer = await self._asked(url, known)
+                    result = await self._request(url, known)
                 left_s -= clock.time() - began
-            if not isinstance(answer, URL):
-                return answer
-            url = answer
+            if not isinstance(result, URL):
+                return result
+            url = result
         raise RefusedPictureError("redirects", "content")
 
-    async def _asked(self, url: URL, known: Validators) -> Fetched | URL | None:
-        host = url.host or ""
-        session = self._trusting if is_trusted(url, self._limits.trusted) else self._strict
+    async def _request(self, url: URL, known: Validators) -> Download | URL | None:
+        """Return the body, where it moved to, or None if there is nothing newer."""
+        session = self._trusted if is_trusted(url, self._limits.trusted) else self._public
         headers = {
             name: value
             for name, value in (
@@ -136,10 +135,10 @@ class PictureHosts:
             if response.status == _NOT_MODIFIED and headers:
                 return None
             if response.status != _OK:
-                raise self._refusal(host, response)
-            return Fetched(await self._body(response), _validators(response))
+                raise self._status_refusal(url.host or "", response)
+            return Download(await self._body(response), _validators(response))
 
-    def _refusal(self, host: str, response: Any) -> RefusedPictureError:
+    def _status_refusal(self, host: str, response: Any) -> RefusedPictureError:
         status = int(response.status)
         reason = f"http-{status}"
         if status in _MISSING:
@@ -147,28 +146,28 @@ class PictureHosts:
         if status >= _SERVER_ERRORS or status in _BUSY:
             wait_s = retry_after_s(response.headers.get("Retry-After", ""))
             if wait_s is not None:
-                self._left_alone[host] = asyncio.get_running_loop().time() + min(wait_s, 3_600.0)
+                self._not_before[host] = asyncio.get_running_loop().time() + min(wait_s, 3_600.0)
             return RefusedPictureError(reason, "trouble", wait_s)
         return RefusedPictureError(reason, "content")
 
     async def _body(self, response: Any) -> bytes:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise RefusedPictureError("encoded", "content")
-        if (response.content_length or 0) > self._limits.most_bytes:
+        if (response.content_length or 0) > self._limits.max_bytes:
             raise RefusedPictureError("too-large", "content")
-        found = bytearray()
+        body = bytearray()
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            found += chunk
-            if len(found) > self._limits.most_bytes:
+            body += chunk
+            if len(body) > self._limits.max_bytes:
                 raise RefusedPictureError("too-large", "content")
-        return bytes(found)
+        return bytes(body)
 
 
 @asynccontextmanager
-async def picture_hosts(limits: Limits) -> AsyncGenerator[PictureHosts, None]:
-    """Be ready to fetch pictures."""
-    async with _session(_public_socket) as strict, _session(None) as trusting:
-        yield PictureHosts(strict, trusting, limits)
+async def picture_client(limits: DownloadLimits) -> AsyncGenerator[PictureClient, None]:
+    """Be ready to download pictures."""
+    async with _session(_public_socket) as public, _session(None) as trusted:
+        yield PictureClient(public, trusted, limits)
 
 
 def _session(socket_factory: Any) -> aiohttp.ClientSession:
@@ -179,20 +178,20 @@ def _session(socket_factory: Any) -> aiohttp.ClientSession:
         auto_decompress=False,
         trust_env=False,
         timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S
+            total=None, sock_connect=_CONNECT_S, sock_read=_READ_S
         ),
     )  # fmt: skip
 
 
 def _public_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Make the socket of one resolved address; none for an address that isn't public."""
-    family, kind, protocol, _, place = address
-    if not is_public(str(place[0])):
+    """Make the socket of a resolved address; none for an address that isn't public."""
+    family, kind, protocol, _, (host, *_) = address
+    if not is_public(str(host)):
         raise OSError(_REFUSED)
     return socket.socket(family, kind, protocol)
 
 
-def _explained(error: aiohttp.ClientError) -> RefusedPictureError:
+def _error_refusal(error: aiohttp.ClientError) -> RefusedPictureError:
     if isinstance(error, aiohttp.ClientConnectorError):
         if _REFUSED in str(error.os_error):
             return RefusedPictureError(_REFUSED)
@@ -207,8 +206,10 @@ def _explained(error: aiohttp.ClientError) -> RefusedPictureError:
 
 
 def _validators(response: Any) -> Validators:
-    def short(name: str) -> str | None:
-        value = response.headers.get(name)
-        return value if value and len(value) <= _LONGEST_VALIDATOR and value.isprintable() else None
+    def header(name: str) -> str | None:
+        value: str | None = response.headers.get(name)
+        if value and len(value) <= _MAX_VALIDATOR_CHARS and value.isprintable():
+            return value
+        return None
 
-    return Validators(short("ETag"), short("Last-Modified"))
+    return Validators(header("ETag"), header("Last-Modified"))

@@ -1,4 +1,4 @@
-"""Events about pictures: written with the rows, published behind them, forgotten when durable.
+"""The outbox of picture events: written with the rows, published after them, then deleted.
 
 Rule 1: a crash in between publishes an event twice, and never loses one; equal twice is harmless.
 Rule 2: one process publishes at a time, so that a picture's events keep their order.
@@ -18,28 +18,28 @@ from petstream.events import PictureEvent
 from petstream.settings import KafkaAccess
 from petstream.topics import PICTURES
 
-_AT_ONCE: Final = 500
+_MAX_EVENTS: Final = 500
 
 
 async def publish(connection: Connection, access: KafkaAccess, prefix: str) -> int:
     """Publish some of the events that wait; return how many they were."""
     async with connection.transaction():
-        if not await connection.fetchval(query("news_lock")):
+        if not await connection.fetchval(query("lock_outbox")):
             return 0
-        rows = await connection.fetch(query("picture_news"), _AT_ONCE)
+        rows = await connection.fetch(query("outbox_events"), _MAX_EVENTS)
         if rows:
-            letters = [letter(dict(row)) for row in rows]
+            messages = [message(dict(row)) for row in rows]
             failpoints.point("picture.event.before")
-            await send_all(access, PICTURES.full_name(prefix), letters)
+            await send_all(access, PICTURES.full_name(prefix), messages)
             failpoints.point("picture.event.sent")
-            await connection.execute(query("forget_news"), [row["id"] for row in rows])
+            await connection.execute(query("delete_outbox_events"), [row["id"] for row in rows])
     if rows:
         failpoints.point("picture.event.after")
     return len(rows)
 
 
-def letter(row: dict[str, Any]) -> tuple[bytes, bytes, Headers]:
-    """Return key, value and headers of one event."""
+def message(row: dict[str, Any]) -> tuple[bytes, bytes, Headers]:
+    """Return key, value and headers of the event in a row of the outbox."""
     thumbnails = row["thumbnails"]
     event = PictureEvent(
         op=row["op"],

@@ -1,19 +1,19 @@
-"""The wanted list as the workers see it: claimed, and what came of it.
+"""The job queue of pictures: due ones are claimed from the wanted list, their outcomes written.
 
-Rule 1: a claim is a row's next try put off; whoever dies with one loses it when that time comes.
-Rule 2: what came of it counts only for the version and the try that were claimed.
+Rule 1: a claim puts the row's next try off by a lease: if a worker dies, it is due again after it.
+Rule 2: an outcome counts only for the version and the try that were claimed.
 """
 
 from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.pictures.http import Validators
-from consumers.pictures.retry_policy import RefusedPictureError, verdict
+from consumers.pictures.retry_policy import RefusedPictureError, decide_retry
 
 LEASE: Final = timedelta(minutes=10)
 
@@ -33,8 +33,8 @@ class Claim(NamedTuple):
     thumbnails: dict[str, str]
 
     @property
-    def mark(self) -> tuple[int, str, datetime | None, int]:
-        """What names this try of this version."""
+    def try_key(self) -> tuple[int, str, datetime | None, int]:
+        """What identifies this try of this version: $1 to $4 of the queries that write outcomes."""
         return self.animal_id, self.key, self.version, self.attempts
 
 
@@ -57,43 +57,57 @@ class Postponed(NamedTuple):
     wait_s: float
 
 
-Outcome = Stored | Postponed | RefusedPictureError | None
+FetchOutcome = Stored | Postponed | RefusedPictureError | None
 """None: nothing newer than what is stored."""
 
 
-async def claim(connection: Connection, most: int, lease: timedelta = LEASE) -> list[Claim]:
+async def claim_due(connection: Connection, most: int, lease: timedelta = LEASE) -> list[Claim]:
     """Take up to `most` due pictures; nobody else is given them."""
-    rows = await connection.fetch(query("claim_pictures"), most, lease)
-    return [
-        Claim(
-            row["animal_id"], row["picture_key"], row["version"], row["attempts"], row["misses"],
-            row["url"], row["fetched_url"], Validators(row["etag"], row["last_modified"]),
-            row["stored_as"], json.loads(row["thumbnails"] or "{}"),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_claim(row) for row in await connection.fetch(query("claim_pictures"), most, lease)]
 
 
-async def settle(connection: Connection, one: Claim, outcome: Outcome) -> None:
-    """Write what came of a claim."""
+def _claim(row: Any) -> Claim:
+    return Claim(
+        animal_id=row["animal_id"],
+        key=row["picture_key"],
+        version=row["version"],
+        attempts=row["attempts"],
+        misses=row["misses"],
+        url=row["url"],
+        fetched_url=row["fetched_url"],
+        validators=Validators(row["etag"], row["last_modified"]),
+        stored_as=row["stored_as"],
+        thumbnails=json.loads(row["thumbnails"] or "{}"),
+    )
+
+
+async def settle(connection: Connection, claim: Claim, outcome: FetchOutcome) -> None:
+    """Write the outcome of a claim."""
     if outcome is None:
-        await connection.execute(query("picture_unchanged"), *one.mark)
+        await connection.execute(query("picture_unchanged"), *claim.try_key)
     elif isinstance(outcome, Postponed):
-        await connection.execute(query("release_picture"), *one.mark, outcome.wait_s)
+        await connection.execute(query("release_picture"), *claim.try_key, outcome.wait_s)
     elif isinstance(outcome, Stored):
         await connection.execute(
-            query("picture_stored"), *one.mark, outcome.stored_as, json.dumps(outcome.thumbnails),
-            outcome.sha256, outcome.content_type, outcome.size_bytes, outcome.width,
-            outcome.height, one.url, *outcome.validators,
+            query("picture_stored"), *claim.try_key, outcome.stored_as,
+            json.dumps(outcome.thumbnails), outcome.sha256, outcome.content_type,
+            outcome.size_bytes, outcome.width, outcome.height, claim.url,
+            outcome.validators.etag, outcome.validators.last_modified,
         )  # fmt: skip
     else:
-        found = verdict(outcome, one.attempts, one.misses)
-        if found.status == "gone":
-            await connection.execute(
-                query("picture_gone"), *one.mark, outcome.reason, found.misses
-            )  # fmt: skip
-        else:
-            await connection.execute(
-                query("picture_failed"), *one.mark, found.status, outcome.reason, found.misses,
-                found.wait_s,
-            )  # fmt: skip
+        await _settle_refusal(connection, claim, outcome)
+
+
+async def _settle_refusal(
+    connection: Connection, claim: Claim, refusal: RefusedPictureError
+) -> None:
+    decision = decide_retry(refusal, claim.attempts, claim.misses)
+    if decision.status == "gone":
+        await connection.execute(
+            query("picture_gone"), *claim.try_key, refusal.reason, decision.misses
+        )
+    else:
+        await connection.execute(
+            query("picture_failed"), *claim.try_key, decision.status, refusal.reason,
+            decision.misses, decision.wait_s,
+        )  # fmt: skip

@@ -1,9 +1,9 @@
-"""Why a picture couldn't be had, and when to try again.
+"""Why a picture couldn't be fetched, and when to try again.
 
 Rule 1: a reason is a stable word; it stands in the row, and never holds what a host sent.
 Rule 2: an address or URL that isn't allowed is never tried again; content a day later, three times.
-Rule 3: `not there` makes a picture gone at the third time, and these are days apart.
-Rule 4: trouble with a host is tried again for weeks, ever more seldom; it may say itself when.
+Rule 3: `missing` makes a picture gone at the third time, and these are days apart.
+Rule 4: trouble with a host is tried again for weeks, ever more seldom; the host may say when.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
 
-Kind = Literal["never", "content", "missing", "trouble"]
+RefusalKind = Literal["never", "content", "missing", "trouble"]
 
 _DAY_S: Final = 86_400.0
-_FIRST_S: Final = 60.0
-_TRIES: Final = {"content": 3, "trouble": 30}
-MISSES: Final = 3
+_FIRST_WAIT_S: Final = 60.0
+_MAX_ATTEMPTS: Final = {"content": 3, "trouble": 30}
+MAX_MISSES: Final = 3
 """How often a host must say that a picture isn't there."""
 
 
@@ -26,14 +26,14 @@ class RefusedPictureError(Exception):
     """A picture that can't be had; `reason` is a stable word."""
 
     def __init__(
-        self, reason: str, kind: Kind = "never", retry_after_s: float | None = None
+        self, reason: str, kind: RefusalKind = "never", retry_after_s: float | None = None
     ) -> None:
         """Keep why, of what kind it is, and what the host said about trying again."""
         super().__init__(reason)
         self.reason, self.kind, self.retry_after_s = reason, kind, retry_after_s
 
 
-class Verdict(NamedTuple):
+class RetryDecision(NamedTuple):
     """What a row becomes: `wait_s` None = it isn't tried again."""
 
     status: Literal["due", "failed", "gone"]
@@ -41,27 +41,27 @@ class Verdict(NamedTuple):
     wait_s: float | None
 
 
-def verdict(refusal: RefusedPictureError, attempts: int, misses: int) -> Verdict:
+def decide_retry(refusal: RefusedPictureError, attempts: int, misses: int) -> RetryDecision:
     """Return what becomes of a picture after its try number `attempts`."""
     if refusal.kind == "never":
-        return Verdict("failed", misses, None)
+        return RetryDecision("failed", misses, None)
     if refusal.kind == "missing":
-        if misses + 1 >= MISSES:
-            return Verdict("gone", misses + 1, None)
-        return Verdict("due", misses + 1, _jittered(_DAY_S))
+        if misses + 1 >= MAX_MISSES:
+            return RetryDecision("gone", misses + 1, None)
+        return RetryDecision("due", misses + 1, _jittered(_DAY_S))
     if refusal.kind == "content":
-        again = attempts < _TRIES["content"]
-        return Verdict("failed", misses, _jittered(_DAY_S) if again else None)
-    if attempts >= _TRIES["trouble"]:
-        return Verdict("failed", misses, None)
-    wait_s = _jittered(min(_DAY_S, _FIRST_S * 2 ** min(attempts - 1, 20)))
+        again = attempts < _MAX_ATTEMPTS["content"]
+        return RetryDecision("failed", misses, _jittered(_DAY_S) if again else None)
+    if attempts >= _MAX_ATTEMPTS["trouble"]:
+        return RetryDecision("failed", misses, None)
+    wait_s = _jittered(min(_DAY_S, _FIRST_WAIT_S * 2 ** min(attempts - 1, 20)))
     if refusal.retry_after_s is not None:
         wait_s = max(wait_s, min(refusal.retry_after_s, _DAY_S))
-    return Verdict("due", misses, wait_s)
+    return RetryDecision("due", misses, wait_s)
 
 
 def retry_after_s(text: str) -> float | None:
-    """Read how long a host wants to be left alone: seconds or a date.
+    """Read the header Retry-After: seconds or a date.
 
     >>> retry_after_s("120"), retry_after_s("soon")
     (120.0, None)

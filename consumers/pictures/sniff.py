@@ -1,4 +1,4 @@
-"""What a picture's bytes are: type and dimensions from the header, the end, nothing decoded.
+"""What a picture's bytes are: type and dimensions from the header, and the end; nothing decoded.
 
 Rule 1: JPEG, PNG, GIF and WebP, by their bytes; what the host calls them doesn't matter.
 Rule 2: a size beyond the cap is refused before anything is decoded.
@@ -15,8 +15,8 @@ from typing import Final, Literal, NamedTuple
 
 from consumers.pictures.retry_policy import RefusedPictureError
 
-MOST_PIXELS: Final = 64_000_000
-MOST_PIXELS_A_SIDE: Final = 16_384
+MAX_PIXELS: Final = 64_000_000
+MAX_PIXELS_A_SIDE: Final = 16_384
 
 _MARKUP: Final = re.compile(rb"<(?:script|html|body|svg|!doctype|iframe|\?php)\b", re.IGNORECASE)
 _MARKUP_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")
@@ -29,7 +29,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _MALFORMED: Final = (IndexError, struct.error, ValueError)
 
 
-class PictureType(NamedTuple):
+class PictureHeader(NamedTuple):
     """What the header says."""
 
     content_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
@@ -42,7 +42,7 @@ class PictureType(NamedTuple):
         return "jpg" if self.content_type == "image/jpeg" else self.content_type[6:]
 
 
-def sniffed(data: bytes) -> PictureType:
+def sniff(data: bytes) -> PictureHeader:
     """Return what the bytes are.
 
     Raises:
@@ -52,39 +52,39 @@ def sniffed(data: bytes) -> PictureType:
     if not data:
         raise RefusedPictureError("empty", "content")
     try:
-        found = _header(data)
+        header = _header(data)
     except _MALFORMED:
         raise RefusedPictureError("truncated", "content") from None
-    if found is None:
+    if header is None:
         markup = _MARKUP_START.match(data) or _MARKUP.search(data[:1_024])
         raise RefusedPictureError("markup" if markup else "not-a-picture", "content")
-    if found.width <= 0 or found.height <= 0:
+    if header.width <= 0 or header.height <= 0:
         raise RefusedPictureError("no-pixels", "content")
-    if max(found.width, found.height) > MOST_PIXELS_A_SIDE or (
-        found.width * found.height > MOST_PIXELS
+    if max(header.width, header.height) > MAX_PIXELS_A_SIDE or (
+        header.width * header.height > MAX_PIXELS
     ):
         raise RefusedPictureError("too-many-pixels", "content")
-    _check_end(found, data)
+    _check_end(header, data)
     if _MARKUP.search(data) or b"%PDF-" in data[:1_024] or _is_archive(data):
         raise RefusedPictureError("polyglot", "content")
-    return found
+    return header
 
 
-def _header(data: bytes) -> PictureType | None:
+def _header(data: bytes) -> PictureHeader | None:
     if data.startswith(b"\xff\xd8\xff"):
         return _jpeg(data)
     if data.startswith(_PNG):
         if data[12:16] != b"IHDR":
             return None
-        return PictureType("image/png", *struct.unpack_from(">II", data, 16))
+        return PictureHeader("image/png", *struct.unpack_from(">II", data, 16))
     if data.startswith((b"GIF87a", b"GIF89a")):
-        return PictureType("image/gif", *struct.unpack_from("<HH", data, 6))
+        return PictureHeader("image/gif", *struct.unpack_from("<HH", data, 6))
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _webp(data)
     return None
 
 
-def _jpeg(data: bytes) -> PictureType:
+def _jpeg(data: bytes) -> PictureHeader:
     """Walk the segments to the frame header."""
     at = 2
     while True:
@@ -99,46 +99,46 @@ def _jpeg(data: bytes) -> PictureType:
         (length,) = struct.unpack_from(">H", data, at)
         if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 3)
-            return PictureType("image/jpeg", width, height)
+            return PictureHeader("image/jpeg", width, height)
         if marker in {0xD9, 0xDA}:
             raise ValueError
         at += length
 
 
-def _webp(data: bytes) -> PictureType | None:
+def _webp(data: bytes) -> PictureHeader | None:
     kind = data[12:16]
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
     elif kind == b"VP8 ":
-        width, height = (one & 0x3FFF for one in struct.unpack_from("<HH", data, 26))
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
     elif kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
         return None
-    return PictureType("image/webp", width, height)
+    return PictureHeader("image/webp", width, height)
 
 
-def _check_end(found: PictureType, data: bytes) -> None:
+def _check_end(header: PictureHeader, data: bytes) -> None:
     """Refuse what stops early, and what goes on behind an end that is known."""
     try:
-        extra = len(data) - _end(found, data)
+        extra = len(data) - _end(header, data)
     except _MALFORMED:
         extra = -1
     if extra < 0:
         raise RefusedPictureError("truncated", "content")
     # cameras write trailers of their own behind a JPEG; nobody does behind the others
-    if extra > 1 and found.content_type != "image/jpeg":
+    if extra > 1 and header.content_type != "image/jpeg":
         raise RefusedPictureError("polyglot", "content")
 
 
-def _end(found: PictureType, data: bytes) -> int:
-    if found.content_type == "image/jpeg":
+def _end(header: PictureHeader, data: bytes) -> int:
+    if header.content_type == "image/jpeg":
         return data.rindex(b"\xff\xd9") + 2
-    if found.content_type == "image/webp":
+    if header.content_type == "image/webp":
         return int(struct.unpack_from("<I", data, 4)[0]) + 8
-    if found.content_type == "image/gif":
+    if header.content_type == "image/gif":
         return _gif_end(data)
     at = len(_PNG)
     while data[at + 4 : at + 8] != b"IEND":

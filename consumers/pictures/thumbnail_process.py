@@ -2,7 +2,7 @@
 
 Rule 1: what decodes strangers' pictures may fall over; it takes nothing with it.
 Rule 2: turned as EXIF says; then EXIF (with its GPS), profiles and comments are left behind.
-Rule 3: asked on stdin and answered on stdout: 4 bytes of length, then JSON or bytes, until EOF.
+Rule 3: requests on stdin, responses on stdout: 4 bytes of length, then JSON or bytes, until EOF.
 """
 
 from __future__ import annotations
@@ -21,39 +21,41 @@ from PIL import Image, ImageOps
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
 _QUALITY: Final = 82
-_MOST_PIXELS: Final = 70_000_000
+_MAX_PIXELS: Final = 70_000_000
 
 
-def serve(asked: IO[bytes], told: IO[bytes]) -> None:
-    """Answer until there is nothing more asked."""
-    while (head := _read(asked)) is not None:
-        data = _read(asked) or b""
+def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
+    """Answer until there is no request any more."""
+    while (head := _read_frame(requests)) is not None:
+        data = _read_frame(requests) or b""
         try:
-            found = thumbnails(data, json.loads(head))
+            images = thumbnails(data, json.loads(head))
         except MemoryError:
-            _write(told, b"memory")
-            _write(told, b"")
+            _write_frame(responses, b"memory")
+            _write_frame(responses, b"")
             continue
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError):
-            _write(told, b"undecodable")
-            _write(told, b"")
+            _write_frame(responses, b"undecodable")
+            _write_frame(responses, b"")
             continue
-        _write(told, b"ok")
-        for one in found:
-            _write(told, one)
+        _write_frame(responses, b"ok")
+        for image in images:
+            _write_frame(responses, image)
 
 
 def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Return a JPEG for each size, no side of it longer; never larger than the picture is."""
-    found = []
+    images = []
     with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        most = max(sizes)
-        opened.draft("RGB", (most * 2, most * 2))  # a JPEG is decoded at a fraction
+        longest = max(sizes)
+        opened.draft("RGB", (longest * 2, longest * 2))  # a JPEG is decoded at a fraction
         opened.load()
         image: Image.Image = opened
         if image.mode not in {"RGB", "RGBA", "L", "CMYK"}:  # a palette can't be made smaller
             image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        image.thumbnail((most, most), Image.Resampling.LANCZOS)  # first: all else is cheap then
+        image.thumbnail(
+            (longest, longest), Image.Resampling.LANCZOS
+        )  # first: all else is cheap then
         image = _flat(ImageOps.exif_transpose(image))
     for size in sorted(sizes, reverse=True):
         image.thumbnail((size, size), Image.Resampling.LANCZOS)
@@ -61,8 +63,8 @@ def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
         bare.paste(image)
         file = io.BytesIO()
         bare.save(file, "JPEG", quality=_QUALITY, optimize=True)
-        found.append(file.getvalue())
-    return found[::-1]
+        images.append(file.getvalue())
+    return images[::-1]
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -74,12 +76,12 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _read(file: IO[bytes]) -> bytes | None:
+def _read_frame(file: IO[bytes]) -> bytes | None:
     head = file.read(4)
     return file.read(int.from_bytes(head, "big")) if len(head) == 4 else None  # noqa: PLR2004  the length's length
 
 
-def _write(file: IO[bytes], data: bytes) -> None:
+def _write_frame(file: IO[bytes], data: bytes) -> None:
     file.write(len(data).to_bytes(4, "big") + data)
     file.flush()
 
@@ -91,7 +93,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the header was looked at
-    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
+    Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 

@@ -1,6 +1,6 @@
-"""Thumbnails asked of processes that may die of a picture.
+"""Thumbnails made by processes that may die of a picture.
 
-Rule 1: a process that is late, dies or talks nonsense is ended; the next picture gets another.
+Rule 1: a process that is late, dies or answers nonsense is killed; the next picture gets another.
 Rule 2: what can't be decoded to its end isn't a picture: that is how a cut file is noticed.
 """
 
@@ -18,7 +18,7 @@ from consumers.pictures.retry_policy import RefusedPictureError
 
 _DEADLINE_S: Final = 30.0
 _PROCESSES: Final = 2
-_LONGEST_BYTES: Final = 8 * 1024 * 1024
+_MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 
 
 class Thumbnailer:
@@ -37,72 +37,73 @@ class Thumbnailer:
             RefusedPictureError: `undecodable`, `memory`, `decoding-died` or `decoding-late`.
         """
         async with self._slots:
-            process = self._idle.pop() if self._idle else await _started()
+            process = self._idle.pop() if self._idle else await _start()
             try:
                 async with asyncio.timeout(self._deadline_s):
-                    found = await _asked(process, data, sizes)
+                    result = await _request(process, data, sizes)
             except TimeoutError:
-                await _ended(process)
+                await _kill(process)
                 raise RefusedPictureError("decoding-late", "content") from None
             except (EOFError, OSError, ValueError):
-                await _ended(process)
+                await _kill(process)
                 raise RefusedPictureError("decoding-died", "content") from None
             except asyncio.CancelledError:
-                await _ended(process)
+                await _kill(process)
                 raise
             self._idle.append(process)
-        if isinstance(found, str):
-            raise RefusedPictureError(found, "content")
-        return found
+        if isinstance(result, str):
+            raise RefusedPictureError(result, "content")
+        return result
 
     async def close(self) -> None:
-        """End the processes."""
+        """Kill the processes."""
         while self._idle:
-            await _ended(self._idle.pop())
+            await _kill(self._idle.pop())
 
 
 @asynccontextmanager
 async def thumbnailer(deadline_s: float = _DEADLINE_S) -> AsyncGenerator[Thumbnailer, None]:
     """Be ready to make thumbnails."""
-    made = Thumbnailer(deadline_s)
+    processes = Thumbnailer(deadline_s)
     try:
-        yield made
+        yield processes
     finally:
-        await made.close()
+        await processes.close()
 
 
-async def _started() -> Process:
+async def _start() -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "consumers.pictures.thumbnail_process",
         stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 
-async def _asked(process: Process, data: bytes, sizes: Sequence[int]) -> list[bytes] | str:
+async def _request(process: Process, data: bytes, sizes: Sequence[int]) -> list[bytes] | str:
+    """Return the thumbnails, or the reason why there are none."""
     assert process.stdin  # noqa: S101  both are pipes
-    wanted = json.dumps(list(sizes)).encode()
-    for part in (wanted, data):
-        process.stdin.write(len(part).to_bytes(4, "big"))
-        process.stdin.write(part)
+    head = json.dumps(list(sizes)).encode()
+    for frame in (head, data):
+        process.stdin.write(len(frame).to_bytes(4, "big"))
+        process.stdin.write(frame)
     await process.stdin.drain()
-    word = (await _part(process)).decode("ascii")
-    if word != "ok":
-        await _part(process)
-        if word not in {"undecodable", "memory"}:
-            raise ValueError(word)
-        return word
-    return [await _part(process) for _ in sizes]
+    status = (await _read_frame(process)).decode("ascii")
+    if status != "ok":
+        await _read_frame(process)
+        if status not in {"undecodable", "memory"}:
+            raise ValueError(status)
+        return status
+    return [await _read_frame(process) for _ in sizes]
 
 
-async def _part(process: Process) -> bytes:
+async def _read_frame(process: Process) -> bytes:
     assert process.stdout  # noqa: S101  both are pipes
     length = int.from_bytes(await process.stdout.readexactly(4), "big")
-    if length > _LONGEST_BYTES:
+    if length > _MAX_FRAME_BYTES:
         raise ValueError("longer than a thumbnail is")
     return await process.stdout.readexactly(length)
 
 
-async def _ended(process: Process) -> None:
+async def _kill(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.kill()
     if process.stdin:

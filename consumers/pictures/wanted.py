@@ -27,8 +27,13 @@ STATUSES: Final = ("due", "stored", "failed", "gone", "off")
 """What a picture on the list may be."""
 
 
-def consumer(status: Literal["due", "off"]) -> Consumer[Envelope]:
-    """Return the consumer images; `status` is what a picture not yet known is given."""
+def consumer(pictures: str | None) -> Consumer[Envelope]:
+    """Return the consumer images.
+
+    Args:
+        pictures: the setting `PETSTREAM_PICTURES`; "off" lists pictures that nobody is to fetch.
+    """
+    status: Literal["due", "off"] = "off" if pictures == "off" else "due"
 
     async def apply(connection: Connection, envelopes: Sequence[Envelope]) -> None:
         await _apply(connection, envelopes, status)
@@ -43,45 +48,49 @@ def read(record: Record) -> Envelope | None:
 
 
 async def _apply(connection: Connection, envelopes: Sequence[Envelope], status: str) -> None:
-    latest = newest(envelopes, key=_key, rank=lambda one: (one.sequence, one.digest))
+    latest = newest(
+        envelopes,
+        key=_animal_id,
+        rank=lambda envelope: (envelope.sequence, envelope.digest),
+    )
     if not latest:
         return
-    advanced = await connection.fetch(
+    accepted = await connection.fetch(
         query("accept_picture_sets"),
-        [_key(one) for one in latest],
-        [one.sequence for one in latest],
-        [one.digest for one in latest],
-        [one.export_id for one in latest],
-        [one.time if _has_left(one) else None for one in latest],
+        [_animal_id(envelope) for envelope in latest],
+        [envelope.sequence for envelope in latest],
+        [envelope.digest for envelope in latest],
+        [envelope.export_id for envelope in latest],
+        [envelope.time if _is_removal(envelope) else None for envelope in latest],
     )
-    keys = {row["animal_id"] for row in advanced}
-    wanted = [row for one in latest if (key := _key(one)) in keys for row in _rows(one, key)]
-    media = {_key(one): _event(one).pet.media_updated_at for one in latest}
+    animal_ids = {row["animal_id"] for row in accepted}
+    events = [event for event in map(_event, latest) if event.animal_id in animal_ids]
+    wanted = [(event, key, picture) for event in events for key, picture in _pictures(event)]
     await connection.execute(
         query("drop_pictures"),
-        sorted(keys),
-        [animal_id for animal_id, _ in wanted],
-        [_picture_key(picture) for _, picture in wanted],
+        sorted(animal_ids),
+        [event.animal_id for event, _, _ in wanted],
+        [key for _, key, _ in wanted],
     )
     await connection.executemany(
         query("want_picture"),
         [
             (
-                animal_id, _picture_key(picture), picture.id, picture.position, picture.updated_at,
+                event.animal_id, key, picture.id, picture.position, picture.updated_at,
                 _url(picture.original), _url(picture.large), _url(picture.small), status,
-                picture.updated_at or media[animal_id],
+                picture.updated_at or event.pet.media_updated_at,
             )
-            for animal_id, picture in wanted
+            for event, key, picture in wanted
         ],
     )  # fmt: skip
 
 
-def _rows(envelope: Envelope, key: int) -> list[tuple[int, Picture]]:
-    """Return a pet's pictures, each id once."""
-    found: dict[str, Picture] = {}
-    for picture in _event(envelope).pet.pictures:
-        found.setdefault(_picture_key(picture), picture)
-    return [(key, found[one]) for one in sorted(found)]
+def _pictures(event: PetEvent) -> list[tuple[str, Picture]]:
+    """Return a pet's pictures by their keys, the first of each key."""
+    pictures: dict[str, Picture] = {}
+    for picture in event.pet.pictures:
+        pictures.setdefault(_picture_key(picture), picture)
+    return sorted(pictures.items(), key=lambda entry: entry[0])
 
 
 def _picture_key(picture: Picture) -> str:
@@ -100,11 +109,11 @@ def _file_name(url: str) -> str:
         return ""
 
 
-def _has_left(envelope: Envelope) -> bool:
+def _is_removal(envelope: Envelope) -> bool:
     return _event(envelope).op == "removed"
 
 
-def _key(envelope: Envelope) -> int:
+def _animal_id(envelope: Envelope) -> int:
     return _event(envelope).animal_id
 
 

@@ -11,7 +11,7 @@ WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest)
 RETURNING animal_id;
 
 -- name: drop_pictures
--- Forget the pictures of pets ($1) that aren't in their new sets ($2, $3); tell of those stored.
+-- Delete the pictures of pets ($1) that aren't in their new sets ($2, $3); an event for each stored.
 WITH dropped AS (
     DELETE FROM petstream.pet_picture AS held
     WHERE held.animal_id = ANY ($1::bigint[])

@@ -1,16 +1,16 @@
--- The work on the wanted list: claimed, fetched, told, swept.
+-- The work on the wanted list: claimed, fetched, published, swept.
 
 -- name: claim_pictures
 -- Take up to $1 due pictures for $2; a claim that is never finished is due again afterwards.
 UPDATE petstream.pet_picture AS picture
 SET attempts = picture.attempts + 1, next_try_at = now() + $2::interval
 FROM (
-    SELECT animal_id, picture_key FROM petstream.pet_picture AS one
+    SELECT animal_id, picture_key FROM petstream.pet_picture AS candidate
     WHERE (status = 'due' OR (status = 'failed' AND next_try_at IS NOT NULL))
         AND (next_try_at IS NULL OR next_try_at <= now())
         AND NOT EXISTS (
             SELECT FROM petstream.picture_set AS owner
-            WHERE owner.animal_id = one.animal_id AND owner.left_at IS NOT NULL
+            WHERE owner.animal_id = candidate.animal_id AND owner.left_at IS NOT NULL
         )
     ORDER BY next_try_at NULLS FIRST
     LIMIT $1
@@ -26,7 +26,7 @@ RETURNING picture.animal_id, picture.picture_key, picture.version, picture.attem
 SELECT status, count(*) AS pictures FROM petstream.pet_pictures GROUP BY status;
 
 -- name: picture_stored
--- Note a picture as stored, and tell of it, unless the claim was lost or the picture moved on.
+-- Mark a picture as stored, with its event, unless the claim was lost or the picture moved on.
 WITH done AS (
     UPDATE petstream.pet_picture SET
         status = 'stored', next_try_at = NULL, error = NULL, misses = 0, fetched_at = now(),
@@ -45,19 +45,19 @@ SELECT 'stored', animal_id, picture_id, told, coalesce(export_id, ''), $5, $6, $
 FROM done JOIN petstream.picture_set USING (animal_id) WHERE picture_id IS NOT NULL;
 
 -- name: picture_unchanged
--- Note that the host has nothing newer than what is stored.
+-- Mark a picture as stored: the host has nothing newer.
 UPDATE petstream.pet_picture
 SET status = 'stored', next_try_at = NULL, error = NULL, misses = 0, fetched_at = now()
 WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4;
 
 -- name: picture_failed
--- Note what came of a try, and when the next one is ($8: seconds from now; null: never).
+-- Write the outcome of a failed try, and when the next is ($8: seconds from now; null: never).
 UPDATE petstream.pet_picture
 SET status = $5, error = $6, misses = $7, next_try_at = now() + make_interval(secs => $8)
 WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4;
 
 -- name: picture_gone
--- Note that the host has it no longer; tell of it if it was stored.
+-- Mark a picture that the host has no longer; with an event if it was stored.
 WITH held AS (
     SELECT animal_id, picture_key, stored_as FROM petstream.pet_picture
     WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4
@@ -79,26 +79,26 @@ FROM done JOIN petstream.picture_set USING (animal_id)
 WHERE stored_as IS NOT NULL AND picture_id IS NOT NULL;
 
 -- name: release_picture
--- Give a claim back untried.
+-- Give back a claim that was not tried.
 UPDATE petstream.pet_picture SET attempts = attempts - 1, next_try_at = now() + make_interval(secs => $5)
 WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4;
 
--- name: want_pictures_left_off
+-- name: want_pictures_listed_while_off
 -- Want what was listed while there was no store.
 UPDATE petstream.pet_picture SET status = 'due' WHERE status = 'off';
 
--- name: news_lock
--- One process tells at a time, so that events go out in order.
+-- name: lock_outbox
+-- One process publishes at a time, so that events go out in order.
 SELECT pg_try_advisory_xact_lock(x'70696374'::int);
 
--- name: picture_news
--- The oldest events that weren't published.
+-- name: outbox_events
+-- The oldest events that aren't published.
 SELECT id, op, animal_id, picture_id, sequence, export_id, at, stored_as, thumbnails, sha256,
     content_type, bytes, width, height
 FROM petstream.picture_news ORDER BY id LIMIT $1;
 
--- name: forget_news
--- Forget published events.
+-- name: delete_outbox_events
+-- Delete published events.
 DELETE FROM petstream.picture_news WHERE id = ANY ($1::bigint[]);
 
 -- name: begin_sweep
@@ -106,8 +106,8 @@ DELETE FROM petstream.picture_news WHERE id = ANY ($1::bigint[]);
 UPDATE petstream.picture_sweep SET swept_at = now()
 WHERE swept_at < now() - $1::interval RETURNING swept_at;
 
--- name: drop_pictures_of_departed
--- Forget the pictures of pets that left longer ago than the grace time; tell of those stored.
+-- name: drop_pictures_of_removed_pets
+-- Delete the pictures of pets removed longer ago than the grace time; an event for each stored.
 WITH dropped AS (
     DELETE FROM petstream.pet_picture AS held USING petstream.picture_set AS owner
     WHERE owner.animal_id = held.animal_id AND owner.left_at < now() - $1::interval
@@ -124,7 +124,7 @@ SELECT stored_as, thumbnails FROM petstream.pet_picture
 WHERE stored_as COLLATE "C" >= $1 AND stored_as COLLATE "C" < $1 || chr(127);
 
 -- name: want_lost_pictures
--- Want anew what is stored under names whose files aren't there.
+-- Want again what is stored under keys whose files aren't there.
 UPDATE petstream.pet_picture SET status = 'due', attempts = 0, next_try_at = NULL, etag = NULL,
     last_modified = NULL, error = 'file-lost'
 WHERE stored_as = ANY ($1::text[]) AND status = 'stored';

@@ -163,7 +163,7 @@ def _picture(type_: str, event: PictureEvent, headers: dict[str, str]) -> Golden
         "sequence": int(headers["ce_sequence"]), "export_id": headers["ce_exportid"],
         "at": datetime.fromisoformat(headers["ce_time"]),
     }  # fmt: skip
-    key, value, made = outbox.letter(row)
+    key, value, made = outbox.message(row)
     return Golden(type_, key, made, value)
 
 

@@ -14,7 +14,7 @@ from console.act.purge_targets import Holding, RunningError
 from console.cli.parser import run
 from console.inspect.kafka_reader import Record
 from consumers.admin import purge_pictures
-from consumers.pictures.store import Kept
+from consumers.pictures.store.interface import StoredFile
 from petstream import codec
 from petstream.errors import UsageError
 from petstream.events import Counts, ExportCounts, ExportEvent
@@ -131,15 +131,15 @@ async def test_only_names_made_of_content_are_deleted_from_a_bucket(
     held = {*ours, "ab/backup.tar", f"ab/cd/{'ab' * 32}.jpg.old", f"ab/cd/{'AB' * 32}.jpg"}
 
     class Bucket:
-        async def kept(self, shard: str) -> AsyncIterator[Kept]:
+        async def files(self, shard: str) -> AsyncIterator[StoredFile]:
             for key in sorted(held):
                 if key.startswith(shard):
-                    yield Kept(key, 0.0)
+                    yield StoredFile(key, 0.0)
 
-        async def drop(self, key: str) -> None:
+        async def delete(self, key: str) -> None:
             held.remove(key)
 
-    monkeypatch.setattr(purge_pictures, "store_of", lambda _: Bucket())
+    monkeypatch.setattr(purge_pictures, "open_store", lambda _: Bucket())
     assert await purge_pictures.survey("s3://bucket") == 2
     assert await purge_pictures.empty("s3://bucket") == 2
     assert not held & set(ours)

@@ -24,7 +24,8 @@ from console.act.purge import delete
 from console.act.purge_targets import Places, RunningError
 from consumers.admin import purge_pictures, purge_tables, purge_topics
 from consumers.engine.subscription import send_all, subscribed
-from consumers.pictures.store import DirectoryStore, store_of
+from consumers.pictures.store.directory import DirectoryStore
+from consumers.pictures.store.factory import open_store
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import PetstreamError
@@ -271,13 +272,13 @@ async def test_a_bucket_is_emptied_of_pictures_only(monkeypatch: pytest.MonkeyPa
             asked = Request(f"{url}/{path}", b"not ours", method="PUT")  # noqa: S310  our own server
             with await asyncio.to_thread(urlopen, asked, timeout=10):
                 pass
-        store = store_of("s3://pictures/home")
+        store = open_store("s3://pictures/home")
         for number in range(40):
             await store.put(f"ab/ab/{'ab' * 31}{number:02x}.jpg", b"picture")
         assert await purge_pictures.survey("s3://pictures/home") == 40
         assert await purge_pictures.empty("s3://pictures/home") == 40
         assert await purge_pictures.survey("s3://pictures/home") == 0
-        left = [one.key async for one in store.kept("ab/")]
+        left = [file.key async for file in store.files("ab/")]
         assert left == ["ab/ab/backup.jpg"]
     finally:
         server.stop()

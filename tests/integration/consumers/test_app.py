@@ -126,7 +126,7 @@ LIFE = (
 
 async def apply(connection: Any, records: Sequence[Record], rng: random.Random) -> None:
     """Apply records in some order, some of them twice, cut into batches, by all consumers."""
-    consumers: list[Consumer[Any]] = [history.CONSUMER, removals.CONSUMER, wanted.consumer("due")]
+    consumers: list[Consumer[Any]] = [history.CONSUMER, removals.CONSUMER, wanted.consumer(None)]
     for consumer in rng.sample(consumers, 3):
         sent = [*records, *rng.sample(records, len(records) // 3)]
         rng.shuffle(sent)

@@ -29,8 +29,9 @@ from console.inspect.kafka_reader import read_topic
 from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
 from consumers.pictures import sweep, wanted
-from consumers.pictures.store import SHARDS, DirectoryStore, directory_of
-from consumers.pictures.worker import with_workers, work_of
+from consumers.pictures.store.directory import DirectoryStore, directory_of
+from consumers.pictures.store.interface import SHARDS
+from consumers.pictures.worker import with_workers, worker_config
 from petstream import codec, failpoints
 from petstream.codec import Envelope
 from petstream.events import PetEvent, Source
@@ -47,7 +48,7 @@ START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 STORED = "org.petstream.picture.stored"
 
 
-class Host:
+class CountingHost:
     """Serves a picture under any path, and counts; another generation has other bytes."""
 
     def __init__(self) -> None:
@@ -88,10 +89,10 @@ class Host:
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    one = Host()
-    yield one
-    one.close()
+def host() -> Iterator[CountingHost]:
+    server = CountingHost()
+    yield server
+    server.close()
 
 
 @dataclass(frozen=True)
@@ -113,22 +114,22 @@ class Case:
         """Return where a picture is on its host."""
         return f"/{self.animal_id}/{picture_id}.jpg"
 
-    async def want(self, host: Host) -> None:
+    async def want(self, host: CountingHost) -> None:
         """Let the consumer images hear of the pet."""
         pictures = tuple(
-            Picture(one, one, START, Rendition(f"http://{host.address}{self.path(one)}"))
-            for one in A_PET
+            Picture(number, number, START, Rendition(f"http://{host.address}{self.path(number)}"))
+            for number in A_PET
         )
         event = PetEvent(
             op="added", animal_id=self.animal_id, sequence=1_000, first_seen_at=START,
             pet=Pet(animal_id=self.animal_id, pictures=pictures),
             source=Source("x", "daily", "pets_1.json", 1),
         )  # fmt: skip
-        told = Envelope(
+        envelope = Envelope(
             "pet.added", f"pet/{self.animal_id}", 1_000, "x", "0" * 32, START, event
         )  # fmt: skip
         async with connected(self.database) as connection, connection.transaction():
-            await wanted.consumer("due").apply(connection, [told])
+            await wanted.consumer(None).apply(connection, [envelope])
 
     async def work(self) -> None:
         """Run the workers until nothing is due."""
@@ -140,7 +141,7 @@ class Case:
         async def nothing() -> None:
             """Consume nothing."""
 
-        await with_workers(nothing(), work_of(self.settings), context)
+        await with_workers(nothing(), worker_config(self.settings), context)
 
     async def rows(self) -> dict[int, dict[str, Any]]:
         """Return the wanted list."""
@@ -165,20 +166,20 @@ class Case:
 
     async def keys(self) -> set[str]:
         """Return what is in the store."""
-        return {one.key for shard in SHARDS async for one in self.store.kept(shard)}
+        return {file.key for shard in SHARDS async for file in self.store.files(shard)}
 
-    async def told(self) -> Counter[tuple[str, str, bytes]]:
+    async def published(self) -> Counter[tuple[str, str, bytes]]:
         """Return what was published of the pet's pictures, and how often."""
         topic, key = PICTURES.full_name(self.settings.topic_prefix), b"%d" % self.animal_id
-        found: Counter[tuple[str, str, bytes]] = Counter()
-        for one in await read_topic(self.kafka, topic, key=key):
-            envelope = codec.decode(one.headers, one.value)
-            found[envelope.type, envelope.subject, one.value or b""] += 1
-        return found
+        events: Counter[tuple[str, str, bytes]] = Counter()
+        for record in await read_topic(self.kafka, topic, key=key):
+            envelope = codec.decode(record.headers, record.value)
+            events[envelope.type, envelope.subject, record.value or b""] += 1
+        return events
 
 
 def test_workers_killed_anywhere_lose_no_picture_and_no_event_and_leave_no_file_behind(
-    kafka: str, databases: Callable[[], str], host: Host, tmp_path: Path
+    kafka: str, databases: Callable[[], str], host: CountingHost, tmp_path: Path
 ) -> None:
     """T37."""
     prefix = f"t{secrets.token_hex(4)}."
@@ -188,7 +189,7 @@ def test_workers_killed_anywhere_lose_no_picture_and_no_event_and_leave_no_file_
     assert ended.passed.keys() == set(PLACES)
     killed = [f"{place}:{nth}" for place in PLACES for nth in {1, min(3, ended.passed[place])}]
     stage = cases(killed, kafka, databases, host, tmp_path, prefix)
-    assert {one.status for one in run(stage, killed=True)} == {KILLED}
+    assert {process.status for process in run(stage, killed=True)} == {KILLED}
     for case in stage:
         asyncio.run(judge_killed(case))
     host.generation = 2  # what was stored and not noted would never be stored again
@@ -204,12 +205,12 @@ def cases(  # noqa: PLR0913, PLR0917  where everything is
     places: list[str],
     kafka: str,
     databases: Callable[[], str],
-    host: Host,
+    host: CountingHost,
     home: Path,
     prefix: str,
 ) -> list[Case]:
     """Make a case for each place, its pictures wanted."""
-    made = []
+    made: list[Case] = []
     for number, at in enumerate(places, len(places) * 1_000):
         settings = Settings(
             topic_prefix=prefix, pictures=(home / str(number)).as_uri(), thumbnails=(16, 32),
@@ -223,9 +224,9 @@ def cases(  # noqa: PLR0913, PLR0917  where everything is
 def run(stage: list[Case], *, killed: bool) -> list[Any]:
     """Run the workers of some cases at once, a few at a time."""
     works: list[tuple[Work, str]] = [(case.work, case.at if killed else "") for case in stage]
-    ended = [one for at in range(0, len(works), 4) for one in forked(*works[at : at + 4])]
+    ended = [process for at in range(0, len(works), 4) for process in forked(*works[at : at + 4])]
     if not killed:
-        assert {one.status for one in ended} == {0}
+        assert {process.status for process in ended} == {0}
     return ended
 
 
@@ -238,15 +239,15 @@ async def judge_killed(case: Case) -> None:
     for key in keys:
         data = await case.store.get(key)
         assert Image.open(io.BytesIO(data)).size[0] in {16, 32, 60}, f"{case.at}: not whole"
-    for type_, _, value in await case.told():
+    for type_, _, value in await case.published():
         assert type_ == STORED
         assert {json.loads(value)["storedAs"], *json.loads(value)["thumbnails"].values()} <= keys
 
 
 async def judge_healed(
-    case: Case, host: Host, hits: Counter[str], before: dict[int, dict[str, Any]]
+    case: Case, host: CountingHost, hits: Counter[str], before: dict[int, dict[str, Any]]
 ) -> None:
-    """Every picture is stored, told of, and was fetched again only if nobody knew of it."""
+    """Every picture is stored, published, and was fetched again only if nobody knew of it."""
     rows = await case.rows()
     assert {row["status"] for row in rows.values()} == {"stored"}, case.at
     for picture_id in A_PET:
@@ -256,12 +257,12 @@ async def judge_healed(
         assert hits[path] <= 1
         if known:
             assert rows[picture_id] == before[picture_id]
-    told = await case.told()
-    values = {json.loads(value)["pictureId"]: json.loads(value) for _, _, value in told}
-    assert len(told) == len(A_PET), f"{case.at}: of each picture one event, if perhaps twice"
-    assert max(told.values()) <= 2
-    assert {one: value["storedAs"] for one, value in values.items()} == {
-        one: row["stored_as"] for one, row in rows.items()
+    events = await case.published()
+    values = {json.loads(value)["pictureId"]: json.loads(value) for _, _, value in events}
+    assert len(events) == len(A_PET), f"{case.at}: of each picture one event, if perhaps twice"
+    assert max(events.values()) <= 2
+    assert {picture_id: value["storedAs"] for picture_id, value in values.items()} == {
+        picture_id: row["stored_as"] for picture_id, row in rows.items()
     }
     keys = await case.keys()
     assert named(rows) <= keys, case.at

@@ -25,10 +25,11 @@ from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
 from consumers.pictures import sweep, wanted
 from consumers.pictures.http import Validators
-from consumers.pictures.queue import Stored, claim, settle
+from consumers.pictures.queue import Stored, claim_due, settle
 from consumers.pictures.retry_policy import RefusedPictureError
-from consumers.pictures.store import SHARDS, DirectoryStore, directory_of
-from consumers.pictures.worker import with_workers, work_of
+from consumers.pictures.store.directory import DirectoryStore, directory_of
+from consumers.pictures.store.interface import SHARDS
+from consumers.pictures.worker import with_workers, worker_config
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import PetEvent, PictureEvent, Source
@@ -71,7 +72,7 @@ async def nothing() -> None:
 
 
 @dataclass
-class Stage:
+class PictureStage:
     """A database, a host and a store."""
 
     database_url: str
@@ -83,10 +84,10 @@ class Stage:
         """The picture store."""
         return DirectoryStore(directory_of(self.settings.pictures or ""))
 
-    async def hear(self, *envelopes: Envelope) -> None:
+    async def apply(self, *envelopes: Envelope) -> None:
         """Let the consumer images apply events."""
         async with connected(self.database_url) as connection, connection.transaction():
-            await wanted.consumer("due").apply(connection, envelopes)
+            await wanted.consumer(None).apply(connection, envelopes)
 
     async def fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database."""
@@ -98,8 +99,8 @@ class Stage:
 
     async def rows(self) -> dict[str, dict[str, Any]]:
         """Return the wanted list."""
-        found = await self.fetch("SELECT * FROM petstream.pet_picture")
-        return {row["picture_key"]: row for row in found}
+        rows = await self.fetch("SELECT * FROM petstream.pet_picture")
+        return {row["picture_key"]: row for row in rows}
 
     async def consume(self, kafka: str) -> None:
         """Run `consume images --drain`."""
@@ -115,35 +116,39 @@ class Stage:
             stopping=asyncio.Event(), progress=lambda _name, _records: None,
         )  # fmt: skip
         await ensure_topics(context.kafka, context.prefix)
-        await with_workers(nothing(), work_of(self.settings), context)
+        await with_workers(nothing(), worker_config(self.settings), context)
 
-    async def told(self, kafka: str) -> list[tuple[bytes, Any]]:
-        """Return what was published about pictures."""
+    async def published(self, kafka: str) -> list[tuple[bytes, Any]]:
+        """Return the keys and events published about pictures."""
         topic = PICTURES.full_name(self.settings.topic_prefix)
         records = [
-            one
+            record
             for key in PETS
-            for one in await read_topic(KafkaAccess(kafka), topic, key=b"%d" % key)
+            for record in await read_topic(KafkaAccess(kafka), topic, key=b"%d" % key)
         ]
-        return [(one.key or b"", codec.decode(one.headers, one.value)) for one in records]
+        return [
+            (record.key or b"", codec.decode(record.headers, record.value)) for record in records
+        ]
 
     async def keys(self) -> set[str]:
         """Return what is in the store."""
-        return {one.key for shard in SHARDS async for one in self.store.kept(shard)}
+        return {file.key for shard in SHARDS async for file in self.store.files(shard)}
 
 
 @pytest.fixture
-async def stage(database_url: str, prefix: str, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(database_url: str, prefix: str, tmp_path: Path) -> AsyncIterator[PictureStage]:
     async with hostile_pictures() as host:
         settings = Settings(
             topic_prefix=prefix, pictures=(tmp_path / "store").as_uri(), thumbnails=(16, 32),
             picture_trusted_hosts=frozenset({urlsplit(host.url("/")).netloc}),
         )  # fmt: skip
-        yield Stage(database_url, host, settings)
+        yield PictureStage(database_url, host, settings)
 
 
-async def test_a_picture_is_stored_made_small_and_told_of(stage: Stage, kafka: str) -> None:
-    await stage.hear(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
+async def test_a_picture_is_stored_made_small_and_published(
+    stage: PictureStage, kafka: str
+) -> None:
+    await stage.apply(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
     await stage.consume(kafka)
     row = (await stage.rows())["1"]
     assert (row["status"], row["error"], row["attempts"]) == ("stored", None, 1)
@@ -155,7 +160,7 @@ async def test_a_picture_is_stored_made_small_and_told_of(stage: Stage, kafka: s
     for size in ("16", "32"):
         image = Image.open(io.BytesIO(await stage.store.get(small[size])))
         assert max(image.size) == int(size)
-    ((key, envelope),) = await stage.told(kafka)
+    ((key, envelope),) = await stage.published(kafka)
     assert key == b"7"
     assert (envelope.type, envelope.subject) == (STORED, "picture/1")
     assert envelope.export_id == "export-0"
@@ -167,75 +172,80 @@ async def test_a_picture_is_stored_made_small_and_told_of(stage: Stage, kafka: s
 
 
 async def test_the_same_id_and_time_is_the_same_picture_whatever_name_and_url(
-    stage: Stage, kafka: str
+    stage: PictureStage, kafka: str
 ) -> None:
     """T36: hosts and names move: zero downloads; a newer time or a new id: one."""
     url = stage.host.url
-    await stage.hear(pet(7, 0, [picture(1, url("/old/1.jpg")), picture(2, url("/old/2.jpg"))]))
+    await stage.apply(pet(7, 0, [picture(1, url("/old/1.jpg")), picture(2, url("/old/2.jpg"))]))
     await stage.work(kafka)
     assert sum(stage.host.hits.values()) == 2
     moved = [picture(1, url("/cdn/one.jpg"), position=2), picture(2, url("/cdn/two.jpg"))]
-    await stage.hear(pet(7, 1, moved))
+    await stage.apply(pet(7, 1, moved))
     await stage.work(kafka)
     assert sum(stage.host.hits.values()) == 2
     rows = await stage.rows()
     assert (rows["1"]["original_url"], rows["1"]["position"]) == (url("/cdn/one.jpg"), 2)
     assert {row["status"] for row in rows.values()} == {"stored"}
-    await stage.hear(pet(7, 2, [picture(1, url("/cdn/one.jpg"), 2), picture(3, url("/3.jpg"))]))
+    await stage.apply(pet(7, 2, [picture(1, url("/cdn/one.jpg"), 2), picture(3, url("/3.jpg"))]))
     await stage.work(kafka)
     assert stage.host.hits["/cdn/one.jpg"] == stage.host.hits["/3.jpg"] == 1
     assert set(await stage.rows()) == {"1", "3"}
-    told = [(one.subject, one.type) for _, one in await stage.told(kafka)]
-    assert told.count(("picture/2", GONE)) == 1
-    assert told.count(("picture/1", STORED)) == 2
-    assert len({(one.subject, one.sequence) for _, one in await stage.told(kafka)}) == len(told)
+    events = [event for _, event in await stage.published(kafka)]
+    changes = [(event.subject, event.type) for event in events]
+    assert changes.count(("picture/2", GONE)) == 1
+    assert changes.count(("picture/1", STORED)) == 2
+    assert len({(event.subject, event.sequence) for event in events}) == len(events)
 
 
 async def test_without_id_the_files_name_and_without_time_the_pets_decides(
-    stage: Stage, kafka: str
+    stage: PictureStage, kafka: str
 ) -> None:
     url = stage.host.url
-    await stage.hear(pet(7, 0, [picture(None, url("/a/x.jpg"), None)], media=0))
+    await stage.apply(pet(7, 0, [picture(None, url("/a/x.jpg"), None)], media=0))
     await stage.work(kafka)
-    await stage.hear(pet(7, 1, [picture(None, url("/b/x.jpg?width=9"), None)], media=0))
+    await stage.apply(pet(7, 1, [picture(None, url("/b/x.jpg?width=9"), None)], media=0))
     await stage.work(kafka)
     assert sum(stage.host.hits.values()) == 1
-    await stage.hear(pet(7, 2, [picture(None, url("/b/y.jpg"), None)], media=0))
+    await stage.apply(pet(7, 2, [picture(None, url("/b/y.jpg"), None)], media=0))
     await stage.work(kafka)
     assert set(await stage.rows()) == {"name y.jpg"}
-    await stage.hear(pet(7, 3, [picture(None, url("/b/y.jpg"), None)], media=3))
+    await stage.apply(pet(7, 3, [picture(None, url("/b/y.jpg"), None)], media=3))
     await stage.work(kafka)
     assert stage.host.hits["/b/y.jpg"] == 2
     assert stage.host.conditional["/b/y.jpg"] == 1  # and cost nothing but the asking
     assert (await stage.rows())["name y.jpg"]["status"] == "stored"
 
 
-async def test_t33_t35_what_cant_be_had_says_why_in_its_row(stage: Stage, kafka: str) -> None:
+async def test_t33_t35_what_cant_be_had_says_why_in_its_row(
+    stage: PictureStage, kafka: str
+) -> None:
     """T30, T33, T35: stable reasons; the others are stored all the same."""
-    wanted = {
+    expected = {
         "html": ("failed", "markup"), "svg": ("failed", "markup"), "cut": ("failed", "truncated"),
         "missing": ("due", "http-404"), "broken": ("due", "http-500"), "good": ("stored", None),
     }  # fmt: skip
     pictures = [
-        picture(number, stage.host.url(f"/{name}/1.jpg")) for number, name in enumerate(wanted)
+        picture(number, stage.host.url(f"/{name}/1.jpg")) for number, name in enumerate(expected)
     ]
     pictures += [picture(90, "http://127.0.0.1/a.jpg"), picture(91, None)]
-    await stage.hear(pet(7, 0, pictures))
+    await stage.apply(pet(7, 0, pictures))
     await stage.work(kafka)
     rows = await stage.rows()
-    found = {name: rows[str(number)] for number, name in enumerate(wanted)}
-    assert {name: (row["status"], row["error"]) for name, row in found.items()} == wanted
+    row_of = {name: rows[str(number)] for number, name in enumerate(expected)}
+    assert {name: (row["status"], row["error"]) for name, row in row_of.items()} == expected
     assert (rows["90"]["error"], rows["90"]["next_try_at"]) == ("address-refused", None)
     assert rows["91"]["error"] == "no-url"
-    assert found["broken"]["next_try_at"] > datetime.now(UTC)
+    assert row_of["broken"]["next_try_at"] > datetime.now(UTC)
     assert len(await stage.keys()) == 3
 
 
-async def test_t35_a_picture_is_gone_after_three_tries_over_days(stage: Stage, kafka: str) -> None:
-    """T35: and it is told of only because it had been stored."""
-    await stage.hear(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
+async def test_t35_a_picture_is_gone_after_three_tries_over_days(
+    stage: PictureStage, kafka: str
+) -> None:
+    """T35: and it is published as gone only because it had been stored."""
+    await stage.apply(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
     await stage.work(kafka)
-    await stage.hear(pet(7, 1, [picture(1, stage.host.url("/missing/a.jpg"), 1)]))
+    await stage.apply(pet(7, 1, [picture(1, stage.host.url("/missing/a.jpg"), 1)]))
     for tries in (1, 2, 3):
         await stage.work(kafka)
         await stage.work(kafka)  # not due: nothing is asked
@@ -246,73 +256,76 @@ async def test_t35_a_picture_is_gone_after_three_tries_over_days(stage: Stage, k
             "UPDATE petstream.pet_picture SET next_try_at = now() WHERE next_try_at IS NOT NULL"
         )
     assert row["stored_as"] is None
-    assert [one.type for _, one in await stage.told(kafka)] == [STORED, GONE]
-    await stage.hear(pet(7, 2, [picture(1, stage.host.url("/back.jpg"), 1)]))  # under another URL
+    assert [event.type for _, event in await stage.published(kafka)] == [STORED, GONE]
+    await stage.apply(pet(7, 2, [picture(1, stage.host.url("/back.jpg"), 1)]))  # under another URL
     await stage.work(kafka)
     assert (await stage.rows())["1"]["status"] == "stored"
 
 
 async def test_t36_processes_that_share_the_list_fetch_each_picture_once(
-    stage: Stage, kafka: str
+    stage: PictureStage, kafka: str
 ) -> None:
     """T36: replayed events and several workers: one fetch a version."""
     events = [
-        pet(animal, 0, [picture(animal * 10 + one, stage.host.url(f"/{animal}-{one}.jpg"))
-                        for one in range(10)])
+        pet(animal, 0, [picture(animal * 10 + nth, stage.host.url(f"/{animal}-{nth}.jpg"))
+                        for nth in range(10)])
         for animal in PETS
     ]  # fmt: skip
-    await stage.hear(*events)
+    await stage.apply(*events)
     await ensure_topics(KafkaAccess(kafka), stage.settings.topic_prefix)
     await asyncio.gather(*(stage.work(kafka) for _ in range(3)))
-    await stage.hear(*events)
+    await stage.apply(*events)
     await stage.work(kafka)
     assert set(stage.host.hits.values()) == {1}
     assert len(stage.host.hits) == 20
-    assert len(await stage.told(kafka)) == 20
+    assert len(await stage.published(kafka)) == 20
 
 
-async def test_t36_a_worker_never_waits_for_anothers_rows(stage: Stage) -> None:
+async def test_t36_a_worker_never_waits_for_anothers_rows(stage: PictureStage) -> None:
     """T36: FOR UPDATE SKIP LOCKED; a claim is nobody else's until its lease is over."""
-    await stage.hear(pet(7, 0, [picture(one, stage.host.url(f"/{one}.jpg")) for one in range(4)]))
+    await stage.apply(pet(7, 0, [picture(nth, stage.host.url(f"/{nth}.jpg")) for nth in range(4)]))
     async with (
         connected(stage.database_url) as first,
         connected(stage.database_url) as second,
     ):
         async with first.transaction():
-            mine = await claim(first, 2)
+            mine = await claim_due(first, 2)
             async with asyncio.timeout(5):
-                yours = await claim(second, 4)
-        assert len({one.key for one in mine}) == len({one.key for one in yours}) == 2
-        assert {one.key for one in mine} ^ {one.key for one in yours} == {"0", "1", "2", "3"}
-        assert await claim(second, 4) == []
+                yours = await claim_due(second, 4)
+        my_keys, your_keys = {claim.key for claim in mine}, {claim.key for claim in yours}
+        assert len(my_keys) == len(your_keys) == 2
+        assert my_keys ^ your_keys == {"0", "1", "2", "3"}
+        assert await claim_due(second, 4) == []
         await second.execute("UPDATE petstream.pet_picture SET next_try_at = now()")
-        again = await claim(second, 4)  # as if the leases were over
-        assert {one.attempts for one in again} == {2}
+        again = await claim_due(second, 4)  # as if the leases were over
+        assert {claim.attempts for claim in again} == {2}
         late = RefusedPictureError("late")
         await settle(first, mine[0], late)  # whoever comes back late changes nothing
         assert {row["error"] for row in (await stage.rows()).values()} == {None}
 
 
-async def test_t36_a_picture_that_moves_on_while_it_is_fetched_stays_due(stage: Stage) -> None:
+async def test_t36_a_picture_that_moves_on_while_it_is_fetched_stays_due(
+    stage: PictureStage,
+) -> None:
     """T36: what was fetched of the older version isn't taken for the newer one."""
-    await stage.hear(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
+    await stage.apply(pet(7, 0, [picture(1, stage.host.url("/a.jpg"))]))
     async with connected(stage.database_url) as connection:
-        (one,) = await claim(connection, 1)
-        await stage.hear(pet(7, 1, [picture(1, stage.host.url("/a.jpg"), 1)]))
-        (newer,) = await claim(connection, 1)
-        assert newer.attempts == one.attempts == 1
+        (older,) = await claim_due(connection, 1)
+        await stage.apply(pet(7, 1, [picture(1, stage.host.url("/a.jpg"), 1)]))
+        (newer,) = await claim_due(connection, 1)
+        assert newer.attempts == older.attempts == 1
         stored = Stored("x.jpg", {}, "x", "image/jpeg", 1, 1, 1, Validators())
-        await settle(connection, one, stored)
+        await settle(connection, older, stored)
         assert (await stage.rows())["1"]["status"] == "due"
         await settle(connection, newer, stored)
         assert (await stage.rows())["1"]["status"] == "stored"
 
 
 async def test_t37_a_row_without_its_file_is_fetched_again_and_orphans_go(
-    stage: Stage, kafka: str
+    stage: PictureStage, kafka: str
 ) -> None:
     """T37: a crash between file and row leaves an orphan; a lost file is noticed."""
-    await stage.hear(pet(7, 0, [picture(one, stage.host.url(f"/{one}.jpg")) for one in (1, 2)]))
+    await stage.apply(pet(7, 0, [picture(nth, stage.host.url(f"/{nth}.jpg")) for nth in (1, 2)]))
     await stage.work(kafka)
     rows, before = await stage.rows(), await stage.keys()
     orphan = f"ab/cd/ab{'c' * 62}.jpg"
@@ -321,22 +334,22 @@ async def test_t37_a_row_without_its_file_is_fetched_again_and_orphans_go(
     async with connected(stage.database_url) as connection:
         assert (await sweep.sweep(connection, stage.store)).dropped == 0  # may be in use
         os.utime(path, (time.time() - 100_000, time.time() - 100_000))
-        await stage.store.drop(rows["1"]["stored_as"])
-        await stage.store.drop(json.loads(rows["2"]["thumbnails"])["32"])
-        assert await sweep.sweep(connection, stage.store) == (1, 2)
+        await stage.store.delete(rows["1"]["stored_as"])
+        await stage.store.delete(json.loads(rows["2"]["thumbnails"])["32"])
+        assert await sweep.sweep(connection, stage.store) == sweep.Swept(dropped=1, lost=2)
     await stage.work(kafka)
     assert await stage.keys() == before
     assert stage.host.hits["/1.jpg"] == stage.host.hits["/2.jpg"] == 2
 
 
 async def test_the_pictures_of_a_pet_that_left_go_when_the_grace_time_is_over(
-    stage: Stage, kafka: str
+    stage: PictureStage, kafka: str
 ) -> None:
     sets = {7: [picture(1, stage.host.url("/a.jpg"))]}
     sets[8] = [picture(2, stage.host.url("/missing/b.jpg"))]
-    await stage.hear(*(pet(key, 0, pictures) for key, pictures in sets.items()))
+    await stage.apply(*(pet(key, 0, pictures) for key, pictures in sets.items()))
     await stage.work(kafka)
-    await stage.hear(*(pet(key, 1, pictures, "removed") for key, pictures in sets.items()))
+    await stage.apply(*(pet(key, 1, pictures, "removed") for key, pictures in sets.items()))
     await stage.fetch("UPDATE petstream.pet_picture SET next_try_at = now() WHERE animal_id = 8")
     await stage.work(kafka)
     assert stage.host.hits["/missing/b.jpg"] == 1  # nobody asks for pictures of who left
@@ -346,15 +359,15 @@ async def test_the_pictures_of_a_pet_that_left_go_when_the_grace_time_is_over(
         await sweep.sweep(connection, stage.store, orphan_s=0, grace=timedelta(0))
     assert await stage.keys() == set()
     await stage.work(kafka)
-    assert [one.type for _, one in await stage.told(kafka)] == [STORED, GONE]
-    await stage.hear(pet(7, 2, [picture(1, stage.host.url("/a.jpg"))], op="relisted"))
+    assert [event.type for _, event in await stage.published(kafka)] == [STORED, GONE]
+    await stage.apply(pet(7, 2, [picture(1, stage.host.url("/a.jpg"))], op="relisted"))
     await stage.work(kafka)
     assert (await stage.rows())["1"]["status"] == "stored"
     assert len(await stage.keys()) == 3
 
 
 async def test_pictures_left_off_are_fetched_once_there_is_a_store(
-    stage: Stage, kafka: str
+    stage: PictureStage, kafka: str
 ) -> None:
     async with connected(stage.database_url) as connection:
         await wanted.consumer("off").apply(

@@ -12,37 +12,37 @@ from aiohttp import web
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 
 from consumers.pictures import url_policy
-from consumers.pictures.http import Limits, Validators, picture_hosts
+from consumers.pictures.http import DownloadLimits, Validators, picture_client
 from consumers.pictures.retry_policy import RefusedPictureError
 
 
 @pytest.fixture
 async def host() -> AsyncIterator[HostilePictures]:
-    async with hostile_pictures() as made:
-        yield made
+    async with hostile_pictures() as server:
+        yield server
 
 
-def limits(host: HostilePictures, **changes: Any) -> Limits:
-    own = {"most_bytes": 200_000, "deadline_s": 3.0}
-    return Limits(**own | {"trusted": frozenset({f"127.0.0.1:{host.port}"})} | changes)
+def limits(host: HostilePictures, **changes: Any) -> DownloadLimits:
+    own = {"max_bytes": 200_000, "deadline_s": 3.0}
+    return DownloadLimits(**own | {"trusted": frozenset({f"127.0.0.1:{host.port}"})} | changes)
 
 
-async def refused(url: str, chosen: Limits) -> tuple[str, str]:
-    async with picture_hosts(chosen) as hosts:
+async def refused(url: str, chosen: DownloadLimits) -> tuple[str, str]:
+    async with picture_client(chosen) as client:
         with pytest.raises(RefusedPictureError) as error:
-            await hosts.fetch(url)
+            await client.fetch(url)
     return error.value.reason, error.value.kind
 
 
 async def test_a_picture_is_fetched_once_and_then_asked_for_conditionally(
     host: HostilePictures,
 ) -> None:
-    async with picture_hosts(limits(host)) as hosts:
-        first = await hosts.fetch(host.url("/a.jpg"))
+    async with picture_client(limits(host)) as client:
+        first = await client.fetch(host.url("/a.jpg"))
         assert first is not None
         assert first.data == drawn("a.jpg")
-        assert await hosts.fetch(host.url("/a.jpg"), first.validators) is None
-        again = await hosts.fetch(host.url("/a.jpg"), Validators('"other"'))
+        assert await client.fetch(host.url("/a.jpg"), first.validators) is None
+        again = await client.fetch(host.url("/a.jpg"), Validators('"other"'))
         assert again == first
     assert host.conditional["/a.jpg"] == 2
 
@@ -60,7 +60,7 @@ async def test_t30_loopback_isnt_reached_by_any_spelling(
     host: HostilePictures, monkeypatch: pytest.MonkeyPatch, spelling: str
 ) -> None:
     """T30: the server would answer on that very port; it gets no hit."""
-    monkeypatch.setattr(url_policy, "_USUAL", {"http": host.port})
+    monkeypatch.setattr(url_policy, "_USUAL_PORTS", {"http": host.port})
     reason, _ = await refused(
         f"http://{spelling}:{host.port}/a.jpg", limits(host, trusted=frozenset())
     )
@@ -72,26 +72,26 @@ async def test_t30_a_name_that_is_bound_anew_is_checked_at_connecting(
     host: HostilePictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T30: DNS rebinding: whatever was looked up before, the socket's address decides."""
-    asked = 0
+    lookups = 0
 
     def lookup(*_: Any, **__: Any) -> list[Any]:
-        nonlocal asked
-        asked += 1
+        nonlocal lookups
+        lookups += 1
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", host.port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    found = await refused("http://cdn.rebound.example/a.jpg", limits(host))
-    assert found == ("address-refused", "never")
-    assert asked
+    refusal = await refused("http://cdn.rebound.example/a.jpg", limits(host))
+    assert refusal == ("address-refused", "never")
+    assert lookups
     assert not host.hits
 
 
 async def test_t31_three_redirects_are_followed_and_not_four(host: HostilePictures) -> None:
     """T31: by hand."""
-    async with picture_hosts(limits(host)) as hosts:
-        found = await hosts.fetch(host.url("/hops/2"))
-    assert found is not None
-    assert found.data == drawn("there.jpg")
+    async with picture_client(limits(host)) as client:
+        download = await client.fetch(host.url("/hops/2"))
+    assert download is not None
+    assert download.data == drawn("there.jpg")
     assert await refused(host.url("/hops/3"), limits(host)) == ("redirects", "content")
 
 
@@ -117,12 +117,12 @@ async def test_t31_each_redirect_is_checked_like_a_first_url(
 async def test_t31_a_redirect_doesnt_leave_the_hosts_there_may_be(host: HostilePictures) -> None:
     """T31: with the allow-list."""
     chosen = limits(host, allowed=frozenset({"cdn.example"}))
-    found = await refused(host.url("/away/x?to=https://evil.example/a.jpg"), chosen)
-    assert found == ("host-not-allowed", "never")
+    refusal = await refused(host.url("/away/x?to=https://evil.example/a.jpg"), chosen)
+    assert refusal == ("host-not-allowed", "never")
 
 
 @pytest.mark.parametrize(
-    ("path", "found"),
+    ("path", "refusal"),
     [
         ("/endless/1", ("too-large", "content")),
         ("/huge/1", ("too-large", "content")),
@@ -134,22 +134,22 @@ async def test_t31_a_redirect_doesnt_leave_the_hosts_there_may_be(host: HostileP
     ],
 )
 async def test_t32_a_body_costs_no_more_than_the_limits(
-    host: HostilePictures, path: str, found: tuple[str, str]
+    host: HostilePictures, path: str, refusal: tuple[str, str]
 ) -> None:
     """T32: endless, dripping, lying, compressed. T35: what statuses mean."""
     chosen = limits(host, deadline_s=0.6 if "drip" in path else 10.0)
-    assert await refused(host.url(path), chosen) == found
+    assert await refused(host.url(path), chosen) == refusal
 
 
 async def test_t35_a_host_that_asks_for_it_is_left_alone(host: HostilePictures) -> None:
     """T35: Retry-After."""
-    async with picture_hosts(limits(host)) as hosts:
-        assert hosts.asked_to_wait_s(host.url("/b.jpg")) == 0
+    async with picture_client(limits(host)) as client:
+        assert client.host_wait_s(host.url("/b.jpg")) == 0
         with pytest.raises(RefusedPictureError) as error:
-            await hosts.fetch(host.url("/busy/1"))
+            await client.fetch(host.url("/busy/1"))
         assert (error.value.reason, error.value.retry_after_s) == ("http-429", 7_200.0)
-        assert hosts.asked_to_wait_s(host.url("/b.jpg")) > 3_000
-        assert hosts.asked_to_wait_s("http://other.example/b.jpg") == 0
+        assert client.host_wait_s(host.url("/b.jpg")) > 3_000
+        assert client.host_wait_s("http://other.example/b.jpg") == 0
 
 
 async def test_t35_a_host_is_asked_by_a_few_at_a_time_and_waiting_costs_nobody_the_deadline(
@@ -167,7 +167,7 @@ async def test_t35_a_host_is_asked_by_a_few_at_a_time_and_waiting_costs_nobody_t
         return web.Response(body=drawn())
 
     host.answers["/slow.jpg"] = slow
-    async with picture_hosts(limits(host, deadline_s=0.6)) as hosts:
-        found = await asyncio.gather(*(hosts.fetch(host.url("/slow.jpg")) for _ in range(12)))
+    async with picture_client(limits(host, deadline_s=0.6)) as client:
+        downloads = await asyncio.gather(*(client.fetch(host.url("/slow.jpg")) for _ in range(12)))
     assert most == 4
-    assert {one.data for one in found if one} == {drawn()}
+    assert {download.data for download in downloads if download} == {drawn()}

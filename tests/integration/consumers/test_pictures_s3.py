@@ -27,9 +27,10 @@ from consumers.engine import backoff
 from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
 from consumers.pictures import wanted
-from consumers.pictures.s3_store import BucketStore
-from consumers.pictures.store import SHARDS, StoreTroubleError, key_of, probe
-from consumers.pictures.worker import with_workers, work_of
+from consumers.pictures.store.factory import probe
+from consumers.pictures.store.interface import SHARDS, StoreTroubleError, key_of
+from consumers.pictures.store.s3 import BucketStore
+from consumers.pictures.worker import with_workers, worker_config
 from petstream.codec import Envelope
 from petstream.errors import PetstreamError
 from petstream.events import PetEvent, Source
@@ -41,7 +42,7 @@ START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 DEADLINE_S = 30.0
 
 
-class Server:
+class S3Server:
     """An S3 server that can be stopped, and started again where it was."""
 
     def __init__(self) -> None:
@@ -81,15 +82,15 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
+def running() -> Iterator[S3Server]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs each request
-    server = Server()
+    server = S3Server()
     yield server
     server.stop()
 
 
 @pytest.fixture
-def server(running: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(running: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     """A server, and the environment that leads to it."""
     for name, value in {
         "AWS_ENDPOINT_URL": running.url, "AWS_REGION": "us-east-1",
@@ -101,7 +102,7 @@ def server(running: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
 
 
 @pytest.fixture
-def bucket(server: Server) -> str:
+def bucket(server: S3Server) -> str:
     """A bucket's name."""
     name = f"pictures-{secrets.token_hex(4)}"
     server.make(name)
@@ -112,7 +113,7 @@ def bucket(server: Server) -> str:
 
 
 async def test_t37_a_bucket_keeps_what_a_directory_does(bucket: str) -> None:
-    """T37: put, looked for, listed by shard with its age, dropped."""
+    """T37: put, looked for, listed by shard with its age, deleted."""
     store = BucketStore(f"s3://{bucket}/some/prefix")
     data = b"\xff\xd8\xff picture"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -125,34 +126,34 @@ async def test_t37_a_bucket_keeps_what_a_directory_does(bucket: str) -> None:
     assert not await store.has(key_of("0" * 64, "jpg"))
     with pytest.raises(FileNotFoundError):
         await store.get(key_of("0" * 64, "jpg"))
-    kept = {one.key: one.age_s async for one in store.kept(f"{sha256[:2]}/")}
-    assert set(kept) == keys
-    assert max(kept.values()) < 60
-    others = [one for one in SHARDS if one != f"{sha256[:2]}/"][:3]
-    assert [one for shard in others async for one in store.kept(shard)] == []
+    ages_s = {file.key: file.age_s async for file in store.files(f"{sha256[:2]}/")}
+    assert set(ages_s) == keys
+    assert max(ages_s.values()) < 60
+    others = [shard for shard in SHARDS if shard != f"{sha256[:2]}/"][:3]
+    assert [file for shard in others async for file in store.files(shard)] == []
     for key in [*keys, *keys]:
-        await store.drop(key)
-    assert [one async for one in store.kept(f"{sha256[:2]}/")] == []
+        await store.delete(key)
+    assert [file async for file in store.files(f"{sha256[:2]}/")] == []
 
 
 def everything(store: BucketStore) -> dict[str, Callable[[], Any]]:
     key = key_of("ab" * 32, "jpg")
 
-    async def walk() -> list[Any]:
-        return [one async for one in store.kept("ab/")]
+    async def listed() -> list[Any]:
+        return [file async for file in store.files("ab/")]
 
     return {
-        "put": lambda: store.put(key, b"x"), "get": lambda: store.get(key), "list": walk,
+        "put": lambda: store.put(key, b"x"), "get": lambda: store.get(key), "list": listed,
         "probe": lambda: probe(store),
     }  # fmt: skip
 
 
 async def test_whatever_is_wrong_with_a_bucket_is_said_in_one_line_without_a_secret(
-    server: Server, bucket: str
+    server: S3Server, bucket: str
 ) -> None:
     """A bucket that isn't there, keys that aren't known, a server that is away."""
 
-    async def said(store: BucketStore, words: str, *, lasting: bool) -> None:
+    async def assert_said(store: BucketStore, words: str, *, lasting: bool) -> None:
         for name, ask in everything(store).items():
             with pytest.raises(StoreTroubleError, match=words) as caught:
                 await ask()
@@ -162,44 +163,51 @@ async def test_whatever_is_wrong_with_a_bucket_is_said_in_one_line_without_a_sec
             assert "\n" not in text
 
     missing = BucketStore("s3://there-is-no-such-bucket/p")
-    await said(missing, r"^the bucket there-is-no-such-bucket doesn't exist: make", lasting=True)
+    await assert_said(
+        missing, r"^the bucket there-is-no-such-bucket doesn't exist: make", lasting=True
+    )
     store = BucketStore(f"s3://{bucket}/p")
     await probe(store)
     server.check_keys(yes=True)
-    await said(store, rf"^the bucket {bucket} refuses access .InvalidAccessKeyId", lasting=True)
+    await assert_said(
+        store, rf"^the bucket {bucket} refuses access .InvalidAccessKeyId", lasting=True
+    )
     with pytest.raises(StoreTroubleError, match="refuses access"):
         await store.has(key_of("ab" * 32, "jpg"))
     server.check_keys(yes=False)
     server.stop()
     try:
-        await said(store, rf"^the bucket {bucket} can't be used", lasting=False)
+        await assert_said(store, rf"^the bucket {bucket} can't be used", lasting=False)
     finally:
         server.start()
     await probe(store)
 
 
-async def test_doctor_puts_gets_and_deletes_an_object(server: Server, bucket: str) -> None:
-    async def found(name: str) -> Finding:
+async def test_doctor_puts_gets_and_deletes_an_object(server: S3Server, bucket: str) -> None:
+    async def finding_of(name: str) -> Finding:
         return (await checked(Settings(pictures=f"s3://{name}/p")))[-1]
 
-    one = await found(bucket)
-    assert (one.state, one.what) == ("pass", f"s3://{bucket}/p takes, gives and deletes")
+    finding = await finding_of(bucket)
+    assert (finding.state, finding.what) == ("pass", f"s3://{bucket}/p takes, gives and deletes")
     everywhere = BucketStore(f"s3://{bucket}")
-    assert [held for shard in ("", "p/") async for held in everywhere.kept(shard)] == []
-    one = await found("there-is-no-such-bucket")
-    assert (one.state, one.what) == ("fail", "the bucket there-is-no-such-bucket doesn't exist")
-    assert (one.mend or "").startswith("make it")
+    assert [file for shard in ("", "p/") async for file in everywhere.files(shard)] == []
+    finding = await finding_of("there-is-no-such-bucket")
+    assert (finding.state, finding.what) == (
+        "fail",
+        "the bucket there-is-no-such-bucket doesn't exist",
+    )
+    assert (finding.mend or "").startswith("make it")
     server.check_keys(yes=True)
-    one = await found(bucket)
-    assert one.state == "fail"
-    assert "AWS_ACCESS_KEY_ID" in (one.mend or "")
-    assert "canary" not in f"{one}"
+    finding = await finding_of(bucket)
+    assert finding.state == "fail"
+    assert "AWS_ACCESS_KEY_ID" in (finding.mend or "")
+    assert "canary" not in str(finding)
 
 
 # ---- the workers -------------------------------------------------------------------------------
 
 
-class Stage:
+class BucketStage:
     """A pet with pictures in the list, their host, and a bucket to put them into."""
 
     def __init__(self, kafka: str, database_url: str, host: HostilePictures, home: str) -> None:
@@ -222,9 +230,9 @@ class Stage:
             op="updated", animal_id=7, sequence=sequence, first_seen_at=START,
             pet=Pet(animal_id=7, pictures=pictures), source=Source("x", "daily", "pets_1.json", 1),
         )  # fmt: skip
-        told = Envelope("pet.updated", "pet/7", sequence, "x", "0" * 32, START, event)
+        envelope = Envelope("pet.updated", "pet/7", sequence, "x", "0" * 32, START, event)
         async with connected(self.database_url) as connection, connection.transaction():
-            await wanted.consumer("due").apply(connection, [told])
+            await wanted.consumer(None).apply(connection, [envelope])
 
     async def rows(self) -> dict[str, tuple[str, int, str | None]]:
         """Return how each picture stands: status, tries, error."""
@@ -247,7 +255,7 @@ class Stage:
             if not drain:
                 await context.stopping.wait()
 
-        await with_workers(nothing(), work_of(self.settings), context)
+        await with_workers(nothing(), worker_config(self.settings), context)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -263,8 +271,8 @@ class Stage:
 
 @pytest.fixture
 async def host() -> AsyncIterator[HostilePictures]:
-    async with hostile_pictures() as one:
-        yield one
+    async with hostile_pictures() as server:
+        yield server
 
 
 async def until(what: Callable[[], Any]) -> None:
@@ -280,7 +288,7 @@ DUE = ("due", 0, None)
 async def test_a_picture_goes_into_a_bucket_with_its_thumbnail(
     kafka: str, database_url: str, host: HostilePictures, bucket: str
 ) -> None:
-    stage = Stage(kafka, database_url, host, f"s3://{bucket}/p")
+    stage = BucketStage(kafka, database_url, host, f"s3://{bucket}/p")
     await stage.want("/a.jpg")
     await stage.work()
     assert await stage.rows() == {"1": STORED}
@@ -292,12 +300,12 @@ async def test_a_picture_goes_into_a_bucket_with_its_thumbnail(
 
 @pytest.mark.parametrize("wrong", ["bucket", "keys"])
 async def test_who_may_not_store_says_so_once_and_what_is_due_stays_due(  # noqa: PLR0913, PLR0917  fixtures
-    kafka: str, database_url: str, host: HostilePictures, server: Server, bucket: str, wrong: str
+    kafka: str, database_url: str, host: HostilePictures, server: S3Server, bucket: str, wrong: str
 ) -> None:
     """It isn't a matter of waiting, so `--drain` ends at once."""
     name = f"{bucket}-not-there-yet" if wrong == "bucket" else bucket
     server.check_keys(yes=wrong == "keys")
-    stage = Stage(kafka, database_url, host, f"s3://{name}")
+    stage = BucketStage(kafka, database_url, host, f"s3://{name}")
     await stage.want("/a.jpg", "/b.jpg")
     with pytest.raises(ExceptionGroup) as caught:
         await stage.work()
@@ -318,7 +326,7 @@ async def test_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetc
     kafka: str,
     database_url: str,
     host: HostilePictures,
-    server: Server,
+    server: S3Server,
     bucket: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -326,7 +334,7 @@ async def test_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetc
     """A daemon; its host isn't asked over and over for what can't be kept."""
     monkeypatch.setattr(backoff, "_FIRST_S", 0.01)
     monkeypatch.setattr(backoff, "_LONGEST_S", 0.02)
-    stage = Stage(kafka, database_url, host, f"s3://{bucket}")
+    stage = BucketStage(kafka, database_url, host, f"s3://{bucket}")
     await stage.want("/a.jpg")
 
     async def all_stored() -> bool:
@@ -350,5 +358,5 @@ async def test_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetc
     assert host.hits["/a.jpg"] == 1
     assert max(host.hits["/b.jpg"], host.hits["/c.jpg"]) == 2
     words = f"pictures: the bucket {bucket} can't be used"
-    said = [one.message for one in caplog.records if one.message.startswith(words)]
+    said = [record.message for record in caplog.records if record.message.startswith(words)]
     assert len(said) == 1

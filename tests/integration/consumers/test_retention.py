@@ -107,7 +107,7 @@ class Tables:
         consumers: list[Consumer[Any]] = [
             history.CONSUMER,
             removals.CONSUMER,
-            wanted.consumer("due"),
+            wanted.consumer(None),
         ]
         for consumer in consumers:
             names = {topic.name for topic in consumer.topics}

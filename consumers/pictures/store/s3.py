@@ -23,7 +23,7 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
-from consumers.pictures.store import Kept, StoreTroubleError, content_type
+from consumers.pictures.store.interface import StoredFile, StoreTroubleError, content_type
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class BucketStore:
     """Pictures in a bucket."""
 
     def __init__(self, url: str) -> None:
-        """Keep pictures under ``s3://bucket/prefix``."""
+        """Store pictures under ``s3://bucket/prefix``."""
         parts = urlsplit(url)
         self._bucket = parts.netloc
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
@@ -49,44 +49,45 @@ class BucketStore:
         )
 
     async def put(self, key: str, data: bytes) -> None:
-        """Keep bytes; durable when this returns."""
+        """Store bytes; durable when this returns."""
         attributes = {"Content-Type": content_type(key)}
-        await self._told(obstore.put_async(self._store, key, data, attributes=attributes))
+        await self._explaining(obstore.put_async(self._store, key, data, attributes=attributes))
 
     async def has(self, key: str) -> bool:
-        """Tell whether there is such a key."""
+        """Return whether there is such a key."""
         try:
-            await self._told(obstore.head_async(self._store, key))
+            await self._explaining(obstore.head_async(self._store, key))
         except FileNotFoundError:
             return False
         return True
 
     async def get(self, key: str) -> bytes:
-        """Return what was put."""
-        answer = await self._told(obstore.get_async(self._store, key))
-        return bytes(await self._told(answer.bytes_async()))
+        """Return what was put; raises `FileNotFoundError` if there is no such key."""
+        response = await self._explaining(obstore.get_async(self._store, key))
+        return bytes(await self._explaining(response.bytes_async()))
 
-    async def kept(self, shard: str) -> AsyncIterator[Kept]:
-        """Walk the keys that begin with a shard."""
+    async def files(self, shard: str) -> AsyncIterator[StoredFile]:
+        """List the files whose keys begin with a shard."""
         now = datetime.now(UTC)
         try:
-            async for some in obstore.list(self._store, shard.rstrip("/")):
-                for one in some:
-                    yield Kept(one["path"], (now - one["last_modified"]).total_seconds())
+            async for page in obstore.list(self._store, shard.rstrip("/")):
+                for entry in page:
+                    age_s = (now - entry["last_modified"]).total_seconds()
+                    yield StoredFile(entry["path"], age_s)
         except (BaseError, FileNotFoundError) as error:
             raise self._trouble(error) from None
 
-    async def drop(self, key: str) -> None:
-        """Keep it no longer; harmless if it isn't there."""
+    async def delete(self, key: str) -> None:
+        """Delete a key; harmless if it isn't there."""
         try:
-            await self._told(obstore.delete_async(self._store, key))
+            await self._explaining(obstore.delete_async(self._store, key))
         except FileNotFoundError:
             return
 
-    async def _told(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await what may fail, as trouble that says nothing of keys and secrets."""
+    async def _explaining(self, request: Coroutine[Any, Any, T]) -> T:
+        """Await a request that may fail; its error says nothing of keys and secrets."""
         try:
-            return await work
+            return await request
         except (NotFoundError, FileNotFoundError) as error:
             if "NoSuchBucket" in str(error):
                 raise self._trouble(error) from None
@@ -95,17 +96,17 @@ class BucketStore:
             raise self._trouble(error) from None
 
     def _trouble(self, error: Exception) -> StoreTroubleError:
-        said = str(error)
-        found = _CODE.search(said)
-        code = found[1] if found else type(error).__name__
+        text = str(error)
+        match = _CODE.search(text)
+        code = match[1] if match else type(error).__name__
         bucket = f"the bucket {self._bucket}"
         if code == "NoSuchBucket":
             mend = "make it, or mend PETSTREAM_PICTURES (and AWS_REGION, AWS_ENDPOINT_URL)"
             return StoreTroubleError(f"{bucket} doesn't exist", mend, lasting=True)
-        if _METADATA in said:
+        if _METADATA in text:
             mend = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             return StoreTroubleError(f"there is no key for {bucket}", mend, lasting=True)
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _DENIED.search(said):
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _DENIED.search(text):
             mend = "see to AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do"
             return StoreTroubleError(f"{bucket} refuses access ({code})", mend, lasting=True)
         mend = "see to the server of AWS_ENDPOINT_URL, or Amazon's"

@@ -1,0 +1,1 @@
+"""Where pictures are kept: a directory, or a bucket of S3."""

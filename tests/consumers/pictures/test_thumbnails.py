@@ -1,0 +1,81 @@
+"""Thumbnails, and the processes that make them."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+
+import pytest
+from drawn_pictures import drawn_picture
+from PIL import Image
+
+from consumers.pictures.retry_policy import RefusedPictureError
+from consumers.pictures.sniff import sniff
+from consumers.pictures.thumbnails import thumbnailer
+
+GPS = 0x8825
+ORIENTATION = 0x0112
+
+
+async def test_t33_thumbnails_are_turned_and_say_nothing_of_where_they_were_taken() -> None:
+    """T33: decoded in a process of its own; EXIF applied, then dropped."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # to be turned by 90 degrees
+    exif.get_ifd(GPS)[1] = "N"
+    original = drawn_picture(exif=exif, comment=b"Rex at home")
+    assert b"Exif" in original
+    async with thumbnailer() as processes:
+        thumbnails = await processes.make(original, (20, 1_000))
+    images = [Image.open(io.BytesIO(data)) for data in thumbnails]
+    assert [image.size for image in images] == [(13, 20), (40, 60)]
+    assert all(image.format == "JPEG" and not image.getexif() for image in images)
+    assert all(b"Exif" not in data and b"Rex" not in data for data in thumbnails)
+    red = images[1].convert("RGB").getpixel((20, 10))
+    assert isinstance(red, tuple)
+    assert red[0] > 200
+    assert red[1] < 100  # the left half is on top now
+
+
+async def test_t33_a_picture_that_fells_its_process_fells_nothing_else() -> None:
+    """T33: bombs, and scans that stop early, are refused; the next picture is made all the same."""
+    noise = Image.frombytes("RGB", (300, 300), os.urandom(270_000))
+    file = io.BytesIO()
+    noise.save(file, "JPEG")
+    cut = file.getvalue()[: len(file.getvalue()) // 2]
+    bomb = drawn_picture("PNG").replace(
+        struct.pack(">II", 60, 40), struct.pack(">II", 60_000, 60_000)
+    )
+    async with thumbnailer() as processes:
+        for bad in (cut, bomb, b"\xff\xd8\xff\xe0 nothing"):
+            with pytest.raises(RefusedPictureError, match=r"undecodable|memory"):
+                await processes.make(bad, (320,))
+        for kind in ("JPEG", "PNG", "GIF", "WEBP"):
+            (made,) = await processes.make(drawn_picture(kind), (30,))
+            assert Image.open(io.BytesIO(made)).size == (30, 20)
+    async with thumbnailer(deadline_s=0.001) as late:
+        with pytest.raises(RefusedPictureError, match="decoding-late"):
+            await late.make(drawn_picture(), (30,))
+
+
+async def test_t33_the_largest_pictures_there_may_be_fit_into_the_memory_of_the_process() -> None:
+    """T33: 64 million pixels of a few bytes are made small, or refused; they take nothing down."""
+    file = io.BytesIO()
+    Image.new("RGBA", (8_000, 8_000), (255, 0, 0, 128)).save(file, "PNG")
+    assert len(file.getvalue()) < 2_000_000
+    assert sniff(file.getvalue()).width == 8_000
+    async with thumbnailer() as processes:
+        (made,) = await processes.make(file.getvalue(), (30,))
+    red = Image.open(io.BytesIO(made)).convert("RGB").getpixel((15, 15))
+    assert isinstance(red, tuple)
+    assert red[0] > 240  # on white
+    assert 100 < red[1] < 150
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+async def test_pictures_of_every_mode_are_made_small(mode: str) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (64, 32)).save(file, "JPEG" if mode == "CMYK" else "PNG")
+    async with thumbnailer() as processes:
+        (made,) = await processes.make(file.getvalue(), (16,))
+    assert Image.open(io.BytesIO(made)).size == (16, 8)
