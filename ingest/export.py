@@ -23,8 +23,7 @@ from ingest.removals.change_rate import Toll
 from ingest.removals.gate import Limits
 from ingest.removals.petlist import PetList
 from ingest.run_types import Assignment, Outcome, Progress, State
-from ingest.source.completeness import misfits
-from ingest.source.listing import PET_FAMILIES, ExportSet, Part, missing
+from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
 from ingest.source.reader import Reader
 from ingest.state.log_ends import Measure
 from petstream import failpoints

@@ -18,7 +18,7 @@ from ingest.publish.publisher import Publisher
 from ingest.run import Result, ingest
 from ingest.source.arrival import start_stamp
 from ingest.source.ftp import listing
-from ingest.source.listing import plan
+from ingest.source.listing import export_set
 from ingest.state.restore import fold_exports
 from petstream import topics
 from petstream.errors import NotReadyError, UnreachableError
@@ -54,7 +54,7 @@ async def tell_unread(settings: Settings, kafka: KafkaAccess, error: NotReadyErr
     """
     if error.told or settings.ftp is None:
         return None
-    files = plan(await listing(settings.ftp))
+    files = export_set(await listing(settings.ftp))
     if not files.parts:
         return None  # there is nothing to name it by
     try:

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("petstream", "ingest", "consumers", "console", "lab")
 MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
-LONGEST = 220
+LONGEST = 400
 TOO_VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "service", "util", "utils"}
 
 TOP_LEVEL = set(PACKAGES) | {
@@ -36,7 +36,7 @@ FOREIGN = {
 }
 
 
-def test_no_module_is_longer_than_two_screens_and_a_bit() -> None:
+def test_no_module_is_longer_than_400_lines() -> None:
     lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
 

@@ -13,10 +13,8 @@ from console.doctor.finding import Finding, State
 from ingest.removals.decide import find_petlist
 from ingest.removals.petlist import PetList, problems
 from ingest.source.arrival import start_stamp
-from ingest.source.completeness import misfits, stale_petlist
-from ingest.source.ftp import WIRE_TROUBLE, listing, told
-from ingest.source.ftp_features import abilities
-from ingest.source.listing import ExportSet, missing, plan
+from ingest.source.ftp import CONNECTION_ERRORS, cause, features, listing
+from ingest.source.listing import ExportSet, export_set, misfits, missing, stale_petlist
 from ingest.source.reader import Reader, from_ftp
 from ingest.state.export_history import MISSED_AFTER
 from petstream.errors import PetstreamError
@@ -35,8 +33,8 @@ async def feed(ftp: FtpUrl, now: datetime) -> list[Finding]:
     found: list[Finding] = []
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            found += _server(ftp, await abilities(ftp))
-            files = plan(await listing(ftp, patience_s=0))
+            found += _server(ftp, await features(ftp))
+            files = export_set(await listing(ftp, patience_s=0))
             found.append(Finding("ftp", "pass", "gives a listing, with SIZE and MDTM of each file"))
             start = await start_stamp(ftp, files) if files.parts else None
             found += export(files, start, now)
@@ -44,8 +42,8 @@ async def feed(ftp: FtpUrl, now: datetime) -> list[Finding]:
                 found += await _list_itself(ftp, files)
     except PetstreamError as error:
         found.append(Finding("ftp", "fail", str(error), "mend what the line names"))
-    except WIRE_TROUBLE as error:
-        found.append(Finding("ftp", "fail", f"trouble on the wire ({told(error)})", "try again"))
+    except CONNECTION_ERRORS as error:
+        found.append(Finding("ftp", "fail", f"trouble on the wire ({cause(error)})", "try again"))
     return found
 
 

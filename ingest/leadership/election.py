@@ -1,12 +1,12 @@
 """One ingester at a time: who leads, proven to Kafka before every send. See docs/decisions/0009.
 
-Rule 1: who is the only one in the group `<prefix>ingest` and left its claim there, leads.
+Rule 1: who is the only one in the group `<prefix>ingest` and left its lease there, leads.
 Rule 2: before every send the last proof is younger than half a session, by a clock that only goes
         forward and by the wall's; else it is proven anew. A sleeper that wakes up finds out here.
-Rule 3: whoever was out of the group leads on only if the claim is still its own: then nobody led
+Rule 3: whoever was out of the group leads on only if the lease is still its own: then nobody led
         in between.
 Rule 4: a leader that ends says that it left nothing on its way. After one that didn't, the next
-        waits until the topics refuse whatever it still had, and only then folds.
+        waits until the topics refuse whatever it still had, and only then restores its state.
 """
 
 from __future__ import annotations
@@ -21,8 +21,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from ingest.leadership.group import TROUBLE, Membership, NotMemberError, look
-from ingest.leadership.lease import SESSION_S, Claim, claim_of, fresh, wait_s
-from ingest.leadership.processes import has_died, this_process
+from ingest.leadership.lease import (
+    SESSION_S,
+    Lease,
+    fresh,
+    has_died,
+    lease_of,
+    this_process,
+    wait_s,
+)
 from petstream import topics
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import KafkaAccess
@@ -71,24 +78,24 @@ class Leadership:
         self._proven = (0.0, 0.0)
         self._lost: str | None = None
         self._led = False
-        self._one_at_a_time = asyncio.Lock()
-        self._pulse: asyncio.Task[None] | None = None
+        self._proving = asyncio.Lock()
+        self._heartbeat: asyncio.Task[None] | None = None
 
     async def acquire(self, say: Say, patience_s: float) -> None:
         """Wait until nobody leads, and lead."""
-        started, told, other = time.monotonic(), False, "just begun"
+        started, said, other = time.monotonic(), False, "just begun"
         while True:
             try:
-                found = await look(self._access, self._group, self._topic)
-                if not found.members:
+                group = await look(self._access, self._group, self._topic)
+                if not group.members:
                     before = await self._take()
                     if self._member is not None:
                         break
                 else:
-                    other = _shown(found.members[0])
-                    if not told:
+                    other = _shown(group.members[0])
+                    if not said:
                         say(f"another ingester leads ({other}): waiting for its end")
-                        told = True
+                        said = True
             except TROUBLE as error:
                 if time.monotonic() - started >= patience_s:
                     raise UnreachableError(
@@ -98,7 +105,7 @@ class Leadership:
             if time.monotonic() - started >= patience_s:
                 raise NotLeadingError(f"another ingester leads ({other}): one at a time; {_MEND}")
             await asyncio.sleep(_LOOK_EVERY_S * (1 + secrets.randbelow(100) / 100))
-        self._pulse = asyncio.create_task(self._keep())
+        self._heartbeat = asyncio.create_task(self._keep())
         await self._outwait(before, say)
 
     async def check(self) -> None:
@@ -111,24 +118,24 @@ class Leadership:
         assert member is not None  # noqa: S101  acquired
         if self._lost is None and not member.shaken and fresh(self._proven, _now()):
             return
-        async with self._one_at_a_time:
+        async with self._proving:
             await self._prove(member)
 
     async def end(self) -> None:
         """Leave, and say that nothing is on its way any more: the publisher is closed by now."""
-        if self._pulse is not None:
-            self._pulse.cancel()
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
             with suppress(asyncio.CancelledError, PetstreamError):
-                await self._pulse
+                await self._heartbeat
         if self._member is None:
             return
         if self._led and self._lost is None and not self._member.shaken:
             with suppress(*TROUBLE, NotMemberError):
-                await self._member.claim(self._claim(left=True))
+                await self._member.claim(self._lease(left=True))
         await self._member.leave()
 
-    async def _take(self) -> Claim | None:
-        """Join and claim, if nobody was faster; return the claim before ours."""
+    async def _take(self) -> Lease | None:
+        """Join and leave our lease, if nobody was faster; return the lease before ours."""
         member = Membership(
             self._access, self._group, self._topic, name=self._name, session_s=SESSION_S
         )
@@ -136,20 +143,20 @@ class Leadership:
         try:
             if not await member.join(3 * SESSION_S + _PATIENCE_S / 3):
                 return None
-            found = await look(self._access, self._group, self._topic)
-            before = claim_of(found.claim)
-            if before is not None and not before.left and before.name in found.members:
+            group = await look(self._access, self._group, self._topic)
+            before = lease_of(group.claim)
+            if before is not None and not before.left and before.name in group.members:
                 return None
             at = _now()
             with suppress(NotMemberError):
-                await member.claim(self._claim())
+                await member.claim(self._lease())
                 self._proven, self._member, ours = at, member, True
             return before
         finally:
             if not ours:
                 await member.leave()
 
-    async def _outwait(self, before: Claim | None, say: Say) -> None:
+    async def _outwait(self, before: Lease | None, say: Say) -> None:
         left_s = wait_s(before, now=time.time(), died_here=_died_here(before))
         if before is not None and left_s:
             say(
@@ -164,7 +171,7 @@ class Leadership:
         while self._lost is None:
             await asyncio.sleep(SESSION_S / 4)
             with suppress(*TROUBLE):  # the next send asks again
-                async with self._one_at_a_time:
+                async with self._proving:
                     assert self._member is not None  # noqa: S101  acquired
                     await self._prove(self._member)
 
@@ -172,13 +179,13 @@ class Leadership:
         until = time.monotonic() + 2 * SESSION_S
         while self._lost is None:
             if member.shaken:
-                found = await self._claimed_since(member)
-                if found is None or found.name != self._name:
-                    self._lost = "another one" if found is None else _shown(found.name)
+                lease = await self._latest_lease(member)
+                if lease is None or lease.name != self._name:
+                    self._lost = "another one" if lease is None else _shown(lease.name)
                     break
             at = _now()
             try:
-                await member.claim(self._claim())
+                await member.claim(self._lease())
             except NotMemberError:
                 member.shaken = True
                 if time.monotonic() > until:
@@ -193,24 +200,24 @@ class Leadership:
             "publishes nothing more"
         )
 
-    async def _claimed_since(self, member: Membership) -> Claim | None:
+    async def _latest_lease(self, member: Membership) -> Lease | None:
         member.shaken, asked = False, False
         try:
-            found = claim_of((await look(self._access, self._group, self._topic)).claim)
+            lease = lease_of((await look(self._access, self._group, self._topic)).claim)
             asked = True
         finally:
             member.shaken = member.shaken or not asked
-        return found
+        return lease
 
-    def _claim(self, *, left: bool = False) -> str:
-        return Claim(self._name, this_process(), time.time(), left).text()
+    def _lease(self, *, left: bool = False) -> str:
+        return Lease(self._name, this_process(), time.time(), left).text()
 
 
 def _now() -> tuple[float, float]:
     return time.monotonic(), time.time()
 
 
-def _died_here(before: Claim | None) -> bool:
+def _died_here(before: Lease | None) -> bool:
     process = "" if before is None else before.process
     return process == this_process() or has_died(process)
 

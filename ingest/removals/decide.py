@@ -16,8 +16,7 @@ from ingest.publish.lifecycle import Herald, MakeEvent
 from ingest.removals.gate import Limits, Verdict, judge
 from ingest.removals.mass_removal import closures
 from ingest.removals.petlist import PetList, problems, read_petlist
-from ingest.source.completeness import stale_petlist
-from ingest.source.listing import ExportSet
+from ingest.source.listing import ExportSet, stale_petlist
 from ingest.source.reader import Reader
 from ingest.state.export_history import Identity, Memory
 from petstream import failpoints

@@ -13,7 +13,7 @@ import msgspec
 
 from ingest.run_types import Assignment
 from ingest.source.archive import Archive, ArchiveFullError
-from ingest.source.listing import ExportSet, Family, Part, RemoteFile
+from ingest.source.listing import ExportSet, FileFamily, Part, RemoteFile
 from ingest.state.export_history import Choice, Identity
 from petstream.errors import BrokenFileError, UsageError
 from petstream.events import Mode
@@ -22,7 +22,7 @@ _NAME = "listing.json"
 
 
 class _File(msgspec.Struct, frozen=True, rename="camel"):
-    family: Family
+    family: FileFamily
     number: int
     bytes: int
     modified_at: datetime

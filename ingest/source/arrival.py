@@ -15,7 +15,7 @@ from typing import Final
 from ingest.parse import normalise
 from ingest.parse.rows import Row, parse
 from ingest.source.ftp import listing
-from ingest.source.listing import ExportSet, missing, plan, settled
+from ingest.source.listing import NO_FILES, ExportSet, changed, export_set
 from ingest.source.reader import Reader, from_ftp
 from petstream.errors import NotReadyError
 from petstream.settings import FtpUrl
@@ -31,17 +31,16 @@ async def settled_export(ftp: FtpUrl, settle_s: float, say: Callable[[str], None
         NotReadyError: there are none, or somebody is still writing.
     """
     first = await listing(ftp)
-    lacking = missing(plan(first), None)
-    if lacking:
-        raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
+    files = export_set(first)
+    if not files.parts:
+        raise NotReadyError(f"the export isn't ready: {NO_FILES}")
     if settle_s > 0:
         say(f"looking again in {settle_s:g} s, to see that nobody is still writing")
         await asyncio.sleep(settle_s)
-        second = await listing(ftp)
-        differences = settled(first, second)
+        differences = changed(first, await listing(ftp))
         if differences:
             raise NotReadyError("the export is still being written: " + "; ".join(differences))
-    return plan(first)
+    return files
 
 
 async def start_stamp(ftp: FtpUrl, files: ExportSet) -> datetime | None:
@@ -53,9 +52,9 @@ async def start_stamp(ftp: FtpUrl, files: ExportSet) -> datetime | None:
     reader = Reader(from_ftp(ftp), None, "", lambda _line: None)
     async with aclosing(reader.rows(first[0])) as batches:
         async for batch in batches:
-            for found in parse([row for row in batch[:_FIRST_ROWS] if isinstance(row, Row)]):
-                if isinstance(found, dict) and normalise.organization_id(found) is None:
-                    stamp = normalise.start_stamp(found)
+            for row in parse([row for row in batch[:_FIRST_ROWS] if isinstance(row, Row)]):
+                if isinstance(row, dict) and normalise.organization_id(row) is None:
+                    stamp = normalise.start_stamp(row)
                     if stamp is not None and stamp <= latest:
                         return stamp
             break

@@ -19,14 +19,14 @@ from typing import Final
 import xxhash
 
 from ingest.source.ftp import (
-    WIRE_TROUBLE,
+    CONNECTION_ERRORS,
     Connection,
     FileChangedError,
     RestRefusedError,
     blocks,
+    cause,
     connect,
-    same,
-    told,
+    verify_unchanged,
 )
 from ingest.source.listing import RemoteFile
 from petstream.errors import UnreachableError
@@ -62,23 +62,23 @@ async def stream(ftp: FtpUrl, file: RemoteFile) -> AsyncGenerator[bytes, None]:
                     so_far.take(fresh)
                     yield fresh
             error: Exception = EOFError("the file ended early")
-        except WIRE_TROUBLE as caught:
+        except CONNECTION_ERRORS as caught:
             error = caught
             so_far.resumable = so_far.resumable and not isinstance(caught, RestRefusedError)
         failures = 0 if so_far.bytes > before else failures + 1
         if so_far.bytes < file.size_bytes:
             if failures >= _TRIES_WITHOUT_PROGRESS or pace.waited_s > DEADLINE_S:
                 raise UnreachableError(
-                    f"the FTP server {ftp.host} breaks off transfers ({told(error)}): "
+                    f"the FTP server {ftp.host} breaks off transfers ({cause(error)}): "
                     "try again later"
                 ) from error
             await asyncio.sleep(0.1 * 2**failures)
     try:
         async with connect(ftp) as client:
-            await same(client, file)
-    except WIRE_TROUBLE as error:
+            await verify_unchanged(client, file)
+    except CONNECTION_ERRORS as error:
         raise UnreachableError(
-            f"the FTP server {ftp.host} went away ({told(error)}): try again later"
+            f"the FTP server {ftp.host} went away ({cause(error)}): try again later"
         ) from error
 
 
@@ -121,7 +121,7 @@ async def _fresh(
     client: Connection, file: RemoteFile, so_far: _SoFar, pace: _Pace
 ) -> AsyncGenerator[bytes, None]:
     """Return what comes after `so_far`, seeing that it fits what came before."""
-    await same(client, file)
+    await verify_unchanged(client, file)
     loop = asyncio.get_running_loop()
     known = so_far.tail if so_far.resumable else b""
     skipping = 0 if so_far.resumable else so_far.bytes

@@ -1,4 +1,4 @@
-"""The ingester's only door to FTP: a listing, and the bytes of a file however the wire behaves.
+"""The ingester's only door to FTP: a listing, a file's bytes, and what the server supports.
 
 Rule 1: a connection is never used again after an error, and its end is bounded: no QUIT to a server
         that has stopped answering.
@@ -11,22 +11,23 @@ Rule 4: no message names the user, the password, the directory or a file by its 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 import aioftp
 
-from ingest.source import ftp_replies
 from ingest.source.connection import SOCKET_TIMEOUT_S, Connection, RestRefusedError
 from ingest.source.listing import RemoteFile, is_logical
 from petstream.errors import NotReadyError, PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
 
 __all__ = [
-    "WIRE_TROUBLE", "Connection", "FileChangedError", "RestRefusedError", "blocks", "connect",
-    "listing", "same", "told",
+    "CONNECTION_ERRORS", "Connection", "FileChangedError", "RestRefusedError", "blocks", "cause",
+    "connect", "features", "listing", "verify_unchanged",
 ]  # fmt: skip
 
 BLOCK_BYTES: Final = 256 * 1024
@@ -36,7 +37,7 @@ PATIENCE_S: Final = 60.0
 
 _QUIT_S: Final = 5.0
 _MOST_LISTING_BYTES: Final = 4 * 1024 * 1024
-WIRE_TROUBLE: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
+CONNECTION_ERRORS: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
 
 
 class FileChangedError(NotReadyError):
@@ -60,7 +61,7 @@ async def connect(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> AsyncIterat
     try:
         async with asyncio.timeout(_QUIT_S):
             await client.quit()
-    except WIRE_TROUBLE:
+    except CONNECTION_ERRORS:
         client.close()  # everything was said: the server's goodbye isn't needed
 
 
@@ -70,13 +71,11 @@ async def listing(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> list[Remote
         async with connect(ftp, patience_s=patience_s) as client:
             names = await _names(client)
             return [
-                await _stat(client, name)
-                for name in names
-                if is_logical(ftp_replies.base_name(name))
+                await _stat(client, name) for name in names if is_logical(name.rpartition("/")[2])
             ]
-    except WIRE_TROUBLE as error:
+    except CONNECTION_ERRORS as error:
         raise UnreachableError(
-            f"the FTP server {ftp.host} gives no listing ({told(error)}): try again later"
+            f"the FTP server {ftp.host} gives no listing ({cause(error)}): try again later"
         ) from error
 
 
@@ -95,21 +94,50 @@ async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGene
         client.close()  # out of step after a transfer that didn't end by the book
 
 
+async def features(ftp: FtpUrl, *, patience_s: float = 0) -> frozenset[str] | None:
+    """Log in and return the commands that the server supports (FEAT); None: it doesn't say.
+
+    Raises:
+        PetstreamError: the login was refused, or the server can't be reached.
+    """
+    async with connect(ftp, patience_s=patience_s) as client:
+        try:
+            _, lines = await client.command("FEAT", "211")
+        except aioftp.StatusCodeError as error:
+            if (_code(error) or "").startswith("5"):
+                return None
+            raise
+    words = (line.split() for line in lines[1:-1])
+    return frozenset(command[0].upper() for command in words if command)
+
+
+async def verify_unchanged(client: Connection, file: RemoteFile) -> None:
+    """Raise `FileChangedError` unless a file still has its size and time."""
+    if await _stat(client, file.path) != file:
+        raise FileChangedError("a file was written anew while it was read")
+
+
+def cause(error: Exception) -> str:
+    """Return what failed without the server's words: they may hold a name with the API key."""
+    code = _code(error)
+    return f"FTP {code}" if code else type(error).__name__
+
+
 async def _logged_in(ftp: FtpUrl, patience_s: float) -> Connection:
     began = asyncio.get_running_loop().time()
     while True:
         client = Connection(connection_timeout=CONNECT_TIMEOUT_S, encoding="latin-1")
         try:
             await _log_in(client, ftp)
-        except WIRE_TROUBLE as error:
+        except CONNECTION_ERRORS as error:
             client.close()
-            wrong = ftp_replies.refusal(_code(error), error, ftp.host)
-            if wrong is not None:
-                raise wrong from error
+            refusal = _refusal(error, ftp.host)
+            if refusal is not None:
+                raise refusal from error
             waited_s = asyncio.get_running_loop().time() - began
             if waited_s >= patience_s:
                 raise UnreachableError(
-                    f"the FTP server {ftp.host}:{ftp.port} can't be reached ({told(error)}): "
+                    f"the FTP server {ftp.host}:{ftp.port} can't be reached ({cause(error)}): "
                     "check PETSTREAM_FTP_URL and the network"
                 ) from error
             await asyncio.sleep(min(5.0, 0.5 + waited_s / 4))
@@ -125,9 +153,9 @@ async def _log_in(client: Connection, ftp: FtpUrl) -> None:
         await client.connect(ftp.host, ftp.port)
         if ftp.tls:
             await _under_tls(client, ftp)
-        await client.login(ftp_replies.sent(ftp.user), ftp_replies.sent(ftp.password))
+        await client.login(_as_utf_8(ftp.user), _as_utf_8(ftp.password))
         if ftp.directory:
-            await client.change_directory(ftp_replies.sent(ftp.directory))
+            await client.change_directory(_as_utf_8(ftp.directory))
 
 
 async def _under_tls(client: Connection, ftp: FtpUrl) -> None:
@@ -135,7 +163,10 @@ async def _under_tls(client: Connection, ftp: FtpUrl) -> None:
         await client.upgrade_to_tls(ssl.create_default_context())
     except aioftp.StatusCodeError as error:
         if (_code(error) or "").startswith("5"):
-            raise ftp_replies.without_tls(ftp.host) from error
+            raise PetstreamError(
+                f"the FTP server {ftp.host} offers no TLS, which ftps:// in PETSTREAM_FTP_URL asks "
+                "for: no password was sent; ask its operator, or use ftp:// if the network is yours"
+            ) from error
         raise
 
 
@@ -170,18 +201,12 @@ async def _stat(client: Connection, path: str) -> RemoteFile:
             "can know whether a file is whole; ask its operator"
         )
     try:
-        return RemoteFile(path, ftp_replies.size_of(size), ftp_replies.time_of(modified))
+        return RemoteFile(path, _size(size), _time(modified))
     except ValueError:
         raise PetstreamError(
             "the FTP server tells a file's size or time (SIZE, MDTM) in a form that can't be read: "
             "ask its operator"
         ) from None
-
-
-async def same(client: Connection, file: RemoteFile) -> None:
-    """Raise `FileChangedError` unless a file still has its size and time."""
-    if await _stat(client, file.path) != file:
-        raise FileChangedError("a file was written anew while it was read")
 
 
 async def _ask(client: Connection, command: str) -> str | None:
@@ -204,7 +229,38 @@ def _code(error: Exception) -> str | None:
     return str(error.received_codes[-1])
 
 
-def told(error: Exception) -> str:
-    """Say what happened without the server's words: they may hold a name with the API key."""
-    code = _code(error)
-    return f"FTP {code}" if code else type(error).__name__
+def _refusal(error: Exception, host: str) -> PetstreamError | None:
+    """Return the message for what waiting doesn't mend, or None: it may pass."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return PetstreamError(
+            f"the FTP server {host} shows a certificate that isn't trusted "
+            f"({error.verify_message}): mend it, or use ftp:// if the network is yours"
+        )
+    if _code(error) == "530":
+        return PetstreamError(
+            f"the FTP server {host} refuses the login: check user and password in "
+            "PETSTREAM_FTP_URL (user apikey-KEY; both were e-mailed when the export was enabled)"
+        )
+    if _code(error) == "550":
+        return PetstreamError(
+            f"the FTP server {host} has no such directory: check the path in PETSTREAM_FTP_URL "
+            "(the feed lies in the home directory: none is needed)"
+        )
+    return None
+
+
+def _size(answer: str) -> int:
+    """Return a file's size in bytes from the answer to SIZE."""
+    if not re.fullmatch(r"[0-9]{1,15}", answer):
+        raise ValueError("not a size")
+    return int(answer)
+
+
+def _time(answer: str) -> datetime:
+    """Return a file's time from the answer to MDTM, which is UTC."""
+    return datetime.strptime(answer[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+
+
+def _as_utf_8(text: str) -> str:
+    """Return text so that UTF-8 goes over a connection that is read as latin-1 (rule 3)."""
+    return text.encode().decode("latin-1")

@@ -1,8 +1,11 @@
-"""The listing of the FTP account to an export: families, parts, and what is missing. Pure.
+"""The files of the FTP account as one export: parts, what is missing, what is of another. Pure.
 
 Rule 1: a name may carry the API key before it and ``.zip`` behind it; the logical name never does,
         and only the logical name is ever shown.
 Rule 2: parts are contiguous from 1, or the set isn't whole. There is no cap on rows or parts.
+Rule 3: files of one export are written within hours, after its start; else two days are mixed,
+        and nothing is read.
+Rule 4: only what a mode reads, and the petlist, is asked for: old files beside them do no harm.
 """
 
 from __future__ import annotations
@@ -11,30 +14,40 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from petstream import sequence
 from petstream.events import Mode
+from petstream.sequence import Family
 
-Family = Literal[sequence.Family, "petlist"]
+FileFamily = Literal[Family, "petlist"]
 
 _NAME: Final = re.compile(
     r"(?:\./)?(?:[A-Za-z0-9]{4,64}_)?"
     r"(?:(orgs|pets|updatedpets|newpets)_([0-9]{1,6})\.json|(petlist)\.csv)(?:\.zip)?",
     re.ASCII,
 )
-_NO_FILES: Final = (
+NO_FILES: Final = (
     "there are no files yet: they are available by 6 AM Eastern the day after the "
     "export was enabled"
 )
-PET_FAMILIES: Final[Mapping[Mode, tuple[sequence.Family, ...]]] = {
+PET_FAMILIES: Final[Mapping[Mode, tuple[Family, ...]]] = {
     "initial": ("pets",),
     "scrub": ("pets",),
     "daily": ("updatedpets", "newpets"),
 }
 """Which files of pets each mode reads, in this order; the files of organisations come first."""
+
+WINDOW: Final = timedelta(hours=6)
+"""Files further apart than this aren't of one export."""
+
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+"""How far the clock of who writes the start stamp may be from the FTP server's."""
+
+_LIST_BEFORE_ROWS: Final = timedelta(hours=1)  # nobody has written down which is made first
+_MIXED: Final = "so files of two exports are mixed"
+_SHOWN: Final = 4
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class RemoteFile:
 class Part:
     """A file of the export by its logical place."""
 
-    family: Family
+    family: FileFamily
     number: int
     remote: RemoteFile
 
@@ -70,7 +83,7 @@ class ExportSet:
 
     parts: tuple[Part, ...]
 
-    def of(self, family: Family) -> tuple[Part, ...]:
+    def of(self, family: FileFamily) -> tuple[Part, ...]:
         """Return the parts of a family, by number."""
         return tuple(part for part in self.parts if part.family == family)
 
@@ -87,11 +100,11 @@ class ExportSet:
     @cached_property
     def fingerprint(self) -> str:
         """A digest of logical names, sizes and times: equal = just these files."""
-        told = [
+        lines = [
             f"{part.name} {part.remote.size_bytes} {part.remote.modified_at.timestamp():.0f}"
             for part in self.parts
         ]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
 def is_logical(name: str) -> bool:
@@ -99,31 +112,30 @@ def is_logical(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def plan(listing: Sequence[RemoteFile]) -> ExportSet:
-    """Return the export that a listing shows; files that aren't of it are passed over."""
-    found: dict[tuple[Family, int], RemoteFile] = {}
+def export_set(listing: Sequence[RemoteFile]) -> ExportSet:
+    """Return the export that a listing shows; files that aren't of it are skipped."""
+    newest: dict[tuple[FileFamily, int], RemoteFile] = {}
     for remote in listing:
         match = _NAME.fullmatch(remote.path.rpartition("/")[2])
         if match is None:
             continue
-        family: Family = match[1] or match[3]  # type: ignore[assignment]  # the pattern's words
+        family: FileFamily = match[1] or match[3]  # type: ignore[assignment]  # the pattern's words
         key = (family, int(match[2] or 0))
-        before = found.get(key)
+        before = newest.get(key)
         if before is None or remote.modified_at > before.modified_at:
-            found[key] = remote
-    ordered = sorted(found.items())
-    return ExportSet(tuple(Part(family, number, one) for (family, number), one in ordered))
+            newest[key] = remote
+    return ExportSet(
+        tuple(Part(family, number, remote) for (family, number), remote in sorted(newest.items()))
+    )
 
 
-def missing(export: ExportSet, mode: Mode | None) -> list[str]:
-    """Say what keeps an export from being read in a mode (None: in any); the petlist isn't needed.
+def missing(export: ExportSet, mode: Mode) -> list[str]:
+    """Say what keeps an export from being read in a mode; the petlist isn't asked for.
 
     (Without a petlist everything is read, and the removals are held.)
     """
     if not export.parts:
-        return [_NO_FILES]
-    if mode is None:
-        return []
+        return [NO_FILES]
     lacking = []
     for family in ("orgs", *PET_FAMILIES[mode]):
         numbers = [part.number for part in export.of(family)]
@@ -135,15 +147,67 @@ def missing(export: ExportSet, mode: Mode | None) -> list[str]:
     return lacking
 
 
-def settled(before: Sequence[RemoteFile], after: Sequence[RemoteFile]) -> list[str]:
+def changed(before: Sequence[RemoteFile], after: Sequence[RemoteFile]) -> list[str]:
     """Say which files differ between two listings: they are still being written."""
-    first = {(part.family, part.number): part for part in plan(before).parts}
-    second = {(part.family, part.number): part for part in plan(after).parts}
+    first = {(part.family, part.number): part for part in export_set(before).parts}
+    second = {(part.family, part.number): part for part in export_set(after).parts}
     return [
         f"{(second.get(key) or first[key]).name} {_difference(first.get(key), second.get(key))}"
         for key in sorted(first.keys() | second.keys())
         if first.get(key) != second.get(key)
     ]
+
+
+def misfits(export: ExportSet, mode: Mode, start: datetime | None) -> list[str]:
+    """Say which of the files that a mode reads, and the petlist, are of another export (rule 3).
+
+    Args:
+        export: whole, as far as `missing` knows.
+        mode: what is to be read.
+        start: the export's start stamp, if there is one that is believed.
+    """
+    wanted = {"orgs", *PET_FAMILIES[mode], "petlist"}
+    parts = [part for part in export.parts if part.family in wanted]
+    newest = max(parts, key=_written_at)
+    old = [part for part in parts if _written_at(part) < _written_at(newest) - WINDOW]
+    if old:
+        hours = WINDOW // timedelta(hours=1)
+        return [f"{_named(old)}: more than {hours} h older than {_dated(newest)}, {_MIXED}"]
+    if start is None:
+        return []
+    early = [part for part in parts if _written_at(part) < start - CLOCKS_DIFFER]
+    if early:
+        return [f"{_named(early)}: from before this export's start ({_moment(start)}), {_MIXED}"]
+    return []
+
+
+def stale_petlist(export: ExportSet, mode: Mode) -> str | None:
+    """Say if the petlist is older than the files it is to judge; None: it isn't, or isn't there."""
+    judged = [part for part in export.parts if part.family in PET_FAMILIES[mode]]
+    petlist = export.petlist
+    if petlist is None or not judged:
+        return None
+    newest = max(judged, key=_written_at)
+    if _written_at(petlist) >= _written_at(newest) - _LIST_BEFORE_ROWS:
+        return None
+    return f"{_dated(petlist)} is older than {_dated(newest)}, which it is to judge"
+
+
+def _written_at(part: Part) -> datetime:
+    return part.remote.modified_at
+
+
+def _named(parts: Sequence[Part]) -> str:
+    shown = ", ".join(_dated(part) for part in parts[:_SHOWN])
+    return shown if len(parts) <= _SHOWN else f"{shown} and {len(parts) - _SHOWN} more"
+
+
+def _dated(part: Part) -> str:
+    return f"{part.name} (of {_moment(_written_at(part))})"
+
+
+def _moment(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _difference(before: Part | None, after: Part | None) -> str:

@@ -14,7 +14,7 @@ from console.doctor.finding import Finding
 from console.doctor.kafka import compared
 from console.doctor.store import directory
 from ingest.removals.petlist import read_petlist
-from ingest.source.listing import RemoteFile, plan
+from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ def judged(*without: str, age_h: float = 3, **ages_h: float) -> dict[str, str]:
         for name in NAMES
         if name not in without
     ]
-    return {one.what: one.state for one in export(plan(files), None, NOW)}
+    return {one.what: one.state for one in export(export_set(files), None, NOW)}
 
 
 def test_a_whole_fresh_export_passes() -> None:
@@ -62,7 +62,9 @@ def test_what_is_missing_while_files_are_being_written_is_only_a_warning() -> No
 def test_a_petlist_that_is_short_for_the_size_of_the_files_is_a_warning(
     ids: int, state: str
 ) -> None:
-    files = plan([RemoteFile("pets_1.json", 500_000, NOW), RemoteFile("petlist.csv", 900, NOW)])
+    files = export_set(
+        [RemoteFile("pets_1.json", 500_000, NOW), RemoteFile("petlist.csv", 900, NOW)]
+    )
     petlist = read_petlist(b"".join(b"%d\n" % key for key in range(1, ids + 1)))
     (found,) = against(petlist, files)
     assert found.state == state

@@ -1,4 +1,4 @@
-"""Claims: how long the next leader waits, when a proof is too old, which processes have died."""
+"""Leases: how long the next leader waits, when a proof is too old, which processes have died."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ import sys
 
 import pytest
 
-from ingest.leadership.lease import LEFTOVERS_S, SESSION_S, Claim, claim_of, fresh, wait_s
-from ingest.leadership.processes import has_died, this_process
+from ingest.leadership.lease import (
+    LEFTOVERS_S,
+    SESSION_S,
+    Lease,
+    fresh,
+    has_died,
+    lease_of,
+    this_process,
+    wait_s,
+)
 
 MOST = SESSION_S + LEFTOVERS_S
-DIED = Claim("host:1/ab", "boot 1 2", 1_000.0)
+DIED = Lease("host:1/ab", "boot 1 2", 1_000.0)
 
 
-def test_a_claim_is_read_as_it_was_left() -> None:
-    assert claim_of(DIED.text()) == DIED
+def test_a_lease_is_read_as_it_was_left() -> None:
+    assert lease_of(DIED.text()) == DIED
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name":"x"}', "null", '{"other":1}'])
-def test_what_is_no_claim_of_ours_is_none(text: str) -> None:
-    assert claim_of(text) is None
+def test_what_is_no_lease_of_ours_is_none(text: str) -> None:
+    assert lease_of(text) is None
 
 
 def test_after_a_leader_that_left_nobody_waits() -> None:
@@ -58,9 +66,9 @@ def test_a_proof_counts_while_it_is_young_by_both_clocks(
 def test_only_a_process_of_this_machine_is_known_to_have_died() -> None:
     if not this_process().split(" ")[0]:
         pytest.skip("this system doesn't tell")
-    told = "from ingest.leadership.processes import this_process; print(this_process())"
+    program = "from ingest.leadership.lease import this_process; print(this_process())"
     gone = subprocess.run(  # noqa: S603  our own code
-        [sys.executable, "-c", told], check=True, capture_output=True, text=True
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
     ).stdout.strip()
     assert has_died(gone)
     assert not has_died(this_process())

@@ -1,15 +1,29 @@
-"""A listing becomes an export, or says what is missing."""
+"""A listing becomes an export, or says what is missing; files of two days are told apart."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.source.listing import RemoteFile, missing, plan, settled
+from ingest.source.listing import (
+    ExportSet,
+    RemoteFile,
+    changed,
+    export_set,
+    misfits,
+    missing,
+    stale_petlist,
+)
 from petstream.events import Mode
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+
+NAMES = (
+    "orgs_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv", "pets_1.json",
+    "pets_2.json",
+)  # fmt: skip
 
 
 def listed(*names: str, at: datetime = NOW) -> list[RemoteFile]:
@@ -21,18 +35,20 @@ def listed(*names: str, at: datetime = NOW) -> list[RemoteFile]:
 @pytest.mark.parametrize("suffix", ["", ".zip"])
 def test_names_are_understood_with_and_without_key_and_zip(prefix: str, suffix: str) -> None:
     names = ["orgs_1.json", "pets_2.json", "pets_10.json", "pets_1.json", "petlist.csv"]
-    found = plan(listed(*(f"{prefix}{name}{suffix}" for name in names)))
-    assert [part.name for part in found.of("pets")] == [
+    files = export_set(listed(*(f"{prefix}{name}{suffix}" for name in names)))
+    assert [part.name for part in files.of("pets")] == [
         "pets_1.json", "pets_2.json", "pets_10.json",
     ]  # fmt: skip
-    assert found.petlist is not None
-    assert found.petlist.name == "petlist.csv"
+    assert files.petlist is not None
+    assert files.petlist.name == "petlist.csv"
 
 
 def test_unknown_names_are_passed_over_and_a_path_is_never_shown() -> None:
-    found = plan(listed("readme.txt", "pets_x.json", "Ab3dEf9h_pets_1.json", "../pets_2.json\r\n"))
-    assert [part.name for part in found.parts] == ["pets_1.json"]
-    assert "Ab3dEf9h" not in repr(found)
+    files = export_set(
+        listed("readme.txt", "pets_x.json", "Ab3dEf9h_pets_1.json", "../pets_2.json\r\n")
+    )
+    assert [part.name for part in files.parts] == ["pets_1.json"]
+    assert "Ab3dEf9h" not in repr(files)
 
 
 @pytest.mark.parametrize(
@@ -46,31 +62,106 @@ def test_unknown_names_are_passed_over_and_a_path_is_never_shown() -> None:
     ],
 )
 def test_what_is_missing_is_said(names: list[str], mode: Mode, said: str) -> None:
-    assert said in "; ".join(missing(plan(listed(*names)), mode))
+    assert said in "; ".join(missing(export_set(listed(*names)), mode))
 
 
 def test_a_whole_set_is_ready_even_without_a_petlist() -> None:
-    whole = plan(listed("orgs_1.json", "pets_1.json", "pets_2.json"))
+    whole = export_set(listed("orgs_1.json", "pets_1.json", "pets_2.json"))
     assert missing(whole, "initial") == []
 
 
 def test_a_change_between_two_listings_is_named() -> None:
     before = listed("pets_1.json", "orgs_1.json")
     after = [RemoteFile("pets_1.json", 200, NOW), *listed("petlist.csv")]
-    assert settled(before, before) == []
-    assert settled(before, after) == [
+    assert changed(before, before) == []
+    assert changed(before, after) == [
         "orgs_1.json has gone", "petlist.csv has just appeared", "pets_1.json has changed",
     ]  # fmt: skip
 
 
 def test_the_fingerprint_is_of_names_sizes_and_times_but_not_of_the_key() -> None:
-    plain, keyed = plan(listed("pets_1.json")), plan(listed("Ab3dEf9h_pets_1.json.zip"))
-    later = plan(listed("pets_1.json", at=NOW.replace(minute=1)))
+    plain, keyed = export_set(listed("pets_1.json")), export_set(listed("Ab3dEf9h_pets_1.json.zip"))
+    later = export_set(listed("pets_1.json", at=NOW.replace(minute=1)))
     assert plain.fingerprint == keyed.fingerprint != later.fingerprint
 
 
 def test_t11_a_scrub_never_runs_on_part_of_the_set() -> None:
     """T11: a gap in the parts of any family that is read is named."""
-    parts = plan(listed("orgs_1.json", "pets_1.json", "pets_2.json", "pets_4.json", "petlist.csv"))
+    parts = export_set(
+        listed("orgs_1.json", "pets_1.json", "pets_2.json", "pets_4.json", "petlist.csv")
+    )
     assert missing(parts, "scrub") == ["pets_3.json is missing"]
-    assert missing(plan(listed("orgs_1.json", "updatedpets_2.json", "newpets_1.json")), "daily")
+    assert missing(
+        export_set(listed("orgs_1.json", "updatedpets_2.json", "newpets_1.json")), "daily"
+    )
+
+
+def files_of(old: dict[str, float]) -> ExportSet:
+    """Return a whole set of which some files (by name) are so many hours older."""
+    return export_set(
+        [RemoteFile(name, 100, NOW - timedelta(hours=old.get(name, 0.0))) for name in NAMES]
+    )
+
+
+@pytest.mark.parametrize("mode", ["initial", "daily", "scrub"])
+def test_t3_files_of_one_export_fit(mode: Mode) -> None:
+    """T3: files written within hours, after the start stamp, are of one export."""
+    hours = {"orgs_1.json": 2.0, "pets_1.json": 1.9, "pets_2.json": 1.8, "petlist.csv": 0.5}
+    assert misfits(files_of(hours), mode, NOW - timedelta(hours=2.1)) == []
+    assert misfits(files_of(hours), mode, None) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "old"),
+    [
+        ("daily", ("petlist.csv",)),
+        ("scrub", ("petlist.csv",)),
+        ("daily", ("orgs_1.json", "updatedpets_1.json", "newpets_1.json")),
+        ("scrub", ("pets_2.json",)),
+        ("initial", ("orgs_1.json",)),
+    ],
+)
+def test_t3_files_of_two_days_do_not_fit_and_are_named(mode: Mode, old: tuple[str, ...]) -> None:
+    """T3: yesterday's petlist with today's pets, and the reverse: not ready, and named."""
+    (said,) = misfits(files_of(dict.fromkeys(old, 24.0)), mode, None)
+    assert set(re.findall(r"(\S+) \(of 2026-11-01", said)) == set(old)
+    assert "two exports are mixed" in said
+
+
+def test_t3_files_that_the_mode_does_not_read_need_not_fit() -> None:
+    """T3: a daily run asks nothing of pets_n."""
+    old = files_of({"pets_1.json": 24.0, "pets_2.json": 24.0})
+    assert misfits(old, "daily", None) == []
+    assert misfits(old, "scrub", None)
+
+
+def test_t3_a_file_from_before_the_start_does_not_fit_but_clocks_may_differ() -> None:
+    """T3: what was written before the export began is the last one's."""
+    start = NOW - timedelta(hours=2)
+    (said,) = misfits(files_of({"petlist.csv": 3.0}), "daily", start)
+    assert "petlist.csv" in said
+    assert "from before this export's start" in said
+    assert misfits(files_of({"orgs_1.json": 2.1}), "daily", start) == []
+
+
+def test_t3_many_misfits_are_not_all_named() -> None:
+    """T3: one line, whatever is wrong."""
+    names = [f"pets_{n}.json" for n in range(1, 9)]
+    export = export_set([
+        *(RemoteFile(name, 100, NOW - timedelta(days=1)) for name in names),
+        *(RemoteFile(name, 100, NOW) for name in ("orgs_1.json", "petlist.csv")),
+    ])  # fmt: skip
+    (said,) = misfits(export, "scrub", None)
+    assert "and 4 more" in said
+
+
+def test_t6_a_petlist_older_than_the_files_it_judges_is_doubted() -> None:
+    """T6: a list that was there before the rows can't know them."""
+    assert stale_petlist(files_of({"petlist.csv": 0.5}), "daily") is None
+    assert (
+        stale_petlist(files_of({"updatedpets_1.json": 3.0, "newpets_1.json": 3.0}), "daily") is None
+    )
+    said = stale_petlist(files_of({"petlist.csv": 3.0}), "scrub")
+    assert said is not None
+    assert said.startswith("petlist.csv (of 2026-11-02 06:00 UTC) is older than pets_")
+    assert stale_petlist(export_set([RemoteFile("pets_1.json", 1, NOW)]), "scrub") is None

@@ -27,7 +27,7 @@ from ingest.source import connection, download
 from ingest.source import ftp as door
 from ingest.source.download import stream
 from ingest.source.ftp import FileChangedError, listing
-from ingest.source.listing import plan
+from ingest.source.listing import export_set
 from lab.simulator import FtpAddress, serve_ftp
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
@@ -61,7 +61,7 @@ async def test_a_real_server_is_listed_with_sizes_and_times_in_utc_and_read(
     (tmp_path / f"{KEY}_petlist.csv").write_bytes(b"")
     (tmp_path / NAME).write_bytes(DATA)
     os.utime(tmp_path / NAME, (AT.timestamp(), AT.timestamp()))
-    found = plan(await listing(url(server)))
+    found = export_set(await listing(url(server)))
     assert [part.name for part in found.parts] == ["petlist.csv", "pets_1.json"]
     assert found.of("pets")[0].remote == remote()
     assert await received(url(server), found.of("pets")[0].remote) == DATA
