@@ -19,8 +19,7 @@ from ingest.changes.schema_drift import WatchedComparison
 from ingest.publish.lifecycle import Herald
 from ingest.publish.publisher import Publisher
 from ingest.removals import decide
-from ingest.removals.change_rate import Toll
-from ingest.removals.gate import Limits
+from ingest.removals.gate import ChangeRate, RemovalLimits
 from ingest.removals.petlist import PetList
 from ingest.run_types import Assignment, Outcome, Progress, State
 from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
@@ -59,7 +58,7 @@ class ExportRun:
         self._pets = WatchedComparison(PETS, state.pets, facts, memory.vocabulary)
         self._orgs = WatchedComparison(ORGS, state.orgs, facts, {})
         begun = identity.export_id in memory.started
-        self._toll = Toll(state.pets, identity.base, read_before=begun)
+        self._change_rate = ChangeRate(state.pets, identity.base, read_before=begun)
         self._read: list[FileRead] = []
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None
@@ -141,7 +140,7 @@ class ExportRun:
             publications, refused = comparison.compare(batch, family, part.name)
             check.take(batch, refused)
             if comparison is self._pets:
-                self._toll.take(publications)
+                self._change_rate.take(publications)
             await self._herald.changes(comparison.kind, publications)
             await self._herald.set_aside(refused, self._assignment.identity.export_id)
             self._progress(part.name, check.rows)
@@ -166,7 +165,7 @@ class ExportRun:
 
     async def _removals(self, found: decide.Found) -> tuple[str, ...]:
         identity, memory = self._assignment.identity, self._state.memory
-        upheaval = self._toll.problems() if memory.completed else []
+        upheaval = self._change_rate.problems() if memory.completed else []
         self._notes.extend(f"warning: {one}" for one in upheaval)
         if self._assignment.older:
             self._notes.append("a newer export was completed: nobody is removed for this one")
@@ -178,7 +177,9 @@ class ExportRun:
             found=found,
             upheaval=upheaval,
             identity=identity,
-            limits=Limits(self._settings.removal_max_share, self._settings.removal_max_count),
+            limits=RemovalLimits(
+                self._settings.removal_max_share, self._settings.removal_max_count
+            ),
             make_event=self._event,
             memory=memory,
         )

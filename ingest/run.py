@@ -20,7 +20,7 @@ from ingest.leadership.election import Leadership, leading
 from ingest.metrics import stage
 from ingest.parse.rows import assert_backend
 from ingest.publish.publisher import Publisher
-from ingest.removals.expiry import expire
+from ingest.removals.held_plans import expire
 from ingest.run_types import Assignment, Outcome, Progress, State
 from ingest.source.archive import Archive
 from ingest.source.archive_manifest import keep_listing

@@ -15,14 +15,18 @@ from typing import Final
 from ingest.changes.comparison import Refused
 from ingest.changes.schema_drift import Watch
 from ingest.parse.rows import BadRow, Row
-from ingest.removals.gate import too_many_bad
 from ingest.source.listing import Part
 from petstream.errors import BrokenFileError
+
+ALWAYS_FORGIVEN: Final = 20
+FORGIVEN_SHARE: Final = 0.005
+"""A file with more bad rows than these two allow is broken."""
 
 FORGIVEN_PETS: Final = 2
 FORGIVEN_PETS_SHARE: Final = 0.01
 """How many rows of pets may stand among the organisations."""
 
+_ROWS_A_FILE: Final = 10_000
 _SHOWN_BYTES: Final = 40
 _WRITERS_FAILURE: Final = (b"false", b"null")  # what its writer makes of a row it can't encode
 
@@ -76,6 +80,12 @@ class FileCheck:
 
     def _broken(self, why: str) -> BrokenFileError:
         return BrokenFileError(f"{self._part.name} is broken: {why}")
+
+
+def too_many_bad(bad: int, rows: int, *, at_end: bool) -> bool:
+    """Tell whether a file's bad rows make it a broken file; before its end more may come."""
+    counted = rows if at_end else max(rows, _ROWS_A_FILE)
+    return bad > max(ALWAYS_FORGIVEN, FORGIVEN_SHARE * counted)
 
 
 def _is_foreign(bad: BadRow) -> bool:

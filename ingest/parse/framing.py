@@ -32,7 +32,7 @@ class LineFramer:
     def feed(self, chunk: bytes) -> list[Piece]:
         """Return the lines that end in this chunk."""
         lines = chunk.split(b"\n")
-        found: list[Piece] = []
+        pieces: list[Piece] = []
         last = lines.pop()
         for line in lines:
             if self._begun_bytes:
@@ -41,19 +41,19 @@ class LineFramer:
                 self._begun, self._begun_bytes = [], 0
             else:
                 whole, length = line, len(line)
-            self._end(found, whole, length)
+            self._end(pieces, whole, length)
             self._offset += length + 1
         self._begin(last)
-        return found
+        return pieces
 
     def finish(self) -> list[Piece]:
         """Return the last line, if the file doesn't end with a line end."""
-        found: list[Piece] = []
+        pieces: list[Piece] = []
         whole, length = b"".join(self._begun), self._begun_bytes
         self._begun, self._begun_bytes = [], 0
-        self._end(found, whole, length)
-        self.unterminated = bool(found)
-        return found
+        self._end(pieces, whole, length)
+        self.unterminated = bool(pieces)
+        return pieces
 
     def _begin(self, part: bytes) -> None:
         if not part:
@@ -64,18 +64,18 @@ class LineFramer:
         elif len(self._begun) != 1 or len(self._begun[0]) > _KEPT:
             self._begun = [b"".join(self._begun)[:_KEPT] or part[:_KEPT]]
 
-    def _end(self, found: list[Piece], whole: bytes, length: int) -> None:
+    def _end(self, pieces: list[Piece], whole: bytes, length: int) -> None:
         offset = self._offset
         if offset == 0 and whole.startswith(_BOM):
             whole, offset, length = whole[len(_BOM) :], len(_BOM), length - len(_BOM)
         if length > self._longest + 1:
-            found.append((offset, whole[:_KEPT], length))
+            pieces.append((offset, whole[:_KEPT], length))
             return
         stripped = whole.strip(b" \t\r\x0b\x0c")
         if len(stripped) > self._longest:
-            found.append((offset, stripped[:_KEPT], len(stripped)))
+            pieces.append((offset, stripped[:_KEPT], len(stripped)))
         elif stripped:
-            found.append((offset + whole.index(stripped[:1]), stripped, len(stripped)))
+            pieces.append((offset + whole.index(stripped[:1]), stripped, len(stripped)))
 
 
 class ArrayFramer:
@@ -96,7 +96,7 @@ class ArrayFramer:
 
     def feed(self, chunk: bytes) -> list[Piece]:
         """Return the elements that end in this chunk."""
-        found: list[Piece] = []
+        pieces: list[Piece] = []
         at, start = 0, 0 if self._depth > 1 or self._begun_bytes else -1
         while at < len(chunk):
             if self._in_string:
@@ -118,14 +118,14 @@ class ArrayFramer:
                 self._depth -= 1
                 if self._depth == 1:
                     self._keep(chunk[start:at])
-                    found.append((self._begun_at, b"".join(self._begun), self._begun_bytes))
+                    pieces.append((self._begun_at, b"".join(self._begun), self._begun_bytes))
                     self._begun, self._begun_bytes, start = [], 0, -1
                 elif self._depth == 0:
                     self.closed = True
         if start >= 0:
             self._keep(chunk[start:])
         self._offset += len(chunk)
-        return found
+        return pieces
 
     def finish(self) -> list[Piece]:
         """Return nothing: an element that didn't end isn't one (`closed` tells)."""

@@ -14,7 +14,6 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from ingest.parse import values
-from ingest.parse.pictures import pictures
 from petstream.fields import CONTACT_FIELDS, Field, fields_of
 from petstream.model import Organization, Pet, Picture
 
@@ -40,7 +39,7 @@ _CONVERTERS: Final[dict[Any, Callable[[Any], Any]]] = {
     float | None: values.size,
     date | None: values.day,
     datetime | None: values.instant,
-    tuple[Picture, ...]: pictures,
+    tuple[Picture, ...]: values.pictures,
     tuple[Any, ...]: values.sequence,
 }
 
@@ -78,13 +77,13 @@ def normalise_pet(
     """Return the pet of a row of pets_n, newpets_n or updatedpets_n."""
     if pet_id(row) is None:
         return Rejection("no-id", "the row has no animalID of 1 to 18 digits")
-    found = _convert(row, _PET, _PET_LOWER, held)
+    attributes = _convert(row, _PET, _PET_LOWER, held)
     for name in CONTACT_FIELDS:
         if publish_contacts:
-            found.setdefault(name, None)
+            attributes.setdefault(name, None)
         else:
-            found.pop(name, None)
-    return Pet(**found)
+            attributes.pop(name, None)
+    return Pet(**attributes)
 
 
 def normalise_organization(
@@ -122,21 +121,21 @@ def _id_of(row: Mapping[str, Any], name: str) -> int | None:
 def _convert(
     row: Mapping[str, Any], known: Mapping[str, _Known], lower: Mapping[str, str], held: Held
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     if row.keys() != known.keys():  # rare: everything else is on every row's way
-        row, extra, found = _reconciled(row, known, lower, held)
+        row, extra, attributes = _reconciled(row, known, lower, held)
     for name, value in row.items():
         if value == "" or value is None:
             continue
         attribute, convert = known[name]
         try:
-            found[attribute] = convert(value)
+            attributes[attribute] = convert(value)
         except ValueError:
             extra[name] = values.plain(value)
     if extra:
-        found["extra"] = dict(sorted(extra.items()))
-    return found
+        attributes["extra"] = dict(sorted(extra.items()))
+    return attributes
 
 
 def _reconciled(

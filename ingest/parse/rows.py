@@ -17,8 +17,7 @@ from typing import Any, Final, NamedTuple
 import ijson
 
 from ingest.parse.framing import ArrayFramer, LineFramer
-from ingest.parse.sanitize import danger, is_harmless
-from ingest.parse.text import mend, without_odd_escapes
+from ingest.parse.sanitize import danger, is_harmless, mend, without_odd_escapes
 from petstream.errors import PetstreamError
 
 LONGEST_ROW_BYTES: Final = 4 * 1024 * 1024
@@ -81,7 +80,7 @@ class RowFramer:
         if isinstance(self._framer, ArrayFramer):
             self.cut_last = not self._framer.closed
         elif last and rows and isinstance(rows[-1], Row):
-            self.cut_last = isinstance(_one(rows[-1]), BadRow)
+            self.cut_last = isinstance(_parsed_alone(rows[-1]), BadRow)
         elif last:
             self.cut_last = True
         return rows
@@ -103,15 +102,15 @@ class RowFramer:
         return True
 
     def _made(self, pieces: Sequence[tuple[int, bytes, int]]) -> list[Row | BadRow]:
-        found: list[Row | BadRow] = []
+        rows: list[Row | BadRow] = []
         for offset, raw, length in pieces:
             self.rows += 1
             if length > LONGEST_ROW_BYTES:
                 message = f"the row has {length:,} bytes; {LONGEST_ROW_BYTES:,} is the most"
-                found.append(BadRow(self.rows, offset, "too-long", message, raw))
+                rows.append(BadRow(self.rows, offset, "too-long", message, raw))
             else:
-                found.append(Row(self.rows, offset, raw))
-        return found
+                rows.append(Row(self.rows, offset, raw))
+        return rows
 
 
 def assert_backend() -> None:
@@ -133,49 +132,49 @@ def parse(rows: Sequence[Row], odd: Counter[str] | None = None) -> list[dict[str
     `odd` counts the rows whose text had to be mended.
     """
     plain = [without_odd_escapes(row.raw) for row in rows]
-    if all(map(is_harmless, plain)) and (found := _all(plain)) is not None:
+    if all(map(is_harmless, plain)) and (objects := _parsed_together(plain)) is not None:
         if odd is not None and (mended := sum(map(_differs, rows, plain))):
             odd[MENDED] += mended
-        return [*found]
+        return [*objects]
     return parsed_with_care(rows, odd)
 
 
 def parsed_with_care(
     rows: Sequence[Row], odd: Counter[str] | None = None
 ) -> list[dict[str, Any] | BadRow]:
-    """Parse rows of which one at least is odd: what is refused, mended or broken costs no other."""
+    """Parse rows of which at least one is odd: what is refused, mended or broken costs no other."""
     mended = [mend(row.raw) for row in rows]
     if odd is not None and (changed := sum(map(_differs, rows, mended))):
         odd[MENDED] += changed
-    found: list[dict[str, Any] | BadRow | None] = [*map(_refused, rows, mended)]
-    safe = [index for index, bad in enumerate(found) if bad is None]
-    together = _all([mended[index] for index in safe])
+    parsed: list[dict[str, Any] | BadRow | None] = [*map(_refused, rows, mended)]
+    safe = [index for index, bad in enumerate(parsed) if bad is None]
+    together = _parsed_together([mended[index] for index in safe])
     for place, index in enumerate(safe):
-        found[index] = together[place] if together is not None else _one(rows[index])
-    return [one for one in found if one is not None]
+        parsed[index] = together[place] if together is not None else _parsed_alone(rows[index])
+    return [row for row in parsed if row is not None]
 
 
-def _all(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
+def _parsed_together(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
     try:
-        found = list(ijson.items(b"\n".join(ready), "", multiple_values=True)) if ready else []
+        objects = list(ijson.items(b"\n".join(ready), "", multiple_values=True)) if ready else []
     except (ijson.JSONError, ValueError, SystemError):
         return None
-    whole = len(found) == len(ready) and all(isinstance(one, dict) for one in found)
-    return found if whole else None
+    whole = len(objects) == len(ready) and all(isinstance(each, dict) for each in objects)
+    return objects if whole else None
 
 
-def _one(row: Row) -> dict[str, Any] | BadRow:
+def _parsed_alone(row: Row) -> dict[str, Any] | BadRow:
     raw = mend(row.raw)
     bad = _refused(row, raw)
     if bad is not None:
         return bad
-    found = _all([raw])
-    return found[0] if found else _bad(row, "not-json", "the row isn't whole, valid JSON")
+    objects = _parsed_together([raw])
+    return objects[0] if objects else _bad(row, "not-json", "the row isn't whole, valid JSON")
 
 
 def _refused(row: Row, raw: bytes) -> BadRow | None:
-    found = danger(raw)
-    return None if found is None else _bad(row, *found)
+    refusal = danger(raw)
+    return None if refusal is None else _bad(row, *refusal)
 
 
 def _differs(row: Row, mended: bytes) -> bool:

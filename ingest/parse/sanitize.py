@@ -1,6 +1,8 @@
-"""What could hurt the parser, found in a row's bytes before it sees them. Pure.
+"""A raw row made safe before it is parsed: what could hurt is refused, odd text is mended. Pure.
 
-Rule 1: the usual row is let through at the least cost; only what is odd is looked at closer.
+Rule 1: the usual row is let through at the least cost; only what is odd is examined closer.
+Rule 2: bad UTF-8 and lone surrogates become U+FFFD, NUL goes; mojibake is text, and stays. The
+        parser would turn a lone surrogate into a question mark.
 """
 
 from __future__ import annotations
@@ -18,10 +20,16 @@ _LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _SAMPLE: Final = 250
 _DIGITS_AT_SAMPLES: Final = re.compile(rb"[0-9]{3}")
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_UNSAFE_ESCAPE: Final = re.compile(
+    rb"\\\\|\\u0000|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u(?![0-9a-fA-F]{4})"
+)
+_ODD_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def is_harmless(raw: bytes) -> bool:
-    """Tell, at the least cost, that the parser may see a row; False = look closer."""
+    """Tell, at the least cost, that the parser may see a row; False: examine it closer."""
     return (
         raw.startswith(b"{")
         and len(raw) < _SHORT_BYTES
@@ -44,8 +52,28 @@ def danger(raw: bytes) -> tuple[str, str] | None:
     return None
 
 
+def mend(raw: bytes) -> bytes:
+    """Return a row whose text every store takes: bad UTF-8, NUL and lone surrogates replaced."""
+    if not raw.isascii():
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            raw = raw.decode("utf-8", "replace").encode()
+    if _CONTROL.search(raw):
+        raw = _CONTROL.sub(b"", raw)  # first: what it joins may be an escape
+    return without_odd_escapes(raw)
+
+
+def without_odd_escapes(raw: bytes) -> bytes:
+    """Return a row with the escapes replaced that the parser would take and stores would not.
+
+    What else `mend` does is about bytes that the parser refuses.
+    """
+    return _UNSAFE_ESCAPE.sub(_safe_escape, raw) if _ODD_ESCAPE.search(raw) else raw
+
+
 def _holds_long_number(raw: bytes) -> bool:
-    """Look at every 250th byte first: searching all of every row costs as much as parsing it."""
+    """Search every 250th byte first: searching all of every row costs as much as parsing it."""
     suspicious = _DIGITS_AT_SAMPLES.search(raw[::_SAMPLE]) is not None
     return suspicious and _LONG_NUMBER.search(raw) is not None
 
@@ -59,3 +87,12 @@ def _depth(raw: bytes) -> int:
         elif piece in {b"]", b"}"}:
             level -= 1
     return deepest
+
+
+def _safe_escape(match: re.Match[bytes]) -> bytes:
+    whole = match[0]
+    if whole == b"\\u0000":
+        return b""
+    if whole == b"\\u":  # no escape, and none may come of it where the next one goes
+        return b"\\x"
+    return whole if whole == b"\\\\" or len(whole) == len(b"\\ud83d\\ude00") else b"\\ufffd"

@@ -3,6 +3,8 @@
 Rule 1: strings, numbers and booleans are accepted alike; the caller has dealt with ``""`` and null.
 Rule 2: nothing is computed from a number before its size is known (``int(Decimal("1e9999999"))``
         would take minutes).
+Rule 3: a picture is its media id and time; a URL or a file name says nothing about sameness. Its
+        inner objects (original, large, small) win over the older flat URLs.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from petstream.model import Picture, Rendition
 
 EASTERN: Final = ZoneInfo("America/New_York")
 """Where the feed's zoneless times are."""
@@ -30,6 +34,8 @@ _LONGEST_NUMBER = 64
 _NOTHING = {"", "0", "0000-00-00", "0000-00-00 00:00:00"}
 _LONGEST_ID = 18
 _EPOCH_DIGITS = range(6, 15)
+_LAST = 1 << 60
+_LARGEST_ORDER = (1 << 31) - 1
 
 
 class MisfitError(ValueError):
@@ -79,10 +85,10 @@ def identifier(value: Any) -> int:
     """Return an id of 1 to 18 ASCII digits."""
     if isinstance(value, str) and value.isdigit() and value.isascii() and len(value) <= _LONGEST_ID:
         return int(value)
-    found = _ID.fullmatch(_digits(value))
-    if found is None:
+    match = _ID.fullmatch(_digits(value))
+    if match is None:
         raise MisfitError("not an id of 1 to 18 digits")
-    return int(found[1])
+    return int(match[1])
 
 
 def size(value: Any) -> float | None:
@@ -105,8 +111,8 @@ def instant(value: Any) -> datetime | None:
         return _american(american)
     if not _DAY.match(digits):
         raise MisfitError("not a time")
-    found = datetime.fromisoformat(digits)
-    return _utc(found if found.tzinfo else found.replace(tzinfo=EASTERN))
+    time = datetime.fromisoformat(digits)
+    return _utc(time if time.tzinfo else time.replace(tzinfo=EASTERN))
 
 
 def day(value: Any) -> date | None:
@@ -120,8 +126,8 @@ def day(value: Any) -> date | None:
     american = _AMERICAN.fullmatch(digits)
     if american is not None:
         return date(int(american[3]), int(american[1]), int(american[2]))
-    found = instant(digits)
-    return found and found.date()
+    time = instant(digits)
+    return time and time.date()
 
 
 def sequence(value: Any) -> tuple[Any, ...]:
@@ -149,6 +155,27 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(element) for element in value]
     return value
+
+
+def pictures(value: Any) -> tuple[Picture, ...]:
+    """Return the pictures of a row by position: of a list, or of an object keyed by index."""
+    by_media: dict[object, tuple[int, int, int, dict[str, Any]]] = {}
+    for place, element in enumerate(elements(value)):
+        if not isinstance(element, dict):
+            raise MisfitError("a picture isn't an object")
+        media = _whole_number(element.get("mediaID"))
+        order = _whole_number(element.get("mediaOrder"))
+        ranked = (_LAST if order is None else order, _LAST if media is None else media)
+        by_media.setdefault(
+            ("without id", place) if media is None else media, (*ranked, place, element)
+        )
+    ranks = sorted(by_media.values())  # never compares elements: no two have one place
+    orders = {order for order, _media, _place, _element in ranks}
+    ordered = len(orders) == len(ranks) and all(order <= _LARGEST_ORDER for order in orders)
+    return tuple(
+        _picture(element, order if ordered else rank)
+        for rank, (order, _media, _place, element) in enumerate(ranks, start=1)
+    )
 
 
 def _index(key: str) -> tuple[int, str]:
@@ -181,16 +208,65 @@ def _from_epoch(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _utc(found: datetime) -> datetime:
+def _utc(time: datetime) -> datetime:
     try:
-        return found.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError as error:
         raise MisfitError("not a time") from error
 
 
-def _american(found: re.Match[str]) -> datetime:
-    month, day_, year = int(found[1]), int(found[2]), int(found[3])
-    hour, minute, second = (int(found[group] or 0) for group in (4, 5, 6))
-    if found[7]:
-        hour = hour % 12 + (12 if found[7].lower() == "pm" else 0)
+def _american(match: re.Match[str]) -> datetime:
+    month, day_, year = int(match[1]), int(match[2]), int(match[3])
+    hour, minute, second = (int(match[group] or 0) for group in (4, 5, 6))
+    if match[7]:
+        hour = hour % 12 + (12 if match[7].lower() == "pm" else 0)
     return _utc(datetime(year, month, day_, hour, minute, second, tzinfo=EASTERN))
+
+
+def _picture(element: dict[str, Any], position: int) -> Picture:
+    return Picture(
+        _whole_number(element.get("mediaID")),
+        position,
+        _time(element.get("lastUpdated")),
+        _rendition(element, "original", ("originalUrl",)),
+        _rendition(element, "large", ("largeUrl", "fullsizeUrl")),
+        _rendition(element, "small", ("smallUrl", "thumbnailUrl")),
+    )
+
+
+def _rendition(element: dict[str, Any], name: str, flat_names: tuple[str, ...]) -> Rendition | None:
+    inner = element.get(name)
+    if not isinstance(inner, dict):
+        inner = {}
+    url = inner.get("url")
+    if not (isinstance(url, str) and url):
+        flat_urls = (element.get(flat) for flat in flat_names)
+        url = next((flat for flat in flat_urls if isinstance(flat, str) and flat), None)
+        if url is None:
+            return None
+    return Rendition(
+        clean(url),
+        _pixels(inner.get("resolutionX")),
+        _pixels(inner.get("resolutionY")),
+        _whole_number(inner.get("fileSize")),
+    )
+
+
+def _pixels(value: Any) -> int | None:
+    number = _whole_number(value)
+    return number if number is not None and number <= _LARGEST_ORDER else None
+
+
+def _whole_number(value: Any) -> int | None:
+    """Read a number inside a picture; what is none is unknown there, not a reason to refuse."""
+    try:
+        return identifier(value)
+    except ValueError:
+        return None
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return instant(value)
+    except ValueError:
+        return None

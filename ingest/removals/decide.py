@@ -13,8 +13,7 @@ from typing import Final, NamedTuple
 from ingest.changes.comparison import Comparison
 from ingest.publish import announcements
 from ingest.publish.lifecycle import Herald, MakeEvent
-from ingest.removals.gate import Limits, Verdict, judge
-from ingest.removals.mass_removal import closures
+from ingest.removals.gate import GateDecision, RemovalLimits, judge, mass_removals
 from ingest.removals.petlist import PetList, problems, read_petlist
 from ingest.source.listing import ExportSet, stale_petlist
 from ingest.source.reader import Reader
@@ -79,7 +78,7 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
     found: Found,
     upheaval: Sequence[str],
     identity: Identity,
-    limits: Limits,
+    limits: RemovalLimits,
     make_event: MakeEvent,
     memory: Memory,
 ) -> Settled:
@@ -89,36 +88,36 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
     petlist = found.petlist
     seen_with = None if petlist is None else memory.seen_with(petlist.digest, identity)
     evidence = Evidence(petlist, found.wrong, seen_with, memory.newest, upheaval)
-    verdicts = (
+    decisions = (
         (pets, judge_pets(pets, evidence, limits)),
         (orgs, judge_organizations(orgs, evidence, limits)),
     )
-    for comparison, verdict in verdicts:
+    for comparison, decision in decisions:
         plural = comparison.kind.plural
-        if verdict.contradictions:
+        if decision.contradictions:
             notes.append(
-                f"in the files but not in the petlist, so they stay: {verdict.contradictions:,} "
+                f"in the files but not in the petlist, so they stay: {decision.contradictions:,} "
                 f"{plural}"
             )
         if comparison is pets:
-            notes.extend(closures(pets.ledger, verdict.removals))
-        if verdict.reason is None:
-            await publish_removals(herald, comparison, verdict, comparison.facts.base)
-        elif verdict.removals or comparison is pets:
-            event = make_event("held", verdict.reason)
-            plan = await hold(herald, comparison, verdict, event, memory)
+            notes.extend(mass_removals(pets.ledger, decision.removals))
+        if decision.reason is None:
+            await publish_removals(herald, comparison, decision, comparison.facts.base)
+        elif decision.removals or comparison is pets:
+            event = make_event("held", decision.reason)
+            plan = await hold(herald, comparison, decision, event, memory)
             held.extend(() if plan is None else (plan,))
-            notes.append(f"removals of {plural} are held: {verdict.reason}")
+            notes.append(f"removals of {plural} are held: {decision.reason}")
     return Settled(tuple(held), tuple(notes))
 
 
-def judge_pets(pets: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
+def judge_pets(pets: Comparison, evidence: Evidence, limits: RemovalLimits) -> GateDecision:
     """Judge the pets that are missing from the petlist."""
     petlist, seen_with = evidence.petlist, evidence.seen_with
     return judge(
         listed=list(pets.ledger.listed()),
         present=None if petlist is None else petlist.ids,
-        spoken=pets.present(),
+        in_rows=pets.present(),
         problems=[*evidence.wrong, *evidence.upheaval],
         limits=limits,
         seen_with=None if seen_with is None else seen_with.export_id,
@@ -126,13 +125,15 @@ def judge_pets(pets: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
     )
 
 
-def judge_organizations(orgs: Comparison, evidence: Evidence, limits: Limits) -> Verdict:
+def judge_organizations(
+    orgs: Comparison, evidence: Evidence, limits: RemovalLimits
+) -> GateDecision:
     """Judge the organisations that are in no orgs file; a refused row might be any of them."""
     refused = ["rows of orgs_n were refused"] if orgs.counts.refused else []
     return judge(
         listed=list(orgs.ledger.listed()),
         present=orgs.present(),
-        spoken=orgs.present(),
+        in_rows=orgs.present(),
         problems=[*refused, *evidence.upheaval],
         limits=limits,
         what="organisations",
@@ -140,12 +141,12 @@ def judge_organizations(orgs: Comparison, evidence: Evidence, limits: Limits) ->
 
 
 async def publish_removals(
-    herald: Herald, comparison: Comparison, verdict: Verdict, base: int
+    herald: Herald, comparison: Comparison, decision: GateDecision, base: int
 ) -> None:
-    """Publish the removals of a verdict that passed."""
+    """Publish the removals that passed the gate."""
     sequence = removal_sequence(base)
     file = "petlist.csv" if comparison.kind.plural == "pets" else "orgs"
-    for key in verdict.removals:
+    for key in decision.removals:
         one = comparison.removal(key, sequence, file)
         if one is not None:
             failpoints.point("ingest.removal.before")
@@ -154,13 +155,17 @@ async def publish_removals(
 
 
 async def hold(
-    herald: Herald, comparison: Comparison, verdict: Verdict, event: ExportEvent, memory: Memory
+    herald: Herald,
+    comparison: Comparison,
+    decision: GateDecision,
+    event: ExportEvent,
+    memory: Memory,
 ) -> str | None:
-    """Hold the removals of a verdict that didn't pass; return the plan's id while it is open."""
+    """Hold removals that didn't pass the gate; return the plan's id while it is open."""
     kind = comparison.kind
     plan_id = f"{event.export_id}.{kind.plural}"
     if memory.plan(plan_id) is None:
-        await herald.plans(announcements.held(event, plan_id, kind.plural, verdict.removals))
+        await herald.plans(announcements.held(event, plan_id, kind.plural, decision.removals))
         failpoints.point("ingest.held.after")
     return None if plan_id in memory.decided else plan_id
 

@@ -4,12 +4,14 @@ Rule 1: approving publishes exactly the plan's removals, with sequences of the h
         whatever was seen later of a pet wins by itself; then the decision, once.
 Rule 2: deciding is a run like any other: lead, fold, publish.
 Rule 3: only a plan of the newest export can be approved; an older one is a thing of the past.
+Rule 4: a plan that nobody decided about in time expires at the first run after that, whatever else
+        the run does.
 """
 
 from __future__ import annotations
 
 from contextlib import aclosing, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ingest.changes.comparison import Comparison
@@ -24,7 +26,7 @@ from ingest.state.restore import fold_exports
 from ingest.state.spill_file import FileShelf
 from petstream import failpoints, topics
 from petstream.errors import UsageError
-from petstream.events import PlanDecision
+from petstream.events import PlanDecision, PlanEvent
 from petstream.kafka.client import ensure_topics
 from petstream.sequence import removal_sequence
 from petstream.settings import KafkaAccess, Settings
@@ -126,6 +128,28 @@ async def reject(
         _refuse_decided(memory, plan)
         decision = announcements.decided(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
         await _publish(publisher, settings, decision)
+
+
+async def expire(
+    kafka: KafkaAccess, prefix: str, memory: Memory, now: datetime, lead: Leadership
+) -> list[str]:
+    """Publish that plans have expired, and take it into the memory; return their ids."""
+    overdue = memory.overdue(now)
+    if not overdue:
+        return []
+    reason = f"nobody decided within {PLAN_EXPIRES_AFTER // timedelta(days=1)} days"
+    topic = topics.EXPORTS.full_name(prefix)
+    async with Publisher(kafka, lead) as publisher:
+        for plan in overdue:
+            record = announcements.decided(plan, "expired", now, reason=reason)
+            await publisher.send(topic, record.key, record.value, record.headers)
+        await publisher.flush()
+    for plan in overdue:
+        decision = PlanEvent(
+            plan_id=plan.plan_id, export_id=plan.event.export_id, decision="expired", at=now
+        )
+        memory.fold(decision)
+    return [plan.plan_id for plan in overdue]
 
 
 def state_of(memory: Memory, plan: HeldPlan) -> PlanDecision | str:

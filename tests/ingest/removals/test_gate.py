@@ -1,28 +1,41 @@
-"""The removal gate lets ordinary departures pass and holds everything doubtful."""
+"""The removal gate lets ordinary removals pass and holds everything doubtful."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from compared_rows import Feed, facts, refolded
+from rows_of_the_feed import framed, pet_row, picture
 
-from ingest.removals.gate import Limits, Verdict, judge
+from ingest.changes.comparison import Comparison
+from ingest.changes.event import PETS
+from ingest.removals.gate import (
+    ChangeRate,
+    GateDecision,
+    RemovalLimits,
+    judge,
+    mass_removals,
+    rate_problems,
+)
 
-LIMITS = Limits(max_share=0.10, max_count=5_000)
+LIMITS = RemovalLimits(max_share=0.10, max_count=5_000)
 LISTED = range(1, 1001)
 
 
-def verdict(
-    present: set[int] | None, spoken: frozenset[int] = frozenset(), *problems: str
-) -> Verdict:
+def decision(
+    present: set[int] | None, in_rows: frozenset[int] = frozenset(), *problems: str
+) -> GateDecision:
     """Judge a thousand listed pets against a list."""
     return judge(
-        listed=LISTED, present=present, spoken=spoken, problems=list(problems), limits=LIMITS
+        listed=LISTED, present=present, in_rows=in_rows, problems=list(problems), limits=LIMITS
     )
 
 
-def test_a_few_departures_pass() -> None:
-    found = verdict(set(range(31, 1001)))
-    assert found.reason is None
-    assert found.removals == tuple(range(1, 31))
+def test_a_few_removals_pass() -> None:
+    judged = decision(set(range(31, 1001)))
+    assert judged.reason is None
+    assert judged.removals == tuple(range(1, 31))
 
 
 @pytest.mark.parametrize(
@@ -34,54 +47,54 @@ def test_a_missing_empty_half_or_broken_list_is_held(
     present: set[int] | None, problem: str
 ) -> None:
     """T6: whatever is wrong with the list."""
-    assert verdict(present, frozenset(), *([problem] if problem else [])).reason
+    assert decision(present, frozenset(), *([problem] if problem else [])).reason
 
 
 def test_a_missing_list_plans_no_removal_at_all() -> None:
-    assert verdict(None, frozenset(), "petlist.csv is missing").removals == ()
+    assert decision(None, frozenset(), "petlist.csv is missing").removals == ()
 
 
 def test_a_pet_that_the_export_itself_lists_is_kept_and_counted() -> None:
-    found = verdict(set(range(3, 1001)), frozenset(range(1, 301)))
-    assert found.reason is None
-    assert found.removals == ()
-    assert found.contradictions == 2
+    judged = decision(set(range(3, 1001)), frozenset(range(1, 301)))
+    assert judged.reason is None
+    assert judged.removals == ()
+    assert judged.contradictions == 2
 
 
 def test_a_list_that_lacks_many_of_todays_own_pets_is_held() -> None:
     """T7: a list that doesn't know this export's own pets isn't its list."""
-    found = verdict(set(range(1, 1001)), frozenset(range(990, 1100)))
-    assert found.reason is not None
-    assert "are missing from its petlist" in found.reason
+    judged = decision(set(range(1, 1001)), frozenset(range(990, 1100)))
+    assert judged.reason is not None
+    assert "are missing from its petlist" in judged.reason
 
 
 def test_the_share_counts_from_twenty_pets_up() -> None:
-    few = judge(listed=range(1, 4), present={2, 3}, spoken=frozenset(), problems=[], limits=LIMITS)
+    few = judge(listed=range(1, 4), present={2, 3}, in_rows=frozenset(), problems=[], limits=LIMITS)
     assert few.reason is None
     twenty = judge(
-        listed=range(1, 21), present=set(range(4, 21)), spoken=frozenset(), problems=[],
+        listed=range(1, 21), present=set(range(4, 21)), in_rows=frozenset(), problems=[],
         limits=LIMITS,
     )  # fmt: skip
     assert twenty.reason is not None
 
 
 def test_the_number_holds_where_the_share_would_pass() -> None:
-    tight = Limits(max_share=1.0, max_count=10)
-    found = judge(
-        listed=LISTED, present=set(range(12, 1001)), spoken=frozenset(), problems=[], limits=tight
+    tight = RemovalLimits(max_share=1.0, max_count=10)
+    judged = judge(
+        listed=LISTED, present=set(range(12, 1001)), in_rows=frozenset(), problems=[], limits=tight
     )
-    assert found.reason is not None
-    assert "PETSTREAM_REMOVAL_MAX_COUNT" in found.reason
+    assert judged.reason is not None
+    assert "PETSTREAM_REMOVAL_MAX_COUNT" in judged.reason
 
 
 def test_t6_a_list_seen_with_an_earlier_export_removes_nobody() -> None:
     """T6: yesterday's list under today's name: held, if it would remove or lacks anybody."""
 
     def repeated(
-        present: set[int], spoken: frozenset[int] = frozenset(), *, last: bool = False
-    ) -> Verdict:
+        present: set[int], in_rows: frozenset[int] = frozenset(), *, last: bool = False
+    ) -> GateDecision:
         return judge(
-            listed=LISTED, present=present, spoken=spoken, problems=[], limits=LIMITS,
+            listed=LISTED, present=present, in_rows=in_rows, problems=[], limits=LIMITS,
             seen_with="2026-11-01T08:12:04Z", seen_last=last,
         )  # fmt: skip
 
@@ -97,17 +110,17 @@ def test_t6_a_list_seen_with_an_earlier_export_removes_nobody() -> None:
 
 def test_a_shelter_of_three_hundred_pets_may_close() -> None:
     """The gate, 4: ordinary limits let one organisation go."""
-    found = judge(
-        listed=range(64_000), present=set(range(300, 64_000)), spoken=frozenset(), problems=[],
+    judged = judge(
+        listed=range(64_000), present=set(range(300, 64_000)), in_rows=frozenset(), problems=[],
         limits=LIMITS,
     )  # fmt: skip
-    assert (found.reason, len(found.removals)) == (None, 300)
+    assert (judged.reason, len(judged.removals)) == (None, 300)
 
 
 @pytest.mark.parametrize(("gone", "held"), [(100, False), (101, True)])
 def test_the_limits_are_the_last_that_pass(gone: int, *, held: bool) -> None:
     """The gate, 4: as many as PETSTREAM_REMOVAL_MAX_SHARE says may go, and not one more."""
-    assert (verdict(set(range(gone + 1, 1001))).reason is not None) is held
+    assert (decision(set(range(gone + 1, 1001))).reason is not None) is held
 
 
 @pytest.mark.parametrize(("lacking", "held"), [(2, False), (3, True)])
@@ -115,8 +128,74 @@ def test_t7_at_least_98_percent_of_todays_own_ids_are_in_the_list(
     lacking: int, *, held: bool
 ) -> None:
     """T7: a list of the right size that lacks ids this very export lists is held."""
-    spoken = frozenset(range(1, 101))
-    found = verdict(set(range(lacking + 1, 1001)), spoken)
-    assert (found.reason is not None) is held
-    assert found.removals == ()
-    assert found.contradictions == lacking
+    in_rows = frozenset(range(1, 101))
+    judged = decision(set(range(lacking + 1, 1001)), in_rows)
+    assert (judged.reason is not None) is held
+    assert judged.removals == ()
+    assert judged.contradictions == lacking
+
+
+@pytest.mark.parametrize(
+    ("known", "changed", "without", "said"),
+    [
+        (1_000, 400, 50, []),
+        (1_000, 401, 0, ["401 of 1,000 known pets changed"]),
+        (1_000, 0, 51, ["51 of 1,000 known pets lost all their pictures"]),
+        (1_000, 900, 900, ["changed", "lost all"]),
+        (20, 9, 0, ["9 of 20"]),
+        (19, 19, 19, []),
+        (40, 0, 4, []),
+        (40, 0, 5, ["5 of 40"]),
+        (0, 0, 0, []),
+    ],
+)
+def test_t53_too_much_at_once_is_named(
+    known: int, changed: int, without: int, said: list[str]
+) -> None:
+    """T53: more than 40 % changed, or more than 5 % without pictures; few pets may well."""
+    problems = rate_problems(known=known, changed=changed, without_pictures=without)
+    assert len(problems) == len(said)
+    assert all(part in line for part, line in zip(said, problems, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "lost"),
+    [
+        ({"pictures": [picture(1, 1)]}, {"pictures": []}, 1),
+        ({"pictures": [picture(1, 1)]}, {"pictures": [], "name": "Rex"}, 1),
+        ({"pictures": [picture(1, 1), picture(2, 2)]}, {"pictures": [picture(2, 1)]}, 0),
+        ({"pictures": []}, {"pictures": [], "name": "Rex"}, 0),
+        ({"pictures": []}, {"pictures": [picture(1, 1)]}, 0),
+        ({"pictures": []}, {"pictures": [], "description": '"pictures":[{ "pictures":[],'}, 0),
+    ],
+)
+def test_t53_pets_that_lost_all_their_pictures_are_counted(
+    before: dict[str, Any], now: dict[str, Any], lost: int
+) -> None:
+    """T53: told from the events' bytes, without parsing them."""
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(**before)])])
+    run = Comparison(PETS, refolded(feed.log), facts(1))
+    rate = ChangeRate(run.ledger, run.facts.base, read_before=False)
+    made = run.compare(framed(pet_row(**now), pet_row(5, pictures=[])), "updatedpets", "u")[0]
+    rate.take(made)
+    assert (rate.known, rate.changed, rate.without_pictures) == (1, len(made) - 1, lost)
+    again = ChangeRate(refolded([*feed.log, *made]), run.facts.base, read_before=True)
+    assert (again.changed, again.without_pictures) == (rate.changed, lost), "a run cut short counts"
+
+
+def test_a_shelter_that_closes_is_reported() -> None:
+    """The gate, 4: one organisation losing more than 90 % of 50 pets or more."""
+    feed = Feed()
+    owned = {701: range(1, 301), 702: range(1_000, 1_050), 703: range(2_000, 2_040)}
+    rows = [pet_row(key, orgID=str(org)) for org, keys in owned.items() for key in keys]
+    feed.read(0, [("pets", rows)])
+    ledger = refolded(feed.log)
+    assert mass_removals(ledger, range(1, 301)) == ["organization 701 loses 300 of its 300 pets"]
+    assert mass_removals(ledger, range(1, 271)) == []
+    assert mass_removals(ledger, range(1, 272)) == ["organization 701 loses 271 of its 300 pets"]
+    assert mass_removals(ledger, range(1_000, 1_046)) == [
+        "organization 702 loses 46 of its 50 pets"
+    ]
+    assert mass_removals(ledger, range(2_000, 2_040)) == []
+    assert mass_removals(ledger, []) == []
