@@ -15,7 +15,8 @@ import asyncio, itertools, re, sys, time, types
 from console.runtime import watchdog
 
 async def main():
-    with watchdog.watched(watchdog.Patience(stacks_after_s=%(stacks)s, end_after_s=%(end)s, tick_s=0.1)):
+    patience = watchdog.Patience(stacks_after_s=%(stacks)s, end_after_s=%(end)s, tick_s=0.1)
+    with watchdog.watched(patience):
         print("begun", flush=True)
         await asyncio.sleep(0.3)
         await culprit()
