@@ -74,7 +74,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
             forgetting = _unless_stopped(keep_forgetting(names, settings, context), stopping)
             group.create_task(forgetting, name="retention")
             if "pets" in names and not drain:
-                auditing = schedule.keep(settings, context, applied)
+                auditing = schedule.keep_auditing(settings.pictures, context, applied)
                 group.create_task(_unless_stopped(auditing, stopping), name="audit")
         await _unless_stopped(forget_once(names, settings, context), stopping)
     except ExceptionGroup as errors:

@@ -2,62 +2,73 @@
 
 Rule 1: an event that its consumer still has before it is lag, not a difference.
 Rule 2: a row that is newer than the log, or that the log doesn't know, shows that the log lost
-        records. It is told and never touched: the next scrub publishes it again.
+        records. It is reported and never touched: the next scrub publishes it again.
 Rule 3: what rows hold isn't compared: a row of the newest event was derived from it alone.
+Rule 4: rows and offsets are of one snapshot: a batch moves both in one transaction.
+Rule 5: the snapshot is short, and over before the log is measured: so the log can't be behind it,
+        and no row is newer than it but where the log lost records.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
 
 from consumers.audit.folded_log import Completed, Log, Newest, folded
-from consumers.audit.rows import Row, Tables, looked_at
 from consumers.engine.migrate import missing_migrations
-from consumers.engine.postgres import connected, kind_of
+from consumers.engine.postgres import Connection, connected, kind_of
+from consumers.engine.queries import query
 from consumers.engine.subscription import TROUBLE, Place
 from consumers.registry import NAMES, Name
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import KafkaAccess
 from petstream.topics import ORGS, PETS, Topic
 
-Table = Literal["pets", "organizations", "pictures"]
-Kind = Literal["missing", "behind", "listing", "ahead"]
+AuditedTable = Literal["pets", "organizations", "pictures"]
+DifferenceKind = Literal["missing", "behind", "listing", "ahead"]
+
+_PREFETCHED_ROWS: Final = 2_000
 
 
-class _Compared(NamedTuple):
+class _Writing(NamedTuple):
+    """How a table comes from a topic: the query of its rows, and which consumers write them."""
+
     query: str
     topic: Topic
     adds: Name
     removes: Name
 
 
-_TABLES: Final[Mapping[Table, _Compared]] = {
-    "pets": _Compared("audit_pets", PETS, "pets", "deletions"),
-    "organizations": _Compared("audit_organizations", ORGS, "pets", "deletions"),
-    "pictures": _Compared("audit_picture_sets", PETS, "images", "images"),
+_TABLES: Final[Mapping[AuditedTable, _Writing]] = {
+    "pets": _Writing("audit_pets", PETS, adds="pets", removes="deletions"),
+    "organizations": _Writing("audit_organizations", ORGS, adds="pets", removes="deletions"),
+    "pictures": _Writing("audit_picture_sets", PETS, adds="images", removes="images"),
 }
-"""What is compared: rows with a topic, and which consumers write them."""
 
-TABLES: Final[tuple[Table, ...]] = tuple(_TABLES)
+WRITERS: Final[Mapping[AuditedTable, tuple[Name, ...]]] = {
+    table: tuple(dict.fromkeys((writing.adds, writing.removes)))
+    for table, writing in _TABLES.items()
+}
+"""Which consumers write what is compared."""
 
 
 class Difference(NamedTuple):
     """A row that isn't of its key's newest event.
 
-    `newest` is None where the log doesn't know the key; `parked` says why Postgres or the consumer
-    refused the event, if it waits as a dead letter.
+    `newest` is None where the log doesn't know the key; `refused_because` is the reason of the
+    dead letter, if the event waits as one.
     """
 
-    table: Table
-    kind: Kind
+    table: AuditedTable
+    kind: DifferenceKind
     key: int
     newest: Newest | None
-    parked: str | None = None
+    refused_because: str | None = None
 
 
-class Behind(NamedTuple):
+class ConsumerLag(NamedTuple):
     """How many records a consumer has before it; `begun`: it has applied some already."""
 
     records: int
@@ -67,22 +78,43 @@ class Behind(NamedTuple):
 class Audit(NamedTuple):
     """What a comparison found."""
 
-    keys: dict[Table, int]
+    keys: dict[AuditedTable, int]
     differences: list[Difference]
-    behind: dict[str, Behind]
+    lags: dict[Name, ConsumerLag]
     completed: Completed | None
     lost: list[str]
     passed_over: int
 
     @property
     def equal(self) -> bool:
-        """Tell whether nothing differs, as far as the consumers have come."""
+        """Whether nothing differs, as far as the consumers have come."""
         return not (self.differences or self.lost)
 
     @property
-    def mendable(self) -> list[Difference]:
-        """Return what the log can put right; nothing while it is shorter than it was."""
-        return [] if self.lost else [one for one in self.differences if one.kind != "ahead"]
+    def repairable(self) -> list[Difference]:
+        """What the log can put right; nothing while it is shorter than it was."""
+        if self.lost:
+            return []
+        return [difference for difference in self.differences if difference.kind != "ahead"]
+
+
+class TableRow(NamedTuple):
+    """Which event a row is of, and whether it is on the lists."""
+
+    sequence: int
+    digest: str
+    listed: bool
+
+
+class TableSnapshot(NamedTuple):
+    """The rows of each table by key, and the offsets of each consumer, at one moment."""
+
+    rows: Mapping[AuditedTable, Mapping[int, TableRow]]
+    offsets: Mapping[str, Mapping[Place, int]]
+
+    def offset(self, consumer: Name, place: Place) -> int:
+        """Return which record of a partition a consumer applies next."""
+        return self.offsets.get(consumer, {}).get(place, 0)
 
 
 async def audit(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
@@ -94,19 +126,12 @@ async def audit(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
     """
     if missing := await missing_migrations(database_url):
         raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
-    with away_told():
-        return await compared(access, database_url, prefix)
-
-
-async def compared(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
-    """Compare as `audit` does; raises as aiokafka and asyncpg do."""
-    async with connected(database_url) as connection:
-        tables = await looked_at(connection, [one.query for one in _TABLES.values()])
-    return found(await folded(access, prefix), tables, prefix)
+    with unreachable_if_away():
+        return await compare(access, database_url, prefix)
 
 
 @contextmanager
-def away_told() -> Iterator[None]:
+def unreachable_if_away() -> Iterator[None]:
     """Raise `UnreachableError` instead of a server's trouble."""
     try:
         yield
@@ -118,70 +143,96 @@ def away_told() -> Iterator[None]:
         raise
 
 
-def found(log: Log, tables: Tables, prefix: str) -> Audit:
-    """Return what lies between a folded log and the tables."""
-    differences = [one for name in TABLES for one in _of_table(name, log, tables, prefix)]
+async def compare(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
+    """Compare as `audit` does; raises as aiokafka and asyncpg do."""
+    async with connected(database_url) as connection:
+        snapshot = await _snapshot(connection)
+    log = await folded(access, prefix)
     return Audit(
-        keys={name: len(log.newest[one.topic.full_name(prefix)]) for name, one in _TABLES.items()},
-        differences=differences,
-        behind=_behind(log, tables, prefix),
+        keys={
+            table: len(log.newest[writing.topic.full_name(prefix)])
+            for table, writing in _TABLES.items()
+        },
+        differences=[
+            difference
+            for table, writing in _TABLES.items()
+            for difference in _differences(
+                table, log, log.newest[writing.topic.full_name(prefix)], snapshot
+            )
+        ],
+        lags={consumer: _lag(consumer, log, snapshot, prefix) for consumer in NAMES},
         completed=log.completed,
-        lost=[*log.lost(), *_overtaken(log, tables)],
+        lost=[*log.lost(), *_overtaken(log, snapshot)],
         passed_over=log.passed_over,
     )
 
 
-def _of_table(name: Table, log: Log, tables: Tables, prefix: str) -> Iterator[Difference]:
-    of = _TABLES[name]
-    newest, rows = log.newest[of.topic.full_name(prefix)], tables.rows[of.query]
+async def _snapshot(connection: Connection) -> TableSnapshot:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        offsets: dict[str, dict[Place, int]] = defaultdict(dict)
+        for row in await connection.fetch(query("audit_offsets")):
+            offsets[row["consumer"]][Place(row["topic"], row["partition"])] = row["next_offset"]
+        rows = {table: await _rows(connection, writing.query) for table, writing in _TABLES.items()}
+    return TableSnapshot(rows, dict(offsets))
+
+
+async def _rows(connection: Connection, name: str) -> dict[int, TableRow]:
+    rows: dict[int, TableRow] = {}
+    async for row in connection.cursor(query(name), prefetch=_PREFETCHED_ROWS):
+        rows[row["key"]] = TableRow(row["sequence"], row["digest"], row["listed"])
+    return rows
+
+
+def _differences(
+    table: AuditedTable, log: Log, newest: Mapping[int, Newest], snapshot: TableSnapshot
+) -> Iterator[Difference]:
+    writing, rows = _TABLES[table], snapshot.rows[table]
     for key in sorted(newest.keys() | rows.keys()):
         event = newest.get(key)
         if event is None:
-            yield Difference(name, "ahead", key, None)
+            yield Difference(table, "ahead", key, None)
             continue
-        kind = kind_between(event, rows.get(key))
-        consumer = of.adds if event.listed else of.removes
-        waits = event.offset >= tables.positions.get(consumer, {}).get(event.place, 0)
+        kind = _difference(event, rows.get(key))
         if kind == "ahead":
-            yield Difference(name, kind, key, event)
-        elif kind is not None and not waits:
-            origin = f"{event.place.topic}/{event.place.partition}/{event.offset}"
-            yield Difference(name, kind, key, event, log.letters.get((consumer, origin)))
+            yield Difference(table, kind, key, event)
+        elif kind is not None:
+            consumer = writing.adds if event.listed else writing.removes
+            if event.offset < snapshot.offset(consumer, event.place):
+                origin = f"{event.place.topic}/{event.place.partition}/{event.offset}"
+                yield Difference(table, kind, key, event, log.letters.get((consumer, origin)))
 
 
-def kind_between(event: Newest, row: Row | None) -> Kind | None:
+def _difference(event: Newest, row: TableRow | None) -> DifferenceKind | None:
     """Return what a row is, seen from the newest event of its key; None: it is of that event."""
     if row is None:
         return "missing"
-    if row[:2] != event[:2]:
-        return "behind" if row[:2] < event[:2] else "ahead"
+    row_rank, event_rank = (row.sequence, row.digest), (event.sequence, event.digest)
+    if row_rank != event_rank:
+        return "behind" if row_rank < event_rank else "ahead"
     return None if row.listed == event.listed else "listing"
 
 
-def _behind(log: Log, tables: Tables, prefix: str) -> dict[str, Behind]:
-    behind: dict[str, Behind] = {}
-    for consumer in NAMES:
-        topics = {
-            compared.topic.full_name(prefix)
-            for compared in _TABLES.values()
-            if consumer in {compared.adds, compared.removes}
-        }
-        at = tables.positions.get(consumer, {})
-        records = sum(
-            max(0, end - max(log.begins[place], at.get(place, 0)))
-            for place, end in log.ends.items()
-            if place.topic in topics
-        )
-        behind[consumer] = Behind(records, any(place in at for place in log.ends))
-    return behind
+def _lag(consumer: Name, log: Log, snapshot: TableSnapshot, prefix: str) -> ConsumerLag:
+    topics = {
+        writing.topic.full_name(prefix)
+        for table, writing in _TABLES.items()
+        if consumer in WRITERS[table]
+    }
+    records = sum(
+        max(0, end - max(log.begins[place], snapshot.offset(consumer, place)))
+        for place, end in log.ends.items()
+        if place.topic in topics
+    )
+    begun = any(place in snapshot.offsets.get(consumer, {}) for place in log.ends)
+    return ConsumerLag(records, begun)
 
 
-def _overtaken(log: Log, tables: Tables) -> list[str]:
+def _overtaken(log: Log, snapshot: TableSnapshot) -> list[str]:
     """Say which partitions end before what a consumer has read of them."""
     furthest: dict[Place, int] = {}
-    for positions in tables.positions.values():
-        for place, at in positions.items():
-            furthest[place] = max(at, furthest.get(place, 0))
+    for offsets in snapshot.offsets.values():
+        for place, offset in offsets.items():
+            furthest[place] = max(offset, furthest.get(place, 0))
     return [
         f"{place.topic}/{place.partition} ends at {end:,}, and was read up to {furthest[place]:,}"
         for place, end in sorted(log.ends.items())

@@ -2,32 +2,34 @@
 
 Rule 1: nothing is written but by a consumer's own handler and its guard: what is newer stays.
 Rule 2: each consumer's rows are a transaction of their own, so that locks are taken in its order.
-Rule 3: an event that is refused again is told, and parked no second time.
+Rule 3: an event that is refused again is reported, and becomes no second dead letter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 from consumers.admin import groups
-from consumers.audit.compare import Difference, Table
+from consumers.audit.compare import WRITERS, AuditedTable, Difference
 from consumers.engine.batch import apply_isolating
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Place, Record
 from consumers.pets import history, removals
 from consumers.pictures import wanted
+from consumers.registry import Name
 from petstream.codec import UndecodableError
-from petstream.settings import KafkaAccess, Settings
+from petstream.settings import KafkaAccess
 
-_AT_ONCE: Final = 500
+_MAX_RECORDS: Final = 500
 
-Wanted = dict[Place, dict[int, set[Table]]]
+Targets = dict[Place, dict[int, set[AuditedTable]]]
+"""Which records are applied again, and for which tables: by partition and offset."""
 
 
-class Refused(NamedTuple):
+class RepairRefused(NamedTuple):
     """An event that can't be applied, and why."""
 
     record: Record
@@ -39,79 +41,82 @@ async def repair(
     differences: Iterable[Difference],
     access: KafkaAccess,
     database_url: str,
-    settings: Settings,
-) -> list[Refused]:
+    pictures: str | None,
+) -> list[RepairRefused]:
     """Apply the events of these differences; return those refused.
 
     Raises as aiokafka and asyncpg do; what was applied until then stays.
+
+    Args:
+        differences: which rows differ.
+        access: how to reach Kafka.
+        database_url: where the tables are.
+        pictures: the setting `PETSTREAM_PICTURES`.
     """
-    wanted = _wanted(differences)
-    if not wanted:
+    targets = _targets(differences)
+    if not targets:
         return []
-    consumers = _consumers(settings)
-    refused: list[Refused] = []
-    begins = {place: min(offsets) for place, offsets in wanted.items()}
-    ends = {place: max(offsets) + 1 for place, offsets in wanted.items()}
+    consumers: Mapping[Name, Consumer[Any]] = {
+        "pets": history.CONSUMER,
+        "deletions": removals.CONSUMER,
+        "images": wanted.consumer(pictures),
+    }
+    refused: list[RepairRefused] = []
+    begins = {place: min(offsets) for place, offsets in targets.items()}
+    ends = {place: max(offsets) + 1 for place, offsets in targets.items()}
     async with (
         connected(database_url) as connection,
         aclosing(groups.records(access, ends, begins)) as batches,
     ):
         async for batch in batches:
-            chosen = [one for one in batch if one.offset in wanted[one.place]]
-            for at in range(0, len(chosen), _AT_ONCE):
-                part = chosen[at : at + _AT_ONCE]
-                for table, applied in consumers:
-                    of_table = [one for one in part if table in wanted[one.place][one.offset]]
-                    refused += await _apply(connection, applied, of_table)
+            chosen = [record for record in batch if record.offset in targets[record.place]]
+            for at in range(0, len(chosen), _MAX_RECORDS):
+                records = chosen[at : at + _MAX_RECORDS]
+                for table, writers in WRITERS.items():
+                    of_table = [
+                        record
+                        for record in records
+                        if table in targets[record.place][record.offset]
+                    ]
+                    for name in writers:
+                        refused += await _apply(connection, consumers[name], of_table)
     return refused
 
 
-def _wanted(differences: Iterable[Difference]) -> Wanted:
-    """Return the places of the events, and which tables each is for."""
-    wanted: Wanted = {}
-    for one in differences:
-        if one.newest is not None:
-            offsets = wanted.setdefault(one.newest.place, {})
-            offsets.setdefault(one.newest.offset, set()).add(one.table)
-    return wanted
-
-
-def _consumers(settings: Settings) -> Sequence[tuple[Table, Consumer[Any]]]:
-    wanting = wanted.consumer(settings.pictures)
-    return (
-        ("pets", history.CONSUMER),
-        ("pets", removals.CONSUMER),
-        ("organizations", history.CONSUMER),
-        ("organizations", removals.CONSUMER),
-        ("pictures", wanting),
-    )
+def _targets(differences: Iterable[Difference]) -> Targets:
+    targets: Targets = {}
+    for difference in differences:
+        if difference.newest is not None:
+            offsets = targets.setdefault(difference.newest.place, {})
+            offsets.setdefault(difference.newest.offset, set()).add(difference.table)
+    return targets
 
 
 async def _apply(
     connection: Connection, consumer: Consumer[Any], records: Sequence[Record]
-) -> list[Refused]:
-    """Do as `consumers.engine.runner` does with a batch, but for the positions and the letters."""
-    refused: list[Refused] = []
+) -> list[RepairRefused]:
+    """Do as `consumers.engine.runner` does with a batch, but for offsets and dead letters."""
+    refused: list[RepairRefused] = []
     items: list[tuple[Record, Any]] = []
     for record in records:
         try:
             item = consumer.read(record)
         except UndecodableError as error:
-            refused.append(Refused(record, error.reason, str(error)))
+            refused.append(RepairRefused(record, error.reason, str(error)))
         else:
             if item is not None:
                 items.append((record, item))
 
-    async def apply(connection: Connection, some: Sequence[tuple[Record, Any]]) -> None:
-        await consumer.apply(connection, [item for _, item in some])
+    async def apply(connection: Connection, accepted: Sequence[tuple[Record, Any]]) -> None:
+        await consumer.apply(connection, [item for _, item in accepted])
 
     async with connection.transaction():
-        for (record, _), why in await apply_isolating(connection, items, apply):
-            reason = getattr(why, "sqlstate", None) or "refused"
-            refused.append(Refused(record, f"postgres-{reason}", first_line(why)))
+        for (record, _), refusal in await apply_isolating(connection, items, apply):
+            reason = getattr(refusal, "sqlstate", None) or "refused"
+            refused.append(RepairRefused(record, f"postgres-{reason}", _first_line(refusal)))
     return refused
 
 
-def first_line(error: Exception) -> str:
-    """Return what a server says, without the row it says it of."""
+def _first_line(error: Exception) -> str:
+    """Return what a server says, without the row it says it about."""
     return str(error).partition("\n")[0]

@@ -1,6 +1,6 @@
--- The tables as they are, to be compared with the folded log.
+-- The tables as they are, compared with the folded log.
 
--- name: audit_positions
+-- name: audit_offsets
 -- How far every consumer is.
 SELECT consumer, topic, partition, next_offset FROM petstream.consumer_position;
 

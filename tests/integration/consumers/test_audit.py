@@ -1,4 +1,4 @@
-"""The tables compared with the log, and put right by it: damaged rows, parked events, lost logs."""
+"""Tables compared with the log, and put right by it: damaged rows, refused events, lost logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from console.act import audit as command
 from consumers.app import consume
 from consumers.audit import folded_log
-from consumers.audit.compare import audit
+from consumers.audit.compare import Audit, audit
 from consumers.audit.repair import repair
 from ingest.run import ingest
 from lab.simulator import FtpAddress, History, expected, history, serve_ftp, write_export
@@ -59,13 +59,19 @@ class House:
 
     async def names(self) -> dict[int, str | None]:
         """Return the listed pets' names."""
-        return {one["animal_id"]: one["name"] for one in await self.sql(
+        return {row["animal_id"]: row["name"] for row in await self.sql(
             "SELECT animal_id, name FROM petstream.pets")}  # fmt: skip
 
-    async def found(self) -> list[tuple[str, str, int]]:
+    async def audit(self) -> Audit:
+        """Compare the tables with the log."""
+        return await audit(self.kafka, self.url, self.settings.topic_prefix)
+
+    async def differences(self) -> list[tuple[str, str, int]]:
         """Return the differences there are."""
-        found = await audit(self.kafka, self.url, self.settings.topic_prefix)
-        return [(one.table, one.kind, one.key) for one in found.differences]
+        return [
+            (difference.table, difference.kind, difference.key)
+            for difference in (await self.audit()).differences
+        ]
 
     def truth(self, day: int) -> dict[int, str | None]:
         """Return what the simulator says."""
@@ -104,26 +110,26 @@ async def damage(house: House) -> list[tuple[str, str, int]]:
     ]  # fmt: skip
 
 
-async def test_t47_damaged_rows_are_found_told_and_put_right_by_the_log(
+async def test_t47_damaged_rows_are_reported_and_put_right_by_the_log(
     house: House,
 ) -> None:
     """T47: rows lost, set back, hidden, or listed after their removal."""
     for day in range(3):
         await house.day(day)
-    assert await house.found() == [], "consumers alone leave no difference"
-    wanted = await damage(house)
-    assert sorted(await house.found()) == sorted(wanted)
-    found = await audit(house.kafka, house.url, house.settings.topic_prefix)
-    assert await repair(found.mendable, house.kafka, house.url, house.settings) == []
-    assert await house.found() == []
+    assert await house.differences() == [], "consumers alone leave no difference"
+    damaged = await damage(house)
+    assert sorted(await house.differences()) == sorted(damaged)
+    result = await house.audit()
+    assert await repair(result.repairable, house.kafka, house.url, house.settings.pictures) == []
+    assert await house.differences() == []
     assert await house.names() == house.truth(2)
-    lines = "\n".join(command.told(found))
+    lines = "\n".join(command.described(result))
     assert "pets listing: 2" in lines
-    assert str(wanted[0][2]) in lines
+    assert str(damaged[0][2]) in lines
     assert PASSWORD not in lines
 
 
-async def test_t44_a_parked_pet_is_put_right_after_the_next_export_once_its_cause_is_mended(
+async def test_t44_a_refused_pet_is_put_right_after_the_next_export_once_its_cause_is_mended(
     house: House,
 ) -> None:
     """T44: Postgres refused its event; the consumers' own audit after an export heals it."""
@@ -136,11 +142,11 @@ async def test_t44_a_parked_pet_is_put_right_after_the_next_export_once_its_caus
     )
     await house.day(1)
     assert victim not in await house.names()
-    found = await audit(house.kafka, house.url, house.settings.topic_prefix)
-    (one,) = [one for one in found.differences if one.key == victim]
-    assert one.kind == "missing"
-    assert one.parked == "postgres-23514"
-    assert "dead-letters" in "\n".join(command.told(found))
+    result = await house.audit()
+    (difference,) = [difference for difference in result.differences if difference.key == victim]
+    assert difference.kind == "missing"
+    assert difference.refused_because == "postgres-23514"
+    assert "dead-letters" in "\n".join(command.described(result))
     await house.sql("ALTER TABLE petstream.pet DROP CONSTRAINT refused")
     write_export(house.home, house.feed, 2)
     await ingest(house.settings, house.kafka)
@@ -151,7 +157,7 @@ async def test_t44_a_parked_pet_is_put_right_after_the_next_export_once_its_caus
     ))  # fmt: skip
     try:
         async with asyncio.timeout(40):
-            while victim not in await house.names() or await house.found():  # noqa: ASYNC110  a table
+            while victim not in await house.names() or await house.differences():  # noqa: ASYNC110  a table
                 await asyncio.sleep(0.5)
     finally:
         stopping.set()
@@ -163,10 +169,10 @@ async def test_what_a_consumer_still_has_before_it_is_lag_and_no_difference(hous
     await house.day(0)
     write_export(house.home, house.feed, 1)
     await ingest(house.settings, house.kafka)
-    found = await audit(house.kafka, house.url, house.settings.topic_prefix)
-    assert found.equal
-    assert found.behind["pets"].records > 0
-    assert any("records before it" in line for line in command.told(found))
+    result = await house.audit()
+    assert result.equal
+    assert result.lags["pets"].records > 0
+    assert any("records before it" in line for line in command.described(result))
 
 
 async def test_t47_nothing_is_repaired_while_the_log_is_shorter_than_it_was(
@@ -185,8 +191,8 @@ async def test_t47_nothing_is_repaired_while_the_log_is_shorter_than_it_was(
             log.completed = log.completed._replace(end_offsets=longer)
 
     monkeypatch.setattr(folded_log.Log, "_take_export", lengthened)
-    found = await audit(house.kafka, house.url, prefix)
-    assert found.differences
-    assert found.mendable == []
-    assert not found.equal
-    assert any("lost records" in line for line in command.told(found))
+    result = await house.audit()
+    assert result.differences
+    assert result.repairable == []
+    assert not result.equal
+    assert any("lost records" in line for line in command.described(result))
