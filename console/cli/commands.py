@@ -40,7 +40,7 @@ def up(_options: Namespace) -> int:
     def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
         return daemon.up(values, stopping=stopping, reread=read)
 
-    # the parts have less time than that, and then are killed
+    # the children have less time than that, and then are killed
     return signals.run(work, stopped_status=0, patient=True, within_s=18.0)
 
 
@@ -88,21 +88,20 @@ def ingest(options: Namespace) -> int:
 
 
 def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
-    from console.daemon import probes
-    from console.daemon.feed_watch import Pace, watch
-    from console.daemon.health import Health
+    from console.daemon.feed_watch import PollIntervals, watch
+    from console.daemon.health import Health, of_kafka
     from console.daemon.http import served
 
     known = replace(settings, kafka=kafka)
-    pace = Pace() if options.every is None else Pace(*[options.every] * len(Pace._fields))
+    every = {} if options.every is None else dict.fromkeys(PollIntervals._fields, options.every)
 
     async def work(stopping: asyncio.Event) -> int:
-        health = Health([probes.of_kafka(kafka)])
+        health = Health([of_kafka(kafka)])
         with shown("rows") as progress:
             async with served(settings.console, health, lambda: known, say=note):
                 await watch(
                     settings, kafka, wanted=options.mode, stopping=stopping, say=say,
-                    progress=progress, pace=pace,
+                    progress=progress, intervals=PollIntervals(**every),
                 )  # fmt: skip
         return 0
 
@@ -117,13 +116,12 @@ def consume(options: Namespace) -> int:
     known = replace(settings, kafka=kafka, database_url=database)
 
     async def work(stopping: asyncio.Event) -> int:
-        from console.daemon import probes
-        from console.daemon.health import Health
+        from console.daemon.health import Health, of_consumers, of_postgres
         from console.daemon.http import served
         from consumers.app import consume as apply
 
-        reading = probes.of_consumers(kafka, settings.topic_prefix, names)
-        health = Health([reading, probes.of_postgres(database)])
+        reading = of_consumers(kafka, settings.topic_prefix, names)
+        health = Health([reading, of_postgres(database)])
         address = None if options.drain else settings.console
         with shown("events") as progress:
             async with served(address, health, lambda: known, say=note):

@@ -45,12 +45,11 @@ def console(_options: Namespace) -> int:
     known = with_picture_store(replace(settings, kafka=kafka, database_url=database))
 
     async def work(stopping: asyncio.Event) -> int:
-        from console.daemon import probes
-        from console.daemon.health import Health
+        from console.daemon.health import Health, of_consumers, of_postgres
         from console.daemon.http import served
 
-        asked = [probes.of_consumers(kafka, settings.topic_prefix, NAMES)]
-        asked += [probes.of_postgres(database)] if database else []
+        asked = [of_consumers(kafka, settings.topic_prefix, NAMES)]
+        asked += [of_postgres(database)] if database else []
         async with served(settings.console, Health(asked), lambda: known, say=note):
             await stopping.wait()
         return 0

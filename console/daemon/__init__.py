@@ -1,1 +1,1 @@
-"""up: every part kept alive in one process tree, watched, and told over HTTP."""
+"""`up`: the feed's watch and each consumer kept running as child processes; their health."""

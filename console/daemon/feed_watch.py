@@ -33,10 +33,10 @@ LASTS_AFTER_S: Final = 1_800.0
 """How long an export may be unready in the same way before it's said to have failed."""
 
 Say = Callable[[str], None]
-Tell = Callable[[str, int], None]
+ReportProgress = Callable[[str, int], None]
 
 
-class Pace(NamedTuple):
+class PollIntervals(NamedTuple):
     """How long it waits between two looks."""
 
     often_s: float = 60.0
@@ -51,21 +51,21 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
     *,
     stopping: asyncio.Event,
     say: Say,
-    progress: Tell,
+    progress: ReportProgress,
     wanted: Wanted = "auto",
-    pace: Pace = Pace(),  # noqa: B008  frozen
+    intervals: PollIntervals = PollIntervals(),  # noqa: B008  frozen
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    steady: Callable[[], float] = time.monotonic,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Read every export as it comes, until `stopping`."""
-    watcher = _Watcher(settings, say, clock, steady)
+    watcher = _Watcher(settings, say, clock, monotonic)
     while not stopping.is_set():
-        rows = _Rows(progress)
+        rows = _RowCounter(progress)
         try:
-            look = ingest(settings, kafka, wanted=wanted, progress=rows.tell, say=watcher.detail)
+            look = ingest(settings, kafka, wanted=wanted, progress=rows.report, say=watcher.detail)
             result = await unless_stopped(look, stopping)
         except (NotReadyError, UnreachableError) as error:
-            wait_s = watcher.after_failure(error, pace)
+            wait_s = watcher.after_failure(error, intervals)
             if isinstance(error, NotReadyError):
                 await unless_stopped(watcher.remember(settings, kafka), stopping)
                 if watcher.lasts(error):
@@ -74,8 +74,8 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
             if result is None:
                 return
             wanted = "auto"
-            watcher.tell(result)
-            wait_s = pace.rarely_s if watcher.resting() else pace.often_s
+            watcher.report(result)
+            wait_s = intervals.rarely_s if watcher.resting() else intervals.often_s
         if watcher.is_late():
             await unless_stopped(watcher.warn_of_lateness(settings, kafka), stopping)
         watcher.warn_if_missed()
@@ -87,17 +87,17 @@ class _Watcher:
 
     def __init__(
         self, settings: Settings, say: Say, clock: Callable[[], datetime],
-        steady: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:  # fmt: skip
         self._schedule = schedule(settings.window)
-        self._say, self._clock, self._steady = say, clock, steady
+        self._say, self._clock, self._monotonic = say, clock, monotonic
         self._said = ""
         self._looked = False
         self._newest: datetime | None = None
         self._warned: set[date] = set()
         self._warned_of_gap: set[date] = set()
-        self._told: str | None = None
-        self._unread: tuple[str, float | None] = ("", None)
+        self._reported: str | None = None
+        self._not_ready: tuple[str, float | None] = ("", None)
 
     def detail(self, line: str) -> None:
         """Keep what a look says to itself: it looks all day long."""
@@ -108,37 +108,39 @@ class _Watcher:
             self._say(line)
             self._said = line
 
-    def tell(self, result: Result) -> None:
+    def report(self, result: Result) -> None:
         """Say what a look came to, if it came to something new."""
         metrics.looked(result.outcome, len(result.held))
         started = start_of(result.export_id)
         self._newest = started if self._newest is None else max(started, self._newest)
-        if result.outcome is not None or self._told is None:
+        if result.outcome is not None or self._reported is None:
             for line in summary.lines(result):
                 self._say(line)
-        self._told = result.export_id
+        self._reported = result.export_id
         self._said = ""
 
-    def after_failure(self, error: NotReadyError | UnreachableError, pace: Pace) -> float:
+    def after_failure(
+        self, error: NotReadyError | UnreachableError, intervals: PollIntervals
+    ) -> float:
         """Say what went wrong, and return how long to wait."""
         metrics.failed(error)
         if isinstance(error, BrokenFileError):
             self.say_once(
                 f"{error}; nothing was completed or removed, and it is read again every "
-                f"{pace.broken_s / 60:g} min until the files are whole"
+                f"{intervals.broken_s / 60:g} min until the files are whole"
             )
-            return pace.broken_s
+            return intervals.broken_s
         self.say_once(str(error))
         if isinstance(error, UnreachableError):
-            return pace.away_s
-        return pace.rarely_s if self.resting() else pace.often_s
+            return intervals.away_s
+        return intervals.rarely_s if self.resting() else intervals.often_s
 
     def resting(self) -> bool:
         """Tell whether today's export is done, or isn't due yet."""
         return self._schedule.resting(self._clock(), self._newest)
 
     def is_late(self) -> bool:
-        """Tell whether today's export should have been there, and nobody was told so yet."""
+        """Tell whether today's export should have been there, and nobody was warned yet."""
         now = self._clock()
         late = self._schedule.late(now, self._newest)
         EXPORT_LATE.set(late)
@@ -162,10 +164,10 @@ class _Watcher:
 
     def lasts(self, error: NotReadyError) -> bool:
         """Tell whether this has been so for so long that it's no export being written any more."""
-        reason, since = self._unread
-        now = self._steady()
+        reason, since = self._not_ready
+        now = self._monotonic()
         if reason != str(error):
-            self._unread = (str(error), now)
+            self._not_ready = (str(error), now)
             return False
         return since is not None and now - since >= LASTS_AFTER_S
 
@@ -177,7 +179,7 @@ class _Watcher:
             await tell_unread(settings, kafka, error)
         except UnreachableError:
             return  # the next look tries again
-        self._unread = (str(error), None)
+        self._not_ready = (str(error), None)
 
     async def remember(self, settings: Settings, kafka: KafkaAccess) -> None:
         """Look once which export was completed last, before this process began."""
@@ -206,14 +208,14 @@ class _Watcher:
             )
 
 
-class _Rows:
+class _RowCounter:
     """Counts the rows of one look as they are read, and passes them on."""
 
-    def __init__(self, progress: Tell) -> None:
+    def __init__(self, progress: ReportProgress) -> None:
         self._progress = progress
         self._read: dict[str, int] = {}
 
-    def tell(self, file: str, rows: int) -> None:
+    def report(self, file: str, rows: int) -> None:
         ROWS_READ.inc(max(0, rows - self._read.get(file, 0)))
         self._read[file] = rows
         self._progress(file, rows)

@@ -1,4 +1,4 @@
-"""What a daemon tells over HTTP at PETSTREAM_CONSOLE: the pages, /healthz, /readyz, /metrics.
+"""What a daemon serves over HTTP at PETSTREAM_CONSOLE: the pages, /healthz, /readyz, /metrics.
 
 Rule 1: /healthz answers as long as the loop turns; /readyz is 503 with reasons while work can't go
         on; neither asks a server anything while somebody waits.
@@ -38,9 +38,9 @@ async def served(
 
     Args:
         address: host and port of PETSTREAM_CONSOLE.
-        health: what /readyz tells.
+        health: what /readyz says.
         known: where the pages look.
-        say: is told the URL.
+        say: takes a line with the URL.
 
     Raises:
         UsageError: nothing can listen at that address.
@@ -78,7 +78,7 @@ def _routes(health: Health) -> list[web.RouteDef]:
         return web.Response(text="ready\n")
 
     async def metrics(_request: web.Request) -> web.Response:
-        health.problems()  # told as metrics, too
+        health.problems()  # sets the metrics, too
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return [

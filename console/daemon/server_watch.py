@@ -30,7 +30,7 @@ async def revive(
     say: Callable[[str], None],
     every_s: float = _LOOK_EVERY_S,
 ) -> None:
-    """Start what is dead again, until cancelled; `start` tells whether it did."""
+    """Start what is dead again, until cancelled; `start` returns whether it did."""
     wait_s = every_s
     before: list[str] = []
     while True:

@@ -14,9 +14,9 @@ import sys
 from dataclasses import fields
 from typing import Final, NamedTuple
 
-from console.runtime.child import Program, begin, inherited
-from console.runtime.log_multiplexer import STDOUT
+from console.runtime.child import Program, inherited_environment, spawn
 from console.runtime.metrics_dir import VARIABLE
+from console.runtime.output import STDOUT
 from petstream.settings import SETTLED, KafkaAccess, Settings
 
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
@@ -48,7 +48,7 @@ class Desk:
         program = Program("console", (sys.executable, "-m", "console", *arguments))
         try:
             async with asyncio.timeout(within_s), self._turn:
-                status = await begin(program, environment(settings), told).ended()
+                status = await spawn(program, environment(settings), told).wait()
         except TimeoutError:
             complaint = f"there was no answer within {within_s:g} s: the servers are busy or away"
             return Answer(None, (), complaint)
@@ -58,7 +58,7 @@ class Desk:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment of a command that asks the same servers."""
-    ours = inherited()
+    ours = inherited_environment()
     ours.pop(VARIABLE, None)
     found = {
         "PETSTREAM_DATA_DIR": str(settings.data_dir),

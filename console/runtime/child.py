@@ -1,6 +1,6 @@
-"""A part: one child process, its lines passed on, its death noticed.
+"""A child process: its lines are passed on as they come, its death is noticed.
 
-Rule 1: it has a session of its own: Ctrl-C reaches the parent only, which then tells the part once.
+Rule 1: it has a session of its own: Ctrl-C reaches the parent only, which then stops it once.
 Rule 2: its death is seen at its end of the lifeline; no signal handler, no thread.
 Rule 3: to kill it kills whatever it started.
 """
@@ -17,55 +17,93 @@ from contextlib import ExitStack, suppress
 from typing import IO, Final, NamedTuple
 
 from console.runtime import lifeline
-from console.runtime.log_multiplexer import STDERR, STDOUT
-from console.runtime.systemd import OF_THE_MANAGER
+from console.runtime.output import STDERR, STDOUT
+from console.runtime.systemd import MANAGER_VARIABLES
 from petstream.settings import PREFIX
 
-PassOn = Callable[[int, str], None]
+LineSink = Callable[[int, str], None]
+"""Takes the number of a stream, and a line of it."""
 
 _LONGEST_LINE: Final = 32 * 1024
-_DEAD_WITHIN_S: Final = 15.0
+_EXIT_WITHIN_S: Final = 15.0
 
 
 class Program(NamedTuple):
-    """What a part runs."""
+    """What a child process runs."""
 
     name: str
     command: tuple[str, ...]
 
 
-class Part:
-    """A running part, made by `begin`."""
+def spawn(program: Program, environment: Mapping[str, str], sink: LineSink) -> Child:
+    """Start a child process; `sink` takes its lines.
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], line: socket.socket) -> None:
-        """Look at a process that was just started."""
+    Raises:
+        OSError: it can't be started, now or ever.
+    """
+    ours, theirs = socket.socketpair()
+    with ExitStack() as unless_started, theirs:
+        unless_started.enter_context(ours).settimeout(0)
+        number = theirs.fileno()
+        process = subprocess.Popen(  # noqa: S603  our own command line
+            program.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environment, lifeline.NAME: str(number), "PYTHONUNBUFFERED": "1"},
+            pass_fds=(number,),
+            start_new_session=True,
+        )
+        unless_started.pop_all()
+    child = Child(program.name, process, ours)
+    child.read_lines(process.stdout, STDOUT, sink)
+    child.read_lines(process.stderr, STDERR, sink)
+    return child
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return our environment without settings, and without what a service manager means for us."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(PREFIX) and name not in MANAGER_VARIABLES
+    }
+
+
+class Child:
+    """A running child process, made by `spawn`."""
+
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], parents_end: socket.socket
+    ) -> None:
+        """Watch a process that was just started; `parents_end`: of its lifeline."""
         self.name = name
         self.pid = process.pid
         self.last_line = ""
-        self.up = asyncio.Event()
-        self._process, self._line = process, line
-        self._hung_up = asyncio.Event()
-        self._streams: list[_Lines] = []
+        self.ready = asyncio.Event()
+        self._process, self._lifeline = process, parents_end
+        self._dead = asyncio.Event()
+        self._streams: list[_LineReader] = []
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(line.fileno(), self._listen)
+        self._loop.add_reader(parents_end.fileno(), self._read_lifeline)
 
-    def pass_on(self, stream: IO[bytes] | None, number: int, pass_on: PassOn) -> None:
-        """Read one of its streams from now on."""
+    def read_lines(self, stream: IO[bytes] | None, number: int, sink: LineSink) -> None:
+        """Read the lines of one of its streams from now on."""
         assert stream is not None  # noqa: S101  both are pipes
 
-        def told(line: str) -> None:
+        def take(line: str) -> None:
             if line.strip():
                 self.last_line = line
-            pass_on(number, line)
+            sink(number, line)
 
-        self._streams.append(_Lines(stream, told))
+        self._streams.append(_LineReader(stream, take))
 
-    async def ended(self) -> int:
+    async def wait(self) -> int:
         """Wait for its end; return its status, negative for a signal. Cancelled: it is killed."""
         try:
-            await self._hung_up.wait()
-            async with asyncio.timeout(_DEAD_WITHIN_S):
-                while self._process.poll() is None:  # noqa: ASYNC110  no event tells it
+            await self._dead.wait()
+            async with asyncio.timeout(_EXIT_WITHIN_S):
+                while self._process.poll() is None:  # noqa: ASYNC110  there is no event for it
                     await asyncio.sleep(0.01)
         except TimeoutError:
             self.kill()
@@ -88,64 +126,29 @@ class Part:
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()  # at once
 
-    def _listen(self) -> None:
+    def _read_lifeline(self) -> None:
         try:
-            heard = self._line.recv(64)
+            data = self._lifeline.recv(64)
         except OSError:
-            heard = b""
-        if heard:
-            self.up.set()
+            data = b""
+        if data:
+            self.ready.set()
         else:
-            self._loop.remove_reader(self._line.fileno())
-            self._hung_up.set()
+            self._loop.remove_reader(self._lifeline.fileno())
+            self._dead.set()
 
     def _close(self) -> None:
-        self._loop.remove_reader(self._line.fileno())
-        self._line.close()
+        self._loop.remove_reader(self._lifeline.fileno())
+        self._lifeline.close()
         for stream in self._streams:
             stream.close()
 
 
-def begin(program: Program, environment: Mapping[str, str], pass_on: PassOn) -> Part:
-    """Start a part; `pass_on` takes the number of a stream, and a line.
-
-    Raises:
-        OSError: it can't be started, now or ever.
-    """
-    ours, theirs = socket.socketpair()
-    with ExitStack() as unless_started, theirs:
-        unless_started.enter_context(ours).settimeout(0)
-        number = theirs.fileno()
-        process = subprocess.Popen(  # noqa: S603  our own command line
-            program.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment, lifeline.NAME: str(number), "PYTHONUNBUFFERED": "1"},
-            pass_fds=(number,),
-            start_new_session=True,
-        )
-        unless_started.pop_all()
-    part = Part(program.name, process, ours)
-    part.pass_on(process.stdout, STDOUT, pass_on)
-    part.pass_on(process.stderr, STDERR, pass_on)
-    return part
-
-
-def inherited() -> dict[str, str]:
-    """Return our environment without settings, and without what a service manager told us alone."""
-    return {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(PREFIX) and name not in OF_THE_MANAGER
-    }
-
-
-class _Lines:
+class _LineReader:
     """The lines of a pipe, as they come."""
 
-    def __init__(self, stream: IO[bytes], told: Callable[[str], None]) -> None:
-        self._stream, self._told = stream, told
+    def __init__(self, stream: IO[bytes], take: Callable[[str], None]) -> None:
+        self._stream, self._take = stream, take
         self._rest = b""
         os.set_blocking(stream.fileno(), False)
         self._loop = asyncio.get_running_loop()
@@ -157,7 +160,7 @@ class _Lines:
             pass
         self._loop.remove_reader(self._stream.fileno())
         self._stream.close()
-        self._say(b"\n" if self._rest else b"")
+        self._split(b"\n" if self._rest else b"")
 
     def _read(self) -> bool:
         try:
@@ -168,13 +171,13 @@ class _Lines:
             data = b""
         if not data:
             self._loop.remove_reader(self._stream.fileno())
-        self._say(data)
+        self._split(data)
         return bool(data)
 
-    def _say(self, data: bytes) -> None:
+    def _split(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > _LONGEST_LINE:
             lines.append(self._rest)
             self._rest = b""
         for line in lines:
-            self._told(line.decode(errors="replace").rstrip("\r"))
+            self._take(line.decode(errors="replace").rstrip("\r"))

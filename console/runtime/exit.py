@@ -58,10 +58,10 @@ def _complain(errors: Sequence[PetstreamError]) -> int:
 
 
 def _leaves(group: BaseExceptionGroup[PetstreamError]) -> list[PetstreamError]:
-    found: list[PetstreamError] = []
+    leaves: list[PetstreamError] = []
     for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
+        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return leaves
 
 
 def _bug(error: BaseException) -> int:
@@ -70,9 +70,9 @@ def _bug(error: BaseException) -> int:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
         frames = traceback.extract_tb(error.__traceback__)
-    path = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames[-4:]))
+    calls = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:])]
     note(
-        f"petstream: this is a bug in petstream: {type(error).__name__} at {path}; "
+        f"petstream: this is a bug in petstream: {type(error).__name__} at {' < '.join(calls)}; "
         "nothing was lost, and running it again is harmless"
     )
     if os.environ.get("PETSTREAM_TEST_TRACEBACK"):

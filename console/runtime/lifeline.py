@@ -1,9 +1,9 @@
-"""What ties a part to the process that started it: a pair of sockets, one end each.
+"""What ties a child process to its parent: a pair of sockets, one end each.
 
 Rule 1: an end closes when its process is dead, however it died: no signal has to arrive, and it
         holds on every Unix.
-Rule 2: a part whose parent is dead ends as if told to, and soon in any case.
-Rule 3: a part says once over it that its event loop runs.
+Rule 2: a child whose parent is dead ends as if stopped by it, and soon in any case.
+Rule 3: a child says once over it that it is ready: its event loop runs.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from contextlib import suppress
 from typing import Final
 
 NAME: Final = "CONSOLE_LIFELINE"
-"""The environment variable with the number of the part's end."""
+"""The environment variable with the number of the child's end."""
 
-_GIVEN_S: Final = 14.0
+_GRACE_S: Final = 14.0
 _held: Final[list[socket.socket]] = []
 
 
 def hold() -> None:
-    """Hold on to the parent, if this process was started as a part."""
-    number = os.environ.pop(NAME, None)  # what this process starts is nobody's part
+    """Hold on to the parent, if this process was started as a child."""
+    number = os.environ.pop(NAME, None)  # what this process starts is nobody's child but its own
     if number is None:
         return
-    line = socket.socket(fileno=int(number))
-    line.set_inheritable(False)
-    _held.append(line)
-    threading.Thread(target=_end_with, args=(line,), name="lifeline", daemon=True).start()
+    childs_end = socket.socket(fileno=int(number))
+    childs_end.set_inheritable(False)
+    _held.append(childs_end)
+    threading.Thread(target=_end_with, args=(childs_end,), name="lifeline", daemon=True).start()
 
 
-def tell_up() -> None:
+def notify_ready() -> None:
     """Tell the parent, if there is one, that this process is at work."""
-    for line in _held:
+    for childs_end in _held:
         with suppress(OSError):  # it has just died: the thread sees to that
-            line.send(b"+")
+            childs_end.send(b"+")
 
 
-def _end_with(line: socket.socket) -> None:
+def _end_with(childs_end: socket.socket) -> None:
     with suppress(OSError):
-        while line.recv(64):
+        while childs_end.recv(64):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GIVEN_S)
+    time.sleep(_GRACE_S)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""How lines are written: as a person reads them, or as JSON; and the last net for secrets.
+"""How lines are written: as a person reads them, or as JSON; secrets are starred.
 
 Rule 1: callers print and log as ever; what they write passes through here on its way out.
 Rule 2: JSON is one object a line: `at`, `level`, `part`, `message`, and `logger` where there is
@@ -41,7 +41,7 @@ _ERROR: Final = "petstream: "
 
 
 @dataclass(frozen=True)
-class Form:
+class LogFormat:
     """How this process writes: `mode` as PETSTREAM_LOG says, whose lines, without which secrets."""
 
     mode: str = "auto"
@@ -57,26 +57,26 @@ class Form:
         """Return a line as it is written; `part`: the process it came from, if not this one."""
         if self.mode != "json":
             return self.starred(text if part is None else f"{part} | {text}")
-        told = _told(text)
-        if told is None:
+        fields = _fields_of(text)
+        if fields is None:
             level = "error" if text.startswith(_ERROR) else "info"
-            return self.told(level, text.removeprefix(_ERROR), part)
+            return self.json_line(level, text.removeprefix(_ERROR), part)
         if part is not None:
-            told["part"] = part
-        return self.starred(json.dumps(told, ensure_ascii=False))
+            fields["part"] = part
+        return self.starred(json.dumps(fields, ensure_ascii=False))
 
-    def told(self, level: str, message: str, part: str | None = None, **more: str) -> str:
+    def json_line(self, level: str, message: str, part: str | None = None, **more: str) -> str:
         """Return a line of JSON."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        found = {"at": at, "level": level, "part": part or self.part, "message": message, **more}
-        starred = {name: self.starred(value) for name, value in found.items()}
+        fields = {"at": at, "level": level, "part": part or self.part, "message": message, **more}
+        starred = {name: self.starred(value) for name, value in fields.items()}
         return json.dumps(starred, ensure_ascii=False)
 
 
-_current = Form()
+_current = LogFormat()
 
 
-def current() -> Form:
+def current() -> LogFormat:
     """Return how this process writes now."""
     return _current
 
@@ -86,12 +86,12 @@ def written(command: str, consumer: str | None = None) -> Iterator[None]:
     """Write as PETSTREAM_LOG says while the block runs."""
     global _current  # noqa: PLW0603  streams and loggers belong to the process as well
     values: dict[str, str] = {}
-    with suppress(UsageError):  # told by the command itself
+    with suppress(UsageError):  # the command itself reports it
         values = texts()
     mode = values.get("PETSTREAM_LOG", "").strip() or "auto"
     part = consumer if consumer not in {None, "all"} else command
     before = _current, sys.stdout, sys.stderr
-    _current = Form(mode, str(part), secrets_of(values | _foreign()))
+    _current = LogFormat(mode, str(part), secrets_of(values | _foreign()))
     sys.stderr = error = _Stream(sys.stderr)
     out = _Stream(sys.stdout) if command in _WITH_LOGS else None
     sys.stdout = out or sys.stdout
@@ -111,15 +111,15 @@ def written(command: str, consumer: str | None = None) -> Iterator[None]:
 
 def secrets_of(values: Mapping[str, str]) -> re.Pattern[str] | None:
     """Return what finds the secrets of settings, as written and as they are decoded."""
-    found: set[str] = set()
+    secrets: set[str] = set()
     for name, text in values.items():
         if name in {"PETSTREAM_FTP_URL", "PETSTREAM_DATABASE_URL"}:
-            found |= _of_url(text, user=name == "PETSTREAM_FTP_URL")
+            secrets |= _of_url(text, user=name == "PETSTREAM_FTP_URL")
         elif name.endswith(("PASSWORD", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "CONSOLE_TOKEN")):
-            found.add(text)
-    found |= {unquote(one) for one in found}
+            secrets.add(text)
+    secrets |= {unquote(secret) for secret in secrets}
     long = sorted(
-        (one for one in found if len(one) >= _SHORTEST and one.lower() not in _WORDS),
+        (secret for secret in secrets if len(secret) >= _SHORTEST and secret.lower() not in _WORDS),
         key=len, reverse=True,
     )  # fmt: skip
     return re.compile("|".join(map(re.escape, long))) if long else None
@@ -128,27 +128,27 @@ def secrets_of(values: Mapping[str, str]) -> re.Pattern[str] | None:
 def _of_url(text: str, *, user: bool) -> set[str]:
     try:
         parts = urlsplit(text.strip())
-        found = {parts.password or "", *parse_qs(parts.query).get("password", [])}
+        secrets = {parts.password or "", *parse_qs(parts.query).get("password", [])}
     except ValueError:
         return set()
     if user and parts.username:
-        found |= {parts.username, parts.username.removeprefix("apikey-")}
-    return found
+        secrets |= {parts.username, parts.username.removeprefix("apikey-")}
+    return secrets
 
 
 def _foreign() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
 
 
-def _told(text: str) -> dict[str, Any] | None:
-    """Return what a line of JSON tells that was written here, in another process."""
+def _fields_of(text: str) -> dict[str, Any] | None:
+    """Return the fields of a line of JSON that was written by this module, in another process."""
     if not text.startswith('{"at": '):
         return None
     try:
-        found = json.loads(text)
+        fields = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and "message" in found else None
+    return fields if isinstance(fields, dict) and "message" in fields else None
 
 
 class _Stream(io.TextIOBase):
@@ -203,7 +203,7 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = self.format(record)
         if _current.mode == "json":
-            line = _current.told(record.levelname.lower(), message, logger=record.name)
+            line = _current.json_line(record.levelname.lower(), message, logger=record.name)
         else:
             line = _current.starred(f"{record.levelname} {record.name}: {message}")
         with suppress(OSError, ValueError):  # whoever read it has gone

@@ -1,6 +1,6 @@
-"""Where the processes of `up` leave their figures for Prometheus.
+"""The directory in which the processes of `up` share their metrics (multiprocess mode).
 
-Rule 1: a directory of its own for every run: figures of a run before would be counted again.
+Rule 1: a directory of its own for every run: metrics of a run before would be counted again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from petstream.errors import UsageError
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""What the client library asks for it, when it is imported."""
+"""Where the client library looks for it, when it is imported."""
 
 
 @contextmanager

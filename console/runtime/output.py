@@ -1,8 +1,27 @@
-"""What a command prints: its result on stdout, notes for the person who waits on stderr."""
+"""What a process writes: a command's result and notes, or whole lines of several processes.
+
+Rule 1: a command's result goes to stdout, notes for the person who waits to stderr.
+Rule 2: where lines of several processes meet, whoever has a line never waits: a thread writes, and
+        a reader that has stopped reading stops nothing.
+Rule 3: lines that nobody read in time are dropped and counted, and the count is written.
+"""
 
 from __future__ import annotations
 
+import os
+import queue
 import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+from console.runtime import logs
+
+STDOUT: Final = 1
+STDERR: Final = 2
+_MAX_WAITING_LINES: Final = 10_000
+_DRAIN_S: Final = 1.0
 
 
 def say(line: str) -> None:
@@ -13,3 +32,50 @@ def say(line: str) -> None:
 def note(line: str) -> None:
     """Print a line that isn't the result, for the person who waits."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201  the command's output
+
+
+class LogMultiplexer:
+    """Our stdout and stderr for lines of several processes; ``with LogMultiplexer() as output``."""
+
+    def __init__(self, max_waiting_lines: int = _MAX_WAITING_LINES) -> None:
+        """Hold at most so many lines that weren't written yet."""
+        self._waiting: queue.Queue[tuple[int, str] | None] = queue.Queue(max_waiting_lines)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._write, name="output", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start to write."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Write what waits, but don't wait long for a reader that doesn't read."""
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=_DRAIN_S)
+        self._thread.join(_DRAIN_S)
+
+    def line(self, text: str, stream: int = STDOUT, part: str | None = None) -> None:
+        """Write a line, soon; `part`: the process it came from, if not this one."""
+        try:
+            self._waiting.put_nowait((stream, logs.current().line(text, part)))
+        except queue.Full:
+            self._dropped += 1
+
+    def _write(self) -> None:
+        while (waiting := self._waiting.get()) is not None:
+            stream, text = waiting
+            _write_all(stream, f"{text}\n".encode(errors="replace"))
+            if self._dropped and self._waiting.empty():
+                dropped, self._dropped = self._dropped, 0
+                message = f"({dropped} lines are lost: nobody read them in time)\n"
+                _write_all(STDERR, message.encode())
+
+
+def _write_all(stream: int, data: bytes) -> None:
+    """Write all of it; bytes, not `sys.stdout`: its lock would be held when the process ends."""
+    with suppress(OSError):  # nobody reads any more: a daemon goes on
+        while data:
+            data = data[os.write(stream, data) :]

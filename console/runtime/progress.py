@@ -16,35 +16,35 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-Tell = Callable[[str, int], None]
+ReportProgress = Callable[[str, int], None]
 
 _PLAIN_EVERY_S: Final = 10.0
 
 
 @contextmanager
-def shown(unit: str, stream: TextIO | None = None) -> Iterator[Tell]:
-    """Yield a function that is told a name and its total so far; `unit`: what is counted."""
+def shown(unit: str, stream: TextIO | None = None) -> Iterator[ReportProgress]:
+    """Yield a function that takes a name and its total so far; `unit`: what is counted."""
     target = sys.stderr if stream is None else stream
     if target.isatty():
-        with _bars(unit, target) as tell:
-            yield tell
+        with _bars(unit, target) as report:
+            yield report
     else:
-        yield _Lines(unit, target)
+        yield _PlainLines(unit, target)
 
 
-def adding_up(tell: Tell) -> Tell:
-    """Return a function that is told what came in addition, and tells the totals."""
+def adding_up(report: ReportProgress) -> ReportProgress:
+    """Return a function that takes what came in addition, and reports the totals."""
     totals: Counter[str] = Counter()
 
     def more(name: str, number: int) -> None:
         totals[name] += number
-        tell(name, totals[name])
+        report(name, totals[name])
 
     return more
 
 
 @contextmanager
-def _bars(unit: str, target: TextIO) -> Iterator[Tell]:
+def _bars(unit: str, target: TextIO) -> Iterator[ReportProgress]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -55,15 +55,15 @@ def _bars(unit: str, target: TextIO) -> Iterator[Tell]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(file=target), transient=True) as progress:
 
-        def tell(name: str, total: int) -> None:
+        def report(name: str, total: int) -> None:
             if name not in tasks:
                 tasks[name] = progress.add_task(name, total=None)
             progress.update(tasks[name], completed=total)
 
-        yield tell
+        yield report
 
 
-class _Lines:
+class _PlainLines:
     """Says how far things are, but not more often than every ten seconds."""
 
     def __init__(self, unit: str, target: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""Running a command so that Ctrl-C and SIGTERM end it well.
+"""Signals: Ctrl-C and SIGTERM end a command well, SIGHUP has a daemon read its settings again.
 
 Rule 1: the first signal asks: what is patient finishes its batch, what isn't is cancelled where it
         waits (what was published is whole; what wasn't is done by the next run).
@@ -6,6 +6,8 @@ Rule 2: the second signal cancels whatever goes on, and so does time.
 Rule 3: whatever hangs even then ends with the process, 14 s after the first signal: service
         managers wait little longer.
 Rule 4: the loop of what is patient is watched: one that is stuck ends the process.
+Rule 5: SIGHUP means the end only if there was a terminal, and is none any more.
+Rule 6: who was started to ignore a signal (nohup) ignores it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import nullcontext
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -47,17 +49,17 @@ def run(
         within_s: rule 3; None for what must tidy up however long it takes.
     """
     gc.set_threshold(*_COLLECT_RARELY)
-    limit = _Limit(1 if stopped_status else 0)
+    deadline = _Deadline(1 if stopped_status else 0)
     try:
-        return asyncio.run(_run(command, stopped_status, limit, within_s, patient=patient))
+        return asyncio.run(_run(command, stopped_status, deadline, within_s, patient=patient))
     finally:
-        limit.lift()
+        deadline.lift()
 
 
 async def _run(
     command: Callable[[asyncio.Event], Coroutine[Any, Any, int]],
     stopped_status: int,
-    limit: _Limit,
+    deadline: _Deadline,
     within_s: float | None,
     *,
     patient: bool,
@@ -72,28 +74,28 @@ async def _run(
         if again or not patient:
             task.cancel()
         if within_s is not None:
-            limit.set(_AT_ONCE_S if again else within_s)
+            deadline.set(_AT_ONCE_S if again else within_s)
             loop.call_later(within_s - _TO_TIDY_UP_S, task.cancel)
 
-    before = {one: signal.getsignal(one) for one in _SIGNALS}
-    for one in _SIGNALS:
-        loop.add_signal_handler(one, stop)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
     try:
         with watchdog.watched() if patient else nullcontext():
-            lifeline.tell_up()
+            lifeline.notify_ready()
             status = await task
     except asyncio.CancelledError:
         if not stopping.is_set():
             raise
         return stopped_status
     finally:
-        for one, handler in before.items():
-            loop.remove_signal_handler(one)
-            signal.signal(one, handler or signal.SIG_DFL)
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler or signal.SIG_DFL)
     return stopped_status if stopping.is_set() else status
 
 
-class _Limit:
+class _Deadline:
     """When the process ends in any case; it needs no event loop for that."""
 
     def __init__(self, status: int) -> None:
@@ -152,3 +154,35 @@ async def pause(stopping: asyncio.Event, seconds: float) -> None:
             await stopping.wait()
     except TimeoutError:
         return
+
+
+async def hangups(stopping: asyncio.Event) -> AsyncGenerator[None]:
+    """Yield whenever settings shall be read again; set `stopping` if the terminal has gone."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        return
+    received = asyncio.Event()
+    had_terminal = _has_terminal()
+
+    def receive() -> None:
+        if had_terminal and not _has_terminal():
+            stopping.set()
+        received.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, receive)
+    try:
+        while True:
+            await received.wait()
+            received.clear()
+            if not stopping.is_set():
+                yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -6,6 +6,8 @@ Rule 2: where the thread can't run, since C code keeps the interpreter to itself
         expression gone wild), timers of processor time stand in for it: the same stacks, and the
         end by a signal.
 Rule 3: the stacks name files and lines, never values.
+
+Why not `faulthandler.dump_traceback_later` alone: docs/decisions/0010-the-process-tree.md.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _TICK_S: Final = 1.0
 _STDERR: Final = 2
 
 
-class Patience(NamedTuple):
+class WatchdogLimits(NamedTuple):
     """How long a loop may stand still."""
 
     stacks_after_s: float = STACKS_AFTER_S
@@ -35,31 +37,31 @@ class Patience(NamedTuple):
 
 
 @contextmanager
-def watched(patience: Patience = Patience()) -> Iterator[None]:  # noqa: B008  frozen
+def watched(limits: WatchdogLimits = WatchdogLimits()) -> Iterator[None]:  # noqa: B008  frozen
     """Watch the running loop while the block runs."""
-    watch = _Watch(asyncio.get_running_loop(), patience)
-    watch.begin()
+    watchdog = _Watchdog(asyncio.get_running_loop(), limits)
+    watchdog.start()
     try:
         yield
     finally:
-        watch.end()
+        watchdog.stop()
 
 
-class _Watch:
-    def __init__(self, loop: asyncio.AbstractEventLoop, patience: Patience) -> None:
-        self._loop, self._patience = loop, patience
+class _Watchdog:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: WatchdogLimits) -> None:
+        self._loop, self._limits = loop, limits
         self._turns = 0
         self._next: asyncio.TimerHandle | None = None
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="stuck", daemon=True)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         faulthandler.register(signal.SIGPROF, file=_STDERR, all_threads=True, chain=False)
         self._turn()
         self._thread.start()
 
-    def end(self) -> None:
-        self._done.set()
+    def stop(self) -> None:
+        self._stopped.set()
         self._thread.join()
         if self._next is not None:
             self._next.cancel()
@@ -68,28 +70,28 @@ class _Watch:
 
     def _turn(self) -> None:
         self._turns += 1
-        self._next = self._loop.call_later(self._patience.tick_s, self._turn)
+        self._next = self._loop.call_later(self._limits.tick_s, self._turn)
 
-    def _look(self) -> None:
-        stacks_after_s, end_after_s, tick_s = self._patience
-        seen, still_s, told = 0, 0.0, False
+    def _watch(self) -> None:
+        limits = self._limits
+        turns, still_s, reported = 0, 0.0, False
         before = time.monotonic()
-        while not self._done.wait(tick_s):
-            _set_timers(stacks_after_s, end_after_s)
+        while not self._stopped.wait(limits.tick_s):
+            _set_timers(limits.stacks_after_s, limits.end_after_s)
             now = time.monotonic()
             passed_s, before = now - before, now
-            if self._turns != seen:
-                if told:
-                    _say("the event loop turns again")
-                seen, still_s, told = self._turns, 0.0, False
+            if self._turns != turns:
+                if reported:
+                    _write("the event loop turns again")
+                turns, still_s, reported = self._turns, 0.0, False
                 continue
-            still_s += min(passed_s, 2 * tick_s)  # more: this thread stood still as well
-            if still_s >= stacks_after_s and not told:
-                told = True
-                _say(f"the event loop hasn't turned for {still_s:.0f} s; where each thread is:")
+            still_s += min(passed_s, 2 * limits.tick_s)  # more: this thread stood still as well
+            if still_s >= limits.stacks_after_s and not reported:
+                reported = True
+                _write(f"the event loop hasn't turned for {still_s:.0f} s; where each thread is:")
                 faulthandler.dump_traceback(file=_STDERR, all_threads=True)
-            if still_s >= end_after_s:
-                _say(f"the event loop hasn't turned for {still_s:.0f} s: this process ends")
+            if still_s >= limits.end_after_s:
+                _write(f"the event loop hasn't turned for {still_s:.0f} s: this process ends")
                 os._exit(1)
 
 
@@ -98,6 +100,6 @@ def _set_timers(stacks_after_s: float, end_after_s: float) -> None:
     signal.setitimer(signal.ITIMER_VIRTUAL, end_after_s)
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     with suppress(OSError):  # nobody reads stderr: it ends all the same
         os.write(_STDERR, f"petstream: {line}\n".encode())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
-from console.runtime.child import Part, Program, begin, inherited
+from console.runtime.child import Child, Program, inherited_environment, spawn
 from lab.soak.hosts import Hosts
 from lab.soak.samples import parts
 from petstream.settings import SETTLED
@@ -36,29 +36,29 @@ class Daemon:
         self.wrong: list[str] = []
         self._log = data_dir / "daemon.log"
         self._environment = _environment(values, hosts, data_dir)
-        self._part: Part | None = None
+        self._child: Child | None = None
         self._killed: dict[str, float] = {}
 
     @property
     def pid(self) -> int:
         """Return its process id; it runs."""
-        assert self._part is not None  # noqa: S101  the caller has started it
-        return self._part.pid
+        assert self._child is not None  # noqa: S101  the caller has started it
+        return self._child.pid
 
     def start(self) -> None:
         """Start it."""
         self.lines.clear()
         command = (sys.executable, "-m", "lab.soak.up", _LOOK_EVERY_S)
-        self._part = begin(Program("up", command), self._environment, self._told)
+        self._child = spawn(Program("up", command), self._environment, self._told)
 
     async def end(self) -> None:
         """Tell it to end, and see that it does, in time and with status 0."""
-        if self._part is None:
+        if self._child is None:
             return
-        part, self._part = self._part, None
+        child, self._child = self._child, None
         began = time.monotonic()
-        part.terminate()
-        status = await part.ended()
+        child.terminate()
+        status = await child.wait()
         took = time.monotonic() - began
         if status != 0 or took > _END_WITHIN_S:
             self.wrong.append(f"told to end, the daemon took {took:.1f} s, with status {status}")
@@ -77,8 +77,8 @@ class Daemon:
 
     def kill(self) -> None:
         """End it at once, if it runs; its parts end with it."""
-        if self._part is not None:
-            self._part.kill()
+        if self._child is not None:
+            self._child.kill()
 
     def visit(self) -> None:
         """Look at its page and figures, as people and monitoring do all day."""
@@ -99,7 +99,7 @@ class Daemon:
 def _environment(values: Mapping[str, str], hosts: Hosts, data_dir: Path) -> dict[str, str]:
     """Return the environment of the daemon: no setting comes from ours, or from ``.env``."""
     return {
-        **inherited(),
+        **inherited_environment(),
         SETTLED: "1",
         "PETSTREAM_FTP_URL": hosts.ftp.url,
         "PETSTREAM_DATA_DIR": str(data_dir),

@@ -17,15 +17,15 @@ import time
 from pathlib import Path
 
 from console.daemon import supervisor
-from console.daemon.reload import hangups
-from console.daemon.restart_policy import Limits
+from console.daemon.supervisor import RestartLimits
 from console.runtime import lifeline, signals
 from console.runtime.child import Program
 from console.runtime.exit import ended_well
-from console.runtime.log_multiplexer import Output
+from console.runtime.output import LogMultiplexer
+from console.runtime.signals import hangups
 
 HERE = Path(__file__)
-QUICK = Limits(first_s=0.05, longest_s=0.2, healthy_s=60, deaths=3, within_s=60)
+QUICK = RestartLimits(first_s=0.05, longest_s=0.2, healthy_s=60, deaths=3, within_s=60)
 
 
 def program(name: str) -> Program:
@@ -71,7 +71,7 @@ def deaf() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(f"pid {os.getpid()}\npid {child.pid}", flush=True)
-    lifeline.tell_up()
+    lifeline.notify_ready()
     time.sleep(600)
     return 0
 
@@ -111,11 +111,11 @@ def main(names: list[str]) -> int:
     supervisor.GRACE_S = float(os.environ.get("GRACE_S", supervisor.GRACE_S))  # type: ignore[misc]  # shorter
 
     async def work(stopping: asyncio.Event) -> int:
-        with Output() as output:
-            keeping = supervisor.Supervision(
-                [program(name) for name in names], os.environ, ending=stopping, say=output.line,
-                pass_on=lambda name: lambda stream, line: output.line(f"{name} | {line}", stream),
-                all_up=lambda: output.line("all up"), limits=QUICK,
+        with LogMultiplexer() as output:
+            keeping = supervisor.Supervisor(
+                [program(name) for name in names], os.environ, stopping=stopping, say=output.line,
+                sink_of=lambda name: lambda stream, line: output.line(f"{name} | {line}", stream),
+                on_ready=lambda: output.line("all up"), limits=QUICK,
             )  # fmt: skip
             hearing = asyncio.create_task(hear(stopping, output))
             try:
@@ -124,7 +124,7 @@ def main(names: list[str]) -> int:
                 hearing.cancel()
             return 0
 
-    async def hear(stopping: asyncio.Event, output: Output) -> None:
+    async def hear(stopping: asyncio.Event, output: LogMultiplexer) -> None:
         async for _ in hangups(stopping):
             output.line("asked to reload")
 

@@ -21,11 +21,10 @@ import small_up
 from small_up import alive
 
 from console.daemon import server_watch, supervisor
-from console.daemon.restart_policy import Limits, Restarts, died
-from console.daemon.supervisor import Supervision
+from console.daemon.supervisor import RestartLimits, RestartPolicy, Supervisor, exit_in_words
 from console.embedded import process
 from console.runtime import metrics_dir, signals
-from console.runtime.child import Program, begin
+from console.runtime.child import Program, spawn
 from console.runtime.systemd import Notifier
 from petstream.errors import PetstreamError
 from petstream.settings import KafkaAccess, Settings
@@ -37,42 +36,42 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_each_death_in_a_row_doubles_the_wait_up_to_a_minute() -> None:
-    restarts = Restarts(Limits(deaths=100), chance=lambda: 1.0)
-    waits = [restarts.wait_s(1, lived_s=5, now=1000.0 * n) for n in range(8)]
+    policy = RestartPolicy(RestartLimits(deaths=100), chance=lambda: 1.0)
+    waits = [policy.wait_s(1, lived_s=5, now=1000.0 * n) for n in range(8)]
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_the_wait_is_shortened_by_chance_to_half_at_the_least() -> None:
-    assert Restarts(chance=lambda: 0.0).wait_s(1, lived_s=5, now=0) == 0.5
+    assert RestartPolicy(chance=lambda: 0.0).wait_s(1, lived_s=5, now=0) == 0.5
 
 
 def test_ten_healthy_minutes_forget_the_deaths_before() -> None:
-    restarts = Restarts(chance=lambda: 1.0)
-    assert [restarts.wait_s(1, lived_s=5, now=1000.0 * n) for n in range(3)] == [1, 2, 4]
-    assert restarts.wait_s(1, lived_s=600, now=9000) == 1
+    policy = RestartPolicy(chance=lambda: 1.0)
+    assert [policy.wait_s(1, lived_s=5, now=1000.0 * n) for n in range(3)] == [1, 2, 4]
+    assert policy.wait_s(1, lived_s=600, now=9000) == 1
 
 
 def test_five_deaths_within_five_minutes_are_a_crash_loop() -> None:
-    restarts = Restarts()
-    assert all(restarts.wait_s(1, lived_s=5, now=60.0 * n) for n in range(4))
-    assert restarts.wait_s(1, lived_s=5, now=300) is None
+    policy = RestartPolicy()
+    assert all(policy.wait_s(1, lived_s=5, now=60.0 * n) for n in range(4))
+    assert policy.wait_s(1, lived_s=5, now=300) is None
 
 
 def test_five_deaths_in_a_longer_time_are_none() -> None:
-    restarts = Restarts()
-    assert all(restarts.wait_s(1, lived_s=5, now=76.0 * n) for n in range(50))
+    policy = RestartPolicy()
+    assert all(policy.wait_s(1, lived_s=5, now=76.0 * n) for n in range(50))
 
 
 def test_wrong_settings_are_no_reason_to_try_again() -> None:
-    assert Restarts().wait_s(2, lived_s=5, now=0) is None
+    assert RestartPolicy().wait_s(2, lived_s=5, now=0) is None
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "words"),
     [(0, "ended with status 0"), (-9, "was killed by SIGKILL"), (-63, "was killed by signal 63")],
 )
-def test_how_a_process_ended_is_told_in_words(status: int, told: str) -> None:
-    assert died(status) == told
+def test_how_a_process_ended_is_told_in_words(status: int, words: str) -> None:
+    assert exit_in_words(status) == words
 
 
 # --- parts, kept by this process ------------------------------------------------------------------
@@ -81,16 +80,18 @@ def test_how_a_process_ended_is_told_in_words(status: int, told: str) -> None:
 class Kept:
     """Some parts that are kept going, and what was said."""
 
-    def __init__(self, *names: str, limits: Limits = small_up.QUICK, **environment: str) -> None:
+    def __init__(
+        self, *names: str, limits: RestartLimits = small_up.QUICK, **environment: str
+    ) -> None:
         """Prepare these parts."""
         self.said: list[str] = []
         self.ended: list[tuple[str, bool]] = []
         self.ending = asyncio.Event()
         self.ups = 0
-        self.tree = Supervision(
+        self.tree = Supervisor(
             [small_up.program(name) for name in names], os.environ | environment,
-            ending=self.ending, say=self.said.append, pass_on=self.lines_of, all_up=self.up,
-            ended=self.end, limits=limits,
+            stopping=self.ending, say=self.said.append, sink_of=self.lines_of, on_ready=self.up,
+            on_exit=self.end, limits=limits,
         )  # fmt: skip
 
     def lines_of(self, name: str) -> Callable[[int, str], None]:
@@ -101,10 +102,10 @@ class Kept:
         """Take note."""
         self.ups += 1
 
-    def end(self, part: str, pid: int, *, by_itself: bool) -> None:
+    def end(self, name: str, pid: int, *, by_itself: bool) -> None:
         """Take note."""
         assert pid
-        self.ended.append((part, by_itself))
+        self.ended.append((name, by_itself))
 
     def pids(self, name: str = "") -> list[int]:
         """Return the process ids that parts have told."""
@@ -173,26 +174,26 @@ async def test_new_settings_are_given_to_one_part_after_another() -> None:
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and len(kept.pids()) == 2)
     kept.said.clear()
-    await kept.tree.renew(os.environ | {"BATCH_S": "0", "COLOUR": "blue"})
+    await kept.tree.restart(os.environ | {"BATCH_S": "0", "COLOUR": "blue"})
     await until(lambda: len(kept.said) == 4)
     assert [re.sub(r"\d+", "N", line) for line in kept.said] == [
         "good | finished", "good | pid N blue", "slow | finished", "slow | pid N",
     ]  # fmt: skip
     assert kept.ended == [("good", False), ("slow", False)]
-    assert kept.tree.missing() == []
+    assert kept.tree.not_running() == []
     kept.ending.set()
     await running
 
 
 async def test_a_part_that_waits_to_begin_again_takes_new_settings_at_once() -> None:
-    kept = Kept("good", limits=Limits(first_s=600, longest_s=600), COLOUR="red")
+    kept = Kept("good", limits=RestartLimits(first_s=600, longest_s=600), COLOUR="red")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and kept.pids())
     os.kill(kept.pids()[0], signal.SIGKILL)
     await until(lambda: any("begins again" in line for line in kept.said))
-    assert kept.tree.missing() == ["good"]
+    assert kept.tree.not_running() == ["good"]
     async with asyncio.timeout(30):
-        await kept.tree.renew(os.environ | {"COLOUR": "blue"})
+        await kept.tree.restart(os.environ | {"COLOUR": "blue"})
     await until(lambda: kept.said[-1].endswith("blue"))
     kept.ending.set()
     await running
@@ -223,9 +224,9 @@ async def test_a_part_that_doesnt_end_is_killed_and_that_is_said(
 
 
 async def test_a_part_that_cant_be_started_is_a_dead_one(tmp_path: Path) -> None:
-    tree = Supervision(
-        [Program("gone", (str(tmp_path / "none"),))], os.environ, ending=asyncio.Event(),
-        say=lambda _: None, pass_on=lambda _: lambda _number, _line: None, limits=small_up.QUICK,
+    tree = Supervisor(
+        [Program("gone", (str(tmp_path / "none"),))], os.environ, stopping=asyncio.Event(),
+        say=lambda _: None, sink_of=lambda _: lambda _number, _line: None, limits=small_up.QUICK,
     )  # fmt: skip
     with pytest.raises(PetstreamError, match=r"gone can't be started .No such file or directory."):
         await tree.run()
@@ -237,17 +238,17 @@ async def test_what_a_part_said_before_it_died_isnt_lost_whatever_it_was() -> No
         "os.write(1, b'\\xff\\xe4\\r\\n\\n' + b'x' * 100_000); os.write(2, b'no line break'); "
         "os.kill(os.getpid(), 9)"
     )
-    told: list[tuple[int, str]] = []
-    part = begin(
+    read: list[tuple[int, str]] = []
+    child = spawn(
         Program("talkative", (sys.executable, "-c", program)), os.environ,
-        lambda stream, line: told.append((stream, line)),
+        lambda stream, line: read.append((stream, line)),
     )  # fmt: skip
-    assert await part.ended() == -signal.SIGKILL
-    lines = [line for stream, line in told if stream == 1]
+    assert await child.wait() == -signal.SIGKILL
+    lines = [line for stream, line in read if stream == 1]
     assert lines[:3000] == [str(n) for n in range(3000)]
     assert lines[3000:3002] == ["\N{REPLACEMENT CHARACTER}" * 2, ""]
     assert "".join(lines[3002:]) == "x" * 100_000
-    assert [line for stream, line in told if stream == 2] == ["no line break"]
+    assert [line for stream, line in read if stream == 2] == ["no line break"]
 
 
 # --- a supervisor as a process --------------------------------------------------------------------
@@ -292,11 +293,11 @@ def up(*names: str, **environment: str) -> Iterator[Up]:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
     )  # fmt: skip
-    one = Up(process)
+    tree = Up(process)
     try:
-        yield one
+        yield tree
     finally:
-        for pid in (process.pid, *one.pids()):
+        for pid in (process.pid, *tree.pids()):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.communicate()
@@ -312,37 +313,37 @@ def wait_until(happened: Callable[[], bool], limit_s: float = 30.0) -> None:
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_t50_a_signal_to_the_whole_group_lets_parts_finish(which: signal.Signals) -> None:
     """T50: Ctrl-C reaches every process of a terminal; the parts must hear of it only once."""
-    with up("good", "slow", BATCH_S="0.5") as one:
-        one.read_until("all up")
-        os.killpg(one.process.pid, which)
-        assert one.rest() == 0
-        assert {"good | finished", "slow | finished"} <= set(one.lines)
-        assert not any(map(alive, one.pids()))
+    with up("good", "slow", BATCH_S="0.5") as tree:
+        tree.read_until("all up")
+        os.killpg(tree.process.pid, which)
+        assert tree.rest() == 0
+        assert {"good | finished", "slow | finished"} <= set(tree.lines)
+        assert not any(map(alive, tree.pids()))
 
 
 def test_t50_a_second_signal_ends_at_once_with_status_0() -> None:
     """T50: twice."""
-    with up("good", "slow", BATCH_S="600") as one:
-        one.read_until("all up")
-        one.process.terminate()
-        one.read_until("good | finished")
-        one.process.terminate()
-        assert one.rest() == 0
-        assert "slow | finished" not in one.lines
-        wait_until(lambda: not any(map(alive, one.pids())))
+    with up("good", "slow", BATCH_S="600") as tree:
+        tree.read_until("all up")
+        tree.process.terminate()
+        tree.read_until("good | finished")
+        tree.process.terminate()
+        assert tree.rest() == 0
+        assert "slow | finished" not in tree.lines
+        wait_until(lambda: not any(map(alive, tree.pids())))
 
 
 def test_when_the_parent_is_killed_its_parts_end_by_themselves() -> None:
-    with up("good", "slow", BATCH_S="0") as one:
-        one.read_until("good | pid")
-        one.read_until("slow | pid")
-        one.process.kill()
-        wait_until(lambda: not any(map(alive, one.pids())))
+    with up("good", "slow", BATCH_S="0") as tree:
+        tree.read_until("good | pid")
+        tree.read_until("slow | pid")
+        tree.process.kill()
+        wait_until(lambda: not any(map(alive, tree.pids())))
 
 
 def test_a_part_whose_parent_died_ends_also_if_it_hears_no_signal() -> None:
     program = (
-        "import signal, time\nfrom console.runtime import lifeline\nlifeline._GIVEN_S = 0.2\n"
+        "import signal, time\nfrom console.runtime import lifeline\nlifeline._GRACE_S = 0.2\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nlifeline.hold()\ntime.sleep(600)\n"
     )
     ours, theirs = socket.socketpair()
@@ -355,28 +356,28 @@ def test_a_part_whose_parent_died_ends_also_if_it_hears_no_signal() -> None:
 
 
 def test_a_crash_loop_ends_with_status_1_and_the_reason_in_the_last_line() -> None:
-    with up("good", "crashing") as one:
-        assert one.rest() == 1
-        assert one.lines[-1].startswith("petstream: crashing ended with status 7 again")
-        assert one.lines[-1].endswith("its last line: here is why")
+    with up("good", "crashing") as tree:
+        assert tree.rest() == 1
+        assert tree.lines[-1].startswith("petstream: crashing ended with status 7 again")
+        assert tree.lines[-1].endswith("its last line: here is why")
 
 
 def test_lines_of_several_parts_are_never_mixed() -> None:
-    with up("noisy", "noisy", "noisy") as one:
-        one.read_until("noisy | ", times=500)
-        one.process.terminate()
-        one.rest()
-    long = [line for line in one.lines if line.startswith("noisy | ")]
+    with up("noisy", "noisy", "noisy") as tree:
+        tree.read_until("noisy | ", times=500)
+        tree.process.terminate()
+        tree.rest()
+    long = [line for line in tree.lines if line.startswith("noisy | ")]
     assert {len(set(line.removeprefix("noisy | "))) for line in long[:-3]} == {1}
     assert {len(line) for line in long[:-3]} <= {len("noisy | ") + 2100}
 
 
 def test_whoever_doesnt_read_stops_nothing() -> None:
-    with up("noisy") as one:
-        one.read_until("all up")
+    with up("noisy") as tree:
+        tree.read_until("all up")
         time.sleep(0.5)  # the pipe is full soon after
-        one.process.terminate()
-        assert one.process.wait(30) == 0
+        tree.process.terminate()
+        assert tree.process.wait(30) == 0
 
 
 def test_a_terminal_that_hangs_up_ends_it_and_any_other_hangup_doesnt() -> None:
@@ -390,15 +391,15 @@ def test_a_terminal_that_hangs_up_ends_it_and_any_other_hangup_doesnt() -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     os.close(theirs)
-    one = Up(process)
+    tree = Up(process)
     try:
-        one.read_until("all up")
+        tree.read_until("all up")
         process.send_signal(signal.SIGHUP)
-        one.read_until("asked to reload")
+        tree.read_until("asked to reload")
         os.close(ours)
-        assert one.rest() == 0
-        assert one.lines.count("asked to reload") == 1
-        assert "good | finished" in one.lines
+        assert tree.rest() == 0
+        assert tree.lines.count("asked to reload") == 1
+        assert "good | finished" in tree.lines
     finally:
         process.kill()
 
@@ -436,13 +437,13 @@ def test_what_was_patient_for_long_is_cancelled(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_handlers_of_before_are_back_afterwards() -> None:
-    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
     async def work(_stopping: asyncio.Event) -> int:
         return 5
 
     assert signals.run(work, stopped_status=0, patient=True) == 5
-    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 # --- figures --------------------------------------------------------------------------------------
@@ -578,5 +579,5 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     unit = (ROOT / "docs/ops/petstream.service").read_text("utf-8")
     copy = tmp_path / "petstream.service"
     copy.write_text(re.sub(r"/opt/petstream/.venv/bin/petstream", "/bin/true", unit))
-    found = subprocess.run([verify, "verify", copy], capture_output=True, text=True, check=False)  # noqa: S603  ours
-    assert (found.returncode, found.stderr) == (0, "")
+    done = subprocess.run([verify, "verify", copy], capture_output=True, text=True, check=False)  # noqa: S603  ours
+    assert (done.returncode, done.stderr) == (0, "")

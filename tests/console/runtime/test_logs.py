@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from console.runtime import logs
-from console.runtime.logs import Form, secrets_of
+from console.runtime.logs import LogFormat, secrets_of
 from console.runtime.output import note, say
 from console.runtime.progress import shown
 
@@ -71,7 +71,7 @@ def test_json_is_an_object_a_line_whoever_writes_it(monkeypatch: pytest.MonkeyPa
     assert first["at"].endswith("Z")
     assert (first["level"], first["part"]) == ("info", "ingest")
     assert first["message"] == 'read "pets_1.json"'
-    assert [(one["level"], one["message"]) for one in read(error)] == [
+    assert [(line["level"], line["message"]) for line in read(error)] == [
         ("info", "waiting: Kafka is away"),
         ("error", "it failed"),
         ("warning", "pets: trying again"),
@@ -123,7 +123,7 @@ def test_a_secret_in_a_line_is_starred_whoever_wrote_it(
 
 
 def test_a_url_of_a_server_nobody_configured_is_starred_and_our_examples_are_not() -> None:
-    form = Form()
+    form = LogFormat()
     assert form.line("at postgresql://petstream:pw-of-ours@127.0.0.1:5/x") == (
         "at postgresql://***@127.0.0.1:5/x"
     )
@@ -145,9 +145,11 @@ def test_a_password_that_would_star_our_own_words_is_left(password: str) -> None
 
 def test_the_daemon_passes_lines_on_under_the_name_of_their_part() -> None:
     """Lines of JSON keep what they told; others are wrapped."""
-    plain, form = Form(), Form("json", "up")
+    plain, form = LogFormat(), LogFormat("json", "up")
     assert plain.line("read 3 rows", "watch") == "watch | read 3 rows"
-    line = Form("json", "ingest").told("warning", "late", logger="console.daemon.feed_watch")
+    line = LogFormat("json", "ingest").json_line(
+        "warning", "late", logger="console.daemon.feed_watch"
+    )
     passed = json.loads(form.line(line, "watch"))
     assert passed == {**json.loads(line), "part": "watch"}
     wrapped = json.loads(form.line("Fatal Python error", "pets"))
@@ -167,7 +169,7 @@ def test_a_command_writes_json_and_no_secret_when_it_fails(tmp_path: Path) -> No
         cwd=tmp_path, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
-    [told] = [json.loads(line) for line in done.stderr.splitlines()]
-    assert (told["level"], told["part"]) == ("error", "migrate")
-    assert told["message"].startswith("Postgres can't be reached")
+    [line] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (line["level"], line["part"]) == ("error", "migrate")
+    assert line["message"].startswith("Postgres can't be reached")
     assert "canary" not in done.stderr

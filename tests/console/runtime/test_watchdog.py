@@ -15,8 +15,8 @@ import asyncio, itertools, re, sys, time, types
 from console.runtime import watchdog
 
 async def main():
-    patience = watchdog.Patience(stacks_after_s=%(stacks)s, end_after_s=%(end)s, tick_s=0.1)
-    with watchdog.watched(patience):
+    limits = watchdog.WatchdogLimits(stacks_after_s=%(stacks)s, end_after_s=%(end)s, tick_s=0.1)
+    with watchdog.watched(limits):
         print("begun", flush=True)
         await asyncio.sleep(0.3)
         await culprit()
@@ -43,26 +43,26 @@ def run(culprit: str, *, stacks: float = 0.5, end: float = 600.0) -> tuple[int, 
 def test_t51_a_stuck_loop_writes_its_stacks_once_an_incident_and_goes_on_if_it_can() -> None:
     """T51: stacks written."""
     culprit = "[(time.sleep(1.2), await asyncio.sleep(0.4)) for _ in range(2)]"
-    status, told = run(culprit)
+    status, written = run(culprit)
     assert status == 0
-    assert told.count("where each thread is:") == 2
-    assert told.count("the event loop turns again") == 2
-    assert "in culprit" in told
+    assert written.count("where each thread is:") == 2
+    assert written.count("the event loop turns again") == 2
+    assert "in culprit" in written
 
 
 def test_t51_a_loop_that_stays_stuck_ends_the_process_with_status_1() -> None:
     """T51: no zombie."""
-    status, told = run("time.sleep(600)", end=1.5)
+    status, written = run("time.sleep(600)", end=1.5)
     assert status == 1
-    assert "in culprit" in told
-    assert told.rstrip().endswith("this process ends")
+    assert "in culprit" in written
+    assert written.rstrip().endswith("this process ends")
 
 
 def test_t51_code_that_keeps_the_interpreter_to_itself_is_found_out_too() -> None:
     """T51: a regular expression gone wild lets no other thread run."""
-    status, told = run(WILD, end=1.5)
+    status, written = run(WILD, end=1.5)
     assert status == -signal.SIGVTALRM
-    assert "in culprit" in told
+    assert "in culprit" in written
 
 
 def test_a_process_that_was_stopped_itself_isnt_stuck() -> None:
@@ -76,8 +76,8 @@ def test_a_process_that_was_stopped_itself_isnt_stuck() -> None:
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(1.5)
     os.kill(process.pid, signal.SIGCONT)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (0, "")
+    _, written = process.communicate(timeout=60)
+    assert (process.returncode, written) == (0, "")
 
 
 def test_time_in_which_the_watching_thread_stood_still_doesnt_count() -> None:

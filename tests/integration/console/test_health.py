@@ -13,7 +13,7 @@ import pytest
 from members import Server
 from server_homes import put_away
 
-from console.daemon import health, probes
+from console.daemon import health
 from console.daemon.health import Health
 from console.daemon.http import served
 from console.embedded import servers as embedded
@@ -59,7 +59,7 @@ async def site(data_dir: Path, prefix: str) -> AsyncIterator[Site]:
     url = await asyncio.to_thread(embedded.ensure_postgres, data_dir, for_tests=True)
     await ensure_topics(kafka, prefix)
     await migrate(url)
-    asked = [probes.of_consumers(kafka, prefix, ("pets",)), probes.of_postgres(url)]
+    asked = [health.of_consumers(kafka, prefix, ("pets",)), health.of_postgres(url)]
     found = Health(asked, every_s=0.5, deadline_s=2.0)
     known = Settings(kafka=kafka, database_url=url, topic_prefix=prefix)
     async with served(("127.0.0.1", 0), found, lambda: known, say=lambda _line: None) as address:
@@ -98,18 +98,18 @@ def test_t40_a_silent_outage_shows_within_a_minute() -> None:
 
 
 def test_a_consumer_that_commits_nothing_with_work_before_it_stands_still() -> None:
-    standing, began = probes.Standing(), time.monotonic()
+    progress, began = health.CommitProgress(), time.monotonic()
 
     def lag(committed: int, behind: int) -> list[GroupLag]:
         return [GroupLag("pets", "pets.v1", 0, committed, committed + behind, behind)]
 
-    assert standing.problem(lag(5, 3), began) is None
-    assert standing.problem(lag(5, 9), began + 299) is None
-    said = standing.problem(lag(5, 9), began + 300)
+    assert progress.problem(lag(5, 3), began) is None
+    assert progress.problem(lag(5, 9), began + 299) is None
+    said = progress.problem(lag(5, 9), began + 300)
     assert said is not None
     assert "consumer pets has committed nothing for 300 s, with 9 records" in said
-    assert standing.problem(lag(6, 9), began + 301) is None, "it moves"
-    assert standing.problem(lag(6, 0), began + 900) is None, "it has nothing to do"
+    assert progress.problem(lag(6, 9), began + 301) is None, "it moves"
+    assert progress.problem(lag(6, 0), began + 900) is None, "it has nothing to do"
 
 
 async def test_a_taken_port_is_said_and_the_next_free_one_used() -> None:

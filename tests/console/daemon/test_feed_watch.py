@@ -1,0 +1,210 @@
+"""The watch of the feed: what it says, how often, and how long it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.daemon import feed_watch
+from console.inspect import summary
+from ingest.run import Result
+from ingest.run_types import Outcome
+from ingest.state.export_history import Memory
+from petstream import telemetry
+from petstream.errors import (
+    BrokenFileError,
+    NotReadyError,
+    UnreachableError,
+    UsageError,
+)
+from petstream.events import Counts, ExportCounts, ExportEvent, FileRead
+from petstream.settings import KafkaAccess, Settings
+
+KAFKA = KafkaAccess("127.0.0.1:1")
+OUTCOME = Outcome(
+    "2026-11-02T08:23:43Z",
+    "daily",
+    ExportCounts(pets=Counts(read=47, added=15, removed=2), orgs=Counts(read=49)),
+    (),
+    ("something was found",),
+)
+
+
+class Feed:
+    """Plays the ingester: a list of what each look comes to."""
+
+    def __init__(self, looks: list[Result | Exception], stopping: asyncio.Event) -> None:
+        """Play these looks, then stop."""
+        self.looks, self.stopping, self.modes = looks, stopping, list[str]()
+        self.memory = Memory()
+
+    async def nothing(self, *_: object) -> None:
+        """Make no topics."""
+
+    async def remember(self, *_: object) -> Memory:
+        """Return what exports.v1 says."""
+        return self.memory
+
+    async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
+        """Play the next look."""
+        self.modes.append(wanted)
+        if not self.looks:
+            self.stopping.set()
+            await asyncio.sleep(60)
+        look = self.looks.pop(0)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+
+async def watched(
+    monkeypatch: pytest.MonkeyPatch,
+    looks: list[Result | Exception],
+    now: datetime | Callable[[], datetime],
+    *past: ExportEvent,
+    monotonic: Callable[[], float] = time.monotonic,
+    feed_of: type[Feed] = Feed,
+) -> tuple[list[str], list[str]]:
+    stopping = asyncio.Event()
+    feed = feed_of(looks, stopping)
+    for event in past:
+        feed.memory.fold(event)
+    said: list[str] = []
+    monkeypatch.setattr(feed_watch, "ingest", feed.ingest)
+    monkeypatch.setattr(feed_watch, "ensure_topics", feed.nothing)
+    monkeypatch.setattr(feed_watch, "fold_exports", feed.remember)
+    await feed_watch.watch(
+        Settings(),
+        KAFKA,
+        stopping=stopping,
+        say=said.append,
+        progress=lambda _name, _total: None,
+        wanted="scrub",
+        intervals=feed_watch.PollIntervals(0, 0, 0, 0),
+        clock=now if callable(now) else lambda: now,
+        monotonic=monotonic,
+    )
+    return said, feed.modes
+
+
+async def test_the_watch_says_once_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Result | Exception] = [NotReadyError("nothing there")] * 3
+    looks += [UnreachableError("FTP is away")] * 2 + [BrokenFileError("cut")]
+    said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
+    assert said[:2] == ["nothing there", "FTP is away"]
+    assert len(said) == 3
+    assert said[2].startswith("cut; nothing was completed or removed, and it is read again every")
+
+
+async def test_a_late_export_is_told_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, _ = await watched(
+        monkeypatch, [NotReadyError("nothing there")] * 3, datetime(2026, 11, 2, 17, 1, tzinfo=UTC)
+    )
+    assert [line.partition(":")[0] for line in said] == ["nothing there", "today's export is late"]
+
+
+@pytest.mark.parametrize(("hours", "warned"), [(30, False), (31, True)])
+async def test_t4_no_export_for_30_hours_is_told_once_a_day(
+    monkeypatch: pytest.MonkeyPatch, hours: int, *, warned: bool
+) -> None:
+    """T4: also by a process that never completed one itself."""
+    start = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
+    past = ExportEvent(
+        export_id="2026-11-02T02:00:00Z", mode="daily", state="completed", at=start,
+        counts=ExportCounts(Counts(), Counts()), base=int(start.timestamp()),
+    )  # fmt: skip
+    looks: list[Result | Exception] = [NotReadyError("nothing there")] * 3
+    said, _ = await watched(monkeypatch, looks, start + timedelta(hours=hours), past)
+    lines = [line for line in said if line.startswith("no export for 31 h: the newest completed")]
+    assert len(lines) == warned
+    alert = re.search(r"^petstream_export_started_timestamp_seconds (\S+)$",
+                      telemetry.exposition().decode(), re.MULTILINE)  # fmt: skip
+    assert alert is not None
+    assert float(alert[1]) == start.timestamp(), "what an alert compares with the clock"
+
+
+async def test_t38_whatever_the_clock_does_a_day_is_warned_of_once_and_an_export_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T38: the clock steps back two hours, over midnight, ahead two days, and back again."""
+    late = datetime(2026, 11, 3, 4, 30, tzinfo=UTC)  # 23:30 in New York, on the 2nd
+    steps = [
+        late, late - timedelta(hours=2), late + timedelta(days=2), late,
+        late + timedelta(hours=1), late, late + timedelta(days=2),
+    ]  # fmt: skip
+    looks: list[Result | Exception] = [NotReadyError("nothing there")] * len(steps)
+    now = iter(steps)
+    moment = late
+
+    def clock() -> datetime:
+        return moment
+
+    class Stepping(Feed):
+        async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
+            nonlocal moment
+            moment = next(now, moment)
+            return await super().ingest(wanted=wanted)
+
+    said, _ = await watched(monkeypatch, looks, clock, feed_of=Stepping)
+    warned = [line for line in said if line.startswith("today's export is late")]
+    assert len(warned) == 2, "the 2nd and the 4th; on the 3rd it was never late"
+    assert len(said) == 3
+
+
+async def test_t38_a_step_of_the_clock_makes_nothing_last_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T38: an export that isn't ready is given its half hour by a steady clock."""
+    published: list[str] = []
+
+    async def tell(_settings: Settings, _kafka: object, error: NotReadyError) -> None:
+        published.append(str(error))
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(feed_watch, "tell_unread", tell)
+    begun = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    days = iter(begun + timedelta(days=number) for number in range(1_000))
+    looks: list[Result | Exception] = [NotReadyError("half an export")] * 4
+    await watched(monkeypatch, [*looks], lambda: next(days))
+    assert published == []
+    passed = iter(range(0, 100_000, 700))
+    await watched(monkeypatch, [*looks], begun, monotonic=lambda: next(passed))
+    assert published == ["half an export"], "after 2,100 s, and once"
+
+
+async def test_how_late_it_is_is_said_with_when_it_usually_lands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    past = [
+        ExportEvent(
+            export_id=f"2026-10-{day}T07:00:00Z", mode="daily", state="completed",
+            at=datetime(2026, 10, day, 9, tzinfo=UTC), base=day,
+            files=(FileRead("pets_1.json", 1, datetime(2026, 10, day, 6, day, tzinfo=UTC), 1),),
+            counts=ExportCounts(Counts(), Counts()),
+        )
+        for day in (20, 21, 25)
+    ]  # fmt: skip
+    now = datetime(2026, 11, 2, 17, 1, tzinfo=UTC)
+    said, _ = await watched(monkeypatch, [NotReadyError("nothing there")], now, *past)
+    (line,) = (line for line in said if line.startswith("today's export is late"))
+    assert line.endswith("usually land at 02:21 in New York (latest 02:25, of the last 3)")
+
+
+async def test_a_completed_export_is_told_once_and_isnt_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = Result(OUTCOME.export_id, None, ())
+    looks: list[Result | Exception] = [Result(OUTCOME.export_id, OUTCOME, ()), again, again]
+    said, modes = await watched(monkeypatch, looks, datetime(2026, 11, 2, 20, tzinfo=UTC))
+    assert said == list(summary.lines(Result(OUTCOME.export_id, OUTCOME, ())))
+    assert modes == ["scrub", "auto", "auto", "auto"]
+
+
+async def test_wrong_settings_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError):
+        await watched(monkeypatch, [UsageError("wrong")], datetime(2026, 11, 2, 9, tzinfo=UTC))

@@ -1,0 +1,55 @@
+"""How a command ends: its exit status, and what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+from console.runtime.exit import ended_well
+from petstream.errors import (
+    NotReadyError,
+    PetstreamError,
+    UnreachableError,
+    UsageError,
+)
+
+
+def failing(error: BaseException) -> Callable[[], NoReturn]:
+    def command() -> NoReturn:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (PetstreamError("it failed"), 1),
+        (UsageError("it failed"), 2),
+        (NotReadyError("it failed"), 3),
+        (UnreachableError("it failed"), 1),
+        (ExceptionGroup("parts", [ExceptionGroup("inner", [NotReadyError("it failed")])]), 3),
+    ],
+)
+def test_an_error_is_one_line_and_its_exit_status(
+    error: BaseException, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended_well(failing(error), daemon=False) == status
+    assert capsys.readouterr().err == "petstream: it failed\n"
+
+
+def test_an_interrupted_daemon_ends_with_0_and_any_other_command_with_1() -> None:
+    assert ended_well(failing(KeyboardInterrupt()), daemon=True) == 0
+    assert ended_well(failing(KeyboardInterrupt()), daemon=False) == 1
+
+
+def test_a_bug_is_told_without_a_traceback_and_without_its_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ended_well(failing(ValueError("ftp://apikey-x:secret@host")), daemon=False) == 1
+    printed = capsys.readouterr().err
+    assert "ValueError at test_exit.py" in printed
+    assert "secret" not in printed
+    assert "Traceback" not in printed
