@@ -16,7 +16,7 @@ from ingest.changes import schema_drift
 from ingest.changes.event import ORGS, PETS, Facts
 from ingest.changes.file_check import FileCheck
 from ingest.changes.schema_drift import WatchedComparison
-from ingest.publish.lifecycle import Herald
+from ingest.publish.lifecycle import Lifecycle
 from ingest.publish.publisher import Publisher
 from ingest.removals import decide
 from ingest.removals.gate import ChangeRate, RemovalLimits
@@ -63,7 +63,7 @@ class ExportRun:
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None
         self._ends: dict[str, int] = {}
-        self._herald = Herald(
+        self._lifecycle = Lifecycle(
             publisher,
             settings.topic_prefix,
             self._event,
@@ -81,14 +81,14 @@ class ExportRun:
         lacking = missing(files, self._mode) or misfits(files, self._mode, stamp)
         if lacking:
             raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
-        await self._herald.begin()
+        await self._lifecycle.start()
         try:
             held = await self._everything()
         except PetstreamError as error:
             if isinstance(error, NotReadyError):
-                if self._herald.announced:
-                    await self._herald.announce("failed", str(error))
-                    await self._herald.flush()
+                if self._lifecycle.announced:
+                    await self._lifecycle.announce("failed", str(error))
+                    await self._lifecycle.flush()
                 error.told = True
             raise
         export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
@@ -108,17 +108,17 @@ class ExportRun:
         )
         odd = (self._reader.odd, self._pets.odd, self._orgs.odd)
         self._notes.extend(schema_drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
-        await self._herald.flush()
+        await self._lifecycle.flush()
         failpoints.point("ingest.rows.flushed")
         held = await self._removals(found)
-        await self._herald.flush()  # removals first: `completed` says that they are there
+        await self._lifecycle.flush()  # removals first: `completed` says that they are there
         failpoints.point("ingest.removals.flushed")
-        if self._herald.speaks:
+        if self._lifecycle.has_news:
             self._ends = await self._measure()
             failpoints.point("ingest.completed.before")
-            await self._herald.end()
+            await self._lifecycle.complete()
             failpoints.point("ingest.completed.sent")
-            await self._herald.flush()
+            await self._lifecycle.flush()
             failpoints.point("ingest.completed.flushed")
         return held
 
@@ -126,7 +126,7 @@ class ExportRun:
         """Publish again what an older event was appended behind: the last record must be newest."""
         for comparison in (self._orgs, self._pets):
             for key in sorted(comparison.ledger.stale):
-                await self._herald.changes(comparison.kind, [comparison.again(key)])
+                await self._lifecycle.publish_changes(comparison.kind, [comparison.again(key)])
             comparison.ledger.stale.clear()
 
     async def _families(self, comparison: WatchedComparison, *families: Family) -> None:
@@ -141,8 +141,8 @@ class ExportRun:
             check.take(batch, refused)
             if comparison is self._pets:
                 self._change_rate.take(publications)
-            await self._herald.changes(comparison.kind, publications)
-            await self._herald.set_aside(refused, self._assignment.identity.export_id)
+            await self._lifecycle.publish_changes(comparison.kind, publications)
+            await self._lifecycle.publish_refused(refused, self._assignment.identity.export_id)
             self._progress(part.name, check.rows)
         check.end()
         remote = part.remote
@@ -171,7 +171,7 @@ class ExportRun:
             self._notes.append("a newer export was completed: nobody is removed for this one")
             return ()
         settled = await decide.settle(
-            self._herald,
+            self._lifecycle,
             pets=self._pets,
             orgs=self._orgs,
             found=found,
@@ -184,8 +184,8 @@ class ExportRun:
             memory=memory,
         )
         self._notes.extend(settled.notes)
-        if self._herald.speaks:
-            await decide.supersede(self._herald, memory, identity)
+        if self._lifecycle.has_news:
+            await decide.supersede(self._lifecycle, memory, identity)
         return settled.held
 
     def _drift(self) -> Drift | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingest.leadership.election import leading
-from ingest.publish import announcements
+from ingest.publish.lifecycle import export_record
 from ingest.publish.publisher import Publisher
 from ingest.run import Result, ingest
 from ingest.source.arrival import start_stamp
@@ -82,7 +82,7 @@ async def tell_unread(settings: Settings, kafka: KafkaAccess, error: NotReadyErr
         base=base,
         unread=True,
     )
-    one = announcements.export(event)
+    one = export_record(event)
     async with leading(kafka, settings.topic_prefix) as lead, Publisher(kafka, lead) as publisher:
         if export_id in (await fold_exports(kafka, settings.topic_prefix)).completed:
             return None  # while we waited for the lead

@@ -1,1 +1,1 @@
-"""Events and lifecycle announcements sent to Kafka, and acknowledged."""
+"""Events and the lifecycle of exports, published to Kafka and acknowledged."""

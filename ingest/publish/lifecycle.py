@@ -1,29 +1,37 @@
-"""What the run says on the topics: `started` before anything else, then what was found.
+"""The lifecycle of an export on the topics: started, held, completed or failed, and refused rows.
 
-Rule 1: an export that was completed before says nothing unless something new was found in it.
+Rule 1: `started` comes before anything else of an export; an export that was completed before
+        says nothing unless something new was found in it.
 Rule 2: every record goes through the one publisher, so that a flush covers it.
-Rule 3: files that are broken are looked at every few minutes, but said to be so only once.
+Rule 3: files that are broken are read every few minutes, but published as `failed` only once.
+Rule 4: exports.v1 has one partition and is read in order; an event's sequence is its export's base.
+Rule 5: a plan of more than 10,000 ids comes in parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
+
+from msgspec import structs
 
 from ingest.changes.comparison import Refused
-from ingest.changes.event import Kind, Publication
-from ingest.publish import announcements
+from ingest.changes.event import Kind, Publication, stamp
 from ingest.publish.publisher import Publisher
-from petstream import failpoints, topics
-from petstream.events import ExportEvent, ExportState
+from ingest.state.export_history import HeldPlan, Identity
+from petstream import codec, failpoints, topics
+from petstream.events import ExportEvent, ExportState, Plan, PlanDecision, PlanEvent
+from petstream.sequence import PER_SECOND
+
+IDS_A_PART: Final = 10_000
 
 MakeEvent = Callable[[ExportState, str | None], ExportEvent]
 """Makes the event of the export as it stands now."""
 
 
-class Herald:
-    """Sends records of one run to their topics."""
+class Lifecycle:
+    """Publishes the records of one run to their topics, in their order."""
 
     def __init__(
         self,
@@ -34,67 +42,148 @@ class Herald:
         quiet: bool,
         failed_before: bool = False,
     ) -> None:
-        """Speak through `publisher`.
+        """Publish through `publisher`.
 
         Args:
             publisher: of the run.
             prefix: of the topics.
             make_event: makes the event of the export as it stands.
-            quiet: the export was completed: announce it only once there is news.
-            failed_before: just these files were broken: keep what was said then until they aren't.
+            quiet: the export was completed: publish its state only once there is news.
+            failed_before: just these files were broken: that stays published until they aren't.
         """
         self.flush: Final = publisher.flush
         self.announced = False
         self.quiet = quiet
         self._failed_before = failed_before
-        self._waiting: list[Publication] = []
+        self._dead_letters: list[Publication] = []
         self._publisher, self._prefix, self._make_event = publisher, prefix, make_event
 
-    async def begin(self) -> None:
-        """Announce the export, unless that was done, or needn't be."""
+    async def start(self) -> None:
+        """Publish `started`, unless that was done, or needn't be."""
         if not self.quiet and not self._failed_before:
             await self.announce("started")
 
     @property
-    def speaks(self) -> bool:
+    def has_news(self) -> bool:
         """Tell whether there is anything to complete."""
         return self.announced or not self.quiet
 
-    async def end(self) -> None:
-        """Say that the export is completed; everything else of it was flushed."""
-        for letter in self._waiting:
-            await self._publish(topics.DEAD_LETTERS, letter)
+    async def complete(self) -> None:
+        """Publish `completed`; everything else of the export was flushed."""
+        for dead_letter in self._dead_letters:
+            await self._publish(topics.DEAD_LETTERS, dead_letter)
         await self.announce("completed")
 
     async def announce(self, state: ExportState, reason: str | None = None) -> None:
-        """Say how the export stands."""
+        """Publish the export's state."""
         self.announced = True
-        await self._publish(topics.EXPORTS, announcements.export(self._make_event(state, reason)))
+        await self._publish(topics.EXPORTS, export_record(self._make_event(state, reason)))
         if state == "started":
             await self.flush()  # at once: an hour of reading may lie before the next flush
             failpoints.point("ingest.started.announced")
 
-    async def changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
-        """Publish what happened to pets or organisations."""
-        for one in publications:
+    async def publish_changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
+        """Publish events of pets or organisations."""
+        for publication in publications:
             if not self.announced:
                 await self.announce("started")
-            await self._publish(kind.topic, one)
+            await self._publish(kind.topic, publication)
 
-    async def plans(self, records: Iterable[Publication]) -> None:
+    async def publish_plans(self, records: Iterable[Publication]) -> None:
         """Publish held plans, and decisions about earlier ones."""
-        for one in records:
-            await self._publish(topics.EXPORTS, one)
+        for record in records:
+            await self._publish(topics.EXPORTS, record)
 
-    async def set_aside(self, refused: Sequence[Refused], export_id: str) -> None:
+    async def publish_refused(self, rows: Sequence[Refused], export_id: str) -> None:
         """Publish refused rows as dead letters (once: not again for a completed export)."""
-        for one in () if self.quiet else refused:
-            letter = announcements.refused_row(one, export_id, datetime.now(UTC))
+        for row in () if self.quiet else rows:
+            dead_letter = refused_row_record(row, export_id, datetime.now(UTC))
             if self._failed_before:
-                self._waiting.append(letter)
+                self._dead_letters.append(dead_letter)
             else:
-                await self._publish(topics.DEAD_LETTERS, letter)
+                await self._publish(topics.DEAD_LETTERS, dead_letter)
 
-    async def _publish(self, topic: topics.Topic, one: Publication) -> None:
+    async def _publish(self, topic: topics.Topic, record: Publication) -> None:
         name = topic.full_name(self._prefix)
-        await self._publisher.send(name, one.key, one.value, one.headers)
+        await self._publisher.send(name, record.key, record.value, record.headers)
+
+
+def export_record(event: ExportEvent) -> Publication:
+    """Return the record of an export's event."""
+    return _record(f"export.{event.state}", event.export_id, event.base, event, event.export_id)
+
+
+def held_plan_records(
+    event: ExportEvent, plan_id: str, entity: Literal["pets", "orgs"], removals: Sequence[int]
+) -> Iterator[Publication]:
+    """Return the records of a held plan, in parts."""
+    parts = max(1, -(-len(removals) // IDS_A_PART))
+    for part in range(1, parts + 1):
+        ids = tuple(removals[(part - 1) * IDS_A_PART : part * IDS_A_PART])
+        yield export_record(structs.replace(event, plan=Plan(plan_id, part, parts, ids, entity)))
+
+
+def superseded_record(plan: HeldPlan, by: Identity, now: datetime) -> Publication:
+    """Return the record that a newer export has superseded a plan."""
+    return decision_record(plan, "superseded", now, reason=f"by export {by.export_id}")
+
+
+def decision_record(
+    plan: HeldPlan,
+    decision: PlanDecision,
+    now: datetime,
+    *,
+    by: str | None = None,
+    reason: str | None = None,
+) -> Publication:
+    """Return the record of a decision about a plan."""
+    event = PlanEvent(
+        plan_id=plan.plan_id,
+        export_id=plan.event.export_id,
+        decision=decision,
+        at=now.replace(microsecond=0),
+        by=by,
+        reason=reason,
+    )
+    export_id = plan.event.export_id
+    return _record(f"removals.{decision}", export_id, plan.event.base, event, export_id)
+
+
+def refused_row_record(refused: Refused, export_id: str, now: datetime) -> Publication:
+    """Return the dead letter of a row: its bytes (the first 2,048), and where it stood."""
+    origin = f"{export_id}/{refused.file}/{refused.row.number}"
+    context = codec.headers(
+        type_="deadletter.row",
+        subject=f"row/{origin}",
+        sequence=0,
+        export_id=export_id,
+        digest=codec.digest(refused.row.raw),
+        time=now,
+    )
+    details = {
+        "dl_origin": origin,
+        "dl_reason": refused.row.reason,
+        "dl_class": "row",
+        "dl_message": refused.row.message,
+        "dl_file": refused.file,
+        "dl_row": str(refused.row.number),
+        "dl_offset": str(refused.row.offset),
+        "dl_at": stamp(now),
+    }
+    headers = (*context, *((name, text.encode()) for name, text in details.items()))
+    return Publication(origin, refused.row.raw, headers)
+
+
+def _record(
+    type_: str, subject: str, base: int, event: ExportEvent | PlanEvent, export_id: str
+) -> Publication:
+    value = codec.encode(event)
+    headers = codec.headers(
+        type_=type_,
+        subject=f"export/{subject}",
+        sequence=base * PER_SECOND,
+        export_id=export_id,
+        digest=codec.digest(value),
+        time=event.at,
+    )
+    return Publication(export_id, value, headers)

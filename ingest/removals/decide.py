@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from ingest.changes.comparison import Comparison
-from ingest.publish import announcements
-from ingest.publish.lifecycle import Herald, MakeEvent
+from ingest.publish.lifecycle import Lifecycle, MakeEvent, held_plan_records, superseded_record
 from ingest.removals.gate import GateDecision, RemovalLimits, judge, mass_removals
 from ingest.removals.petlist import PetList, problems, read_petlist
 from ingest.source.listing import ExportSet, stale_petlist
@@ -71,7 +70,7 @@ async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> Found:
 
 
 async def settle(  # noqa: PLR0913  what a decision depends on, each by name
-    herald: Herald,
+    lifecycle: Lifecycle,
     *,
     pets: Comparison,
     orgs: Comparison,
@@ -102,10 +101,10 @@ async def settle(  # noqa: PLR0913  what a decision depends on, each by name
         if comparison is pets:
             notes.extend(mass_removals(pets.ledger, decision.removals))
         if decision.reason is None:
-            await publish_removals(herald, comparison, decision, comparison.facts.base)
+            await publish_removals(lifecycle, comparison, decision, comparison.facts.base)
         elif decision.removals or comparison is pets:
             event = make_event("held", decision.reason)
-            plan = await hold(herald, comparison, decision, event, memory)
+            plan = await hold(lifecycle, comparison, decision, event, memory)
             held.extend(() if plan is None else (plan,))
             notes.append(f"removals of {plural} are held: {decision.reason}")
     return Settled(tuple(held), tuple(notes))
@@ -141,7 +140,7 @@ def judge_organizations(
 
 
 async def publish_removals(
-    herald: Herald, comparison: Comparison, decision: GateDecision, base: int
+    lifecycle: Lifecycle, comparison: Comparison, decision: GateDecision, base: int
 ) -> None:
     """Publish the removals that passed the gate."""
     sequence = removal_sequence(base)
@@ -150,12 +149,12 @@ async def publish_removals(
         one = comparison.removal(key, sequence, file)
         if one is not None:
             failpoints.point("ingest.removal.before")
-            await herald.changes(comparison.kind, [one])
+            await lifecycle.publish_changes(comparison.kind, [one])
             failpoints.point("ingest.removal.after")
 
 
 async def hold(
-    herald: Herald,
+    lifecycle: Lifecycle,
     comparison: Comparison,
     decision: GateDecision,
     event: ExportEvent,
@@ -165,13 +164,15 @@ async def hold(
     kind = comparison.kind
     plan_id = f"{event.export_id}.{kind.plural}"
     if memory.plan(plan_id) is None:
-        await herald.plans(announcements.held(event, plan_id, kind.plural, decision.removals))
+        await lifecycle.publish_plans(
+            held_plan_records(event, plan_id, kind.plural, decision.removals)
+        )
         failpoints.point("ingest.held.after")
     return None if plan_id in memory.decided else plan_id
 
 
-async def supersede(herald: Herald, memory: Memory, by: Identity) -> None:
+async def supersede(lifecycle: Lifecycle, memory: Memory, by: Identity) -> None:
     """Say of every older plan that a newer export has come."""
     now = datetime.now(UTC)
     older = [plan for plan in memory.held() if plan.event.base < by.base]
-    await herald.plans(announcements.superseded(plan, by, now) for plan in older)
+    await lifecycle.publish_plans(superseded_record(plan, by, now) for plan in older)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Publication
 from ingest.leadership.election import Leadership, leading
-from ingest.publish import announcements
+from ingest.publish.lifecycle import decision_record
 from ingest.publish.producer import read_to_end
 from ingest.publish.publisher import Publisher
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
@@ -112,7 +112,7 @@ async def _approve(  # noqa: PLR0913, PLR0917  `approve`, leading
         failpoints.point("approval.removals.sent")
         await publisher.flush()
         failpoints.point("approval.removals.flushed")
-        decision = announcements.decided(plan, "approved", datetime.now(UTC), by=by, reason=reason)
+        decision = decision_record(plan, "approved", datetime.now(UTC), by=by, reason=reason)
         await _publish(publisher, settings, decision)
     failpoints.point("approval.decided")
     return sum(one is not None for one in made)
@@ -126,7 +126,7 @@ async def reject(
     async with leading(kafka, settings.topic_prefix) as lead, Publisher(kafka, lead) as publisher:
         memory, plan = await _find(settings, kafka, plan_id)
         _refuse_decided(memory, plan)
-        decision = announcements.decided(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
+        decision = decision_record(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
         await _publish(publisher, settings, decision)
 
 
@@ -141,7 +141,7 @@ async def expire(
     topic = topics.EXPORTS.full_name(prefix)
     async with Publisher(kafka, lead) as publisher:
         for plan in overdue:
-            record = announcements.decided(plan, "expired", now, reason=reason)
+            record = decision_record(plan, "expired", now, reason=reason)
             await publisher.send(topic, record.key, record.value, record.headers)
         await publisher.flush()
     for plan in overdue:

@@ -27,7 +27,7 @@ from consumers.engine.batch import newest
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS, Facts
 from ingest.export import ExportRun
-from ingest.publish import announcements
+from ingest.publish.lifecycle import decision_record
 from ingest.publish.publisher import Publisher
 from ingest.run_types import Assignment, State
 from ingest.source.listing import ExportSet, Part, RemoteFile
@@ -314,7 +314,7 @@ class World:
                 one = comparison.removal(key, sequence, "petlist.csv")
                 if one is not None:
                     self.append(Sent("pets", *one))
-            decided = announcements.decided(plan, "approved", FIRST_DAY, by="me", reason="")
+            decided = decision_record(plan, "approved", FIRST_DAY, by="me", reason="")
             self.append(Sent("exports", *decided))
             self.say(f"{plan.plan_id} was approved: {plan.removals}")
 

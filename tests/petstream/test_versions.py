@@ -34,7 +34,7 @@ from ingest.changes.change import Change
 from ingest.changes.comparison import Refused
 from ingest.changes.event import ORGS, PETS, Facts, publication
 from ingest.parse.rows import BadRow
-from ingest.publish import announcements
+from ingest.publish import lifecycle
 from ingest.state.export_history import HeldPlan, Identity
 from petstream import codec, events
 from petstream.codec import Headers, UndecodableError
@@ -133,14 +133,14 @@ def _change(type_: str, event: PetEvent | OrganizationEvent) -> Golden:
 
 
 def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
-    made = {type_: announcements.export(event)}
+    made = {type_: lifecycle.export_record(event)}
     if event.state == "held":
-        with mock.patch.object(announcements, "IDS_A_PART", 2):
-            parts = list(announcements.held(event, "P", "orgs", (701, 702, 703)))
+        with mock.patch.object(lifecycle, "IDS_A_PART", 2):
+            parts = list(lifecycle.held_plan_records(event, "P", "orgs", (701, 702, 703)))
         made |= {f"{type_}.part{number}": one for number, one in enumerate(parts, 1)}
     if event.state == "failed":
         unread = msgspec.structs.replace(event, unread=True)
-        made[f"{type_}.unread"] = announcements.export(unread)
+        made[f"{type_}.unread"] = lifecycle.export_record(unread)
     for name, one in made.items():
         yield Golden(name, one.key.encode(), one.headers, one.value)
 
@@ -150,9 +150,9 @@ def _decision(type_: str, event: PlanEvent) -> Golden:
     held = HeldPlan(event.plan_id, msgspec.convert(found, ExportEvent), (22611034,), "pets")
     if event.decision == "superseded":
         by = (event.reason or "").removeprefix("by export ")
-        made = announcements.superseded(held, mock.Mock(spec=Identity, export_id=by), event.at)
+        made = lifecycle.superseded_record(held, mock.Mock(spec=Identity, export_id=by), event.at)
     else:
-        made = announcements.decided(
+        made = lifecycle.decision_record(
             held, event.decision, event.at, by=event.by, reason=event.reason
         )
     return Golden(type_, made.key.encode(), made.headers, made.value)
@@ -169,7 +169,7 @@ def _picture(type_: str, event: PictureEvent, headers: dict[str, str]) -> Golden
 
 def _letters() -> Iterator[Golden]:
     bad = BadRow(17, 40_960, "not-json", "no colon at byte 12", b'{"animalID" "1"\xff\x00}')
-    row = announcements.refused_row(Refused("pets_1.json", bad), "2026-11-23T08:12:04Z", START)
+    row = lifecycle.refused_row_record(Refused("pets_1.json", bad), "2026-11-23T08:12:04Z", START)
     yield Golden("deadletter.row", row.key.encode(), row.headers, row.value)
     key, value, headers = dead_letters.letter(_PARKED, "petstream.pets", START)
     yield Golden("deadletter.event", key, headers, value or b"")
