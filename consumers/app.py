@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from consumers.audit import schedule
 from consumers.engine.migrate import missing_migrations
@@ -14,10 +14,14 @@ from consumers.pets.retention import forget_once, keep_forgetting
 from consumers.pictures import wanted
 from consumers.pictures.worker import with_workers, worker_config
 from consumers.registry import Name
+from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import PATIENCE_S, ensure_topics
 from petstream.metrics import RECORDS
 from petstream.settings import KafkaAccess, Settings
+from petstream.stopping import pause, unless_stopped
+
+_ASK_AGAIN: Final = Delays(1.0, factor=1.0)
 
 
 def _silent(_name: str, _records: int) -> None:
@@ -50,7 +54,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         UnreachableError: draining, and a server was away for too long.
     """
     patience_s = PATIENCE_S if drain else None
-    await _unless_stopped(
+    await unless_stopped(
         ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s), stopping
     )
     await _check_migrated(database_url, patience_s, stopping)
@@ -71,12 +75,12 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
                 if name == "images":
                     consuming = with_workers(consuming, worker_config(settings), context)
                 group.create_task(consuming, name=name)
-            forgetting = _unless_stopped(keep_forgetting(names, settings, context), stopping)
+            forgetting = unless_stopped(keep_forgetting(names, settings, context), stopping)
             group.create_task(forgetting, name="retention")
             if "pets" in names and not drain:
                 auditing = schedule.keep_auditing(settings.pictures, context, applied)
-                group.create_task(_unless_stopped(auditing, stopping), name="audit")
-        await _unless_stopped(forget_once(names, settings, context), stopping)
+                group.create_task(unless_stopped(auditing, stopping), name="audit")
+        await unless_stopped(forget_once(names, settings, context), stopping)
     except ExceptionGroup as errors:
         told, others = errors.split(PetstreamError)
         if told is None or others is not None:
@@ -95,33 +99,18 @@ def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
             return wanted.consumer(settings.pictures)
 
 
-async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
-    """Do the work, or give it up once told to stop: a daemon's wait for Kafka has no end."""
-    task = asyncio.create_task(work)
-    asked = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        asked.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-    if not task.cancelled():
-        task.result()
-
-
 async def _check_migrated(
     database_url: str, patience_s: float | None, stopping: asyncio.Event
 ) -> None:
-    clock = asyncio.get_running_loop()
-    began = clock.time()
+    backoff = Backoff(_ASK_AGAIN, give_up_after_s=patience_s)
     while not stopping.is_set():
         try:
             missing = await missing_migrations(database_url)
         except UnreachableError:
-            if patience_s is not None and clock.time() - began >= patience_s:
+            wait_s = backoff.failed()
+            if wait_s is None:
                 raise
-            await asyncio.sleep(1)
+            await pause(stopping, wait_s)
         else:
             if missing:
                 raise PetstreamError(

@@ -35,6 +35,7 @@ from lab import demo_summary, simulate
 from lab.simulator import History, expected, history
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
+from petstream.stopping import pause, unless_stopped
 
 DATA_DIR: Final = Path(".petstream-demo")
 PREFIX: Final = "demo."
@@ -102,7 +103,7 @@ async def _play(stage: Stage, options: argparse.Namespace, stopping: asyncio.Eve
     made = _history(stage, options.pets, options.days)
     days = []
     for day in range(options.days):
-        played = await signals.unless_stopped(_day(stage, made, day, stopping), stopping)
+        played = await unless_stopped(_day(stage, made, day, stopping), stopping)
         if played is None or stopping.is_set():
             return 1
         days.append(played)
@@ -151,7 +152,7 @@ async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Ev
     async def days_go_by() -> None:
         day = options.days
         while not stopping.is_set():
-            await signals.pause(stopping, _NEXT_DAY_S)
+            await pause(stopping, _NEXT_DAY_S)
             if not stopping.is_set():
                 made = await asyncio.to_thread(_history, stage, options.pets, day + 1)
                 await asyncio.to_thread(stage.feed.write, made, day, zipped=stage.zipped)

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from console.runtime.signals import pause
 from lab.simulator import FtpAddress, History, history, serve_ftp, serve_pictures, write_export
 from lab.simulator.faults import check
+from petstream.stopping import pause
 
 KEY: Final = "Ab3dEf9h"
 USER: Final = f"apikey-{KEY}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 
@@ -21,11 +20,12 @@ from console.runtime import lifeline
 from console.runtime.exit import ended_well
 from console.runtime.output import note, say
 from consumers.engine.migrate import migrate
+from petstream.backoff import Backoff, Delays
 from petstream.errors import UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import Settings, load
 
-_RETRY_EVERY_S = 2.0
+_DELAYS = Delays(2.0, factor=1.0)
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
 
     async def work() -> None:
         async def topics() -> None:
-            await ensure_topics(kafka, settings.topic_prefix, patience_s=_RETRY_EVERY_S)
+            await ensure_topics(kafka, settings.topic_prefix, patience_s=_DELAYS.first_s)
 
         async def tables() -> None:
             for name in await migrate(database_url):
@@ -63,17 +63,18 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
 
 
 async def _until_reachable(work: Callable[[], Awaitable[None]], wait_s: float | None) -> None:
-    started, said = time.monotonic(), False
+    backoff, said = Backoff(_DELAYS, give_up_after_s=wait_s), False
     while True:
         try:
             await work()
         except UnreachableError as error:
-            if wait_s is not None and time.monotonic() - started >= wait_s:
+            delay_s = backoff.failed()
+            if delay_s is None:
                 raise
             if not said:
                 note(f"waiting: {error}")
             said = True
-            await asyncio.sleep(_RETRY_EVERY_S)
+            await asyncio.sleep(delay_s)
         else:
             return
 

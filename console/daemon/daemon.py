@@ -23,11 +23,12 @@ from console.daemon.supervisor import Supervisor
 from console.runtime import metrics_dir
 from console.runtime.child import LineSink, Program, inherited_environment, spawn
 from console.runtime.output import STDERR, STDOUT, LogMultiplexer
-from console.runtime.signals import hangups, unless_stopped
+from console.runtime.signals import hangups
 from console.runtime.systemd import Notifier
 from consumers.registry import NAMES
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, Settings, load
+from petstream.stopping import unless_stopped
 
 Values = Mapping[str, str]
 """Settings by name, as they are written."""

@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 
 from console.inspect import summary
 from console.inspect.schedule import NEW_YORK, landing, schedule, today
-from console.runtime.signals import pause, unless_stopped
 from ingest import metrics
 from ingest.failures import tell_unread
 from ingest.run import Result, ingest
@@ -28,6 +27,7 @@ from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
 from petstream.settings import KafkaAccess, Settings
+from petstream.stopping import pause, unless_stopped
 
 LASTS_AFTER_S: Final = 1_800.0
 """How long an export may be unready in the same way before it's said to have failed."""

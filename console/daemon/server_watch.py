@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from console.embedded.process import died
+from petstream.backoff import Delays
 from petstream.settings import Settings
 
 _LOOK_EVERY_S: Final = 2.0
@@ -31,12 +32,12 @@ async def revive(
     every_s: float = _LOOK_EVERY_S,
 ) -> None:
     """Start what is dead again, until cancelled; `start` returns whether it did."""
-    wait_s = every_s
+    delays, failures = Delays(every_s, longest_s=_LONGEST_S), 0
     before: list[str] = []
     while True:
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(delays.after(failures + 1))
         names, before = before, dead()
         if not names or names != before:  # seen twice: one being stopped is written down soon
             continue
         say(f"the embedded {' and '.join(names)} died: starting again")
-        wait_s = every_s if await start() else min(_LONGEST_S, wait_s * 2)
+        failures = 0 if await start() else failures + 1

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from console.runtime.child import Child, LineSink, Program, spawn
+from petstream.backoff import Delays
 from petstream.errors import PetstreamError
 
 GRACE_S: Final = 12.0
@@ -194,9 +195,9 @@ class RestartPolicy:
         many = len(self._times) == self._limits.deaths
         if status == WRONG_SETTINGS or (many and now - self._times[0] <= self._limits.within_s):
             return None
-        doubled = min(self._limits.longest_s, self._limits.first_s * 2.0**self._in_a_row)
-        self._in_a_row = min(self._in_a_row + 1, 20)
-        return doubled * (0.5 + 0.5 * self._chance())
+        self._in_a_row += 1
+        delays = Delays(self._limits.first_s, self._limits.longest_s, jitter=0.5)
+        return delays.after(self._in_a_row, self._chance)
 
 
 def exit_in_words(status: int) -> str:

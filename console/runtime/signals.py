@@ -19,11 +19,9 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import nullcontext
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
 from console.runtime import lifeline, watchdog
-
-T = TypeVar("T")
 
 # rows and events are trees, freed without the collector: to look at them costs 4 %
 _COLLECT_RARELY: Final = (20_000, 20, 20)
@@ -131,29 +129,6 @@ def interrupting() -> None:
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise Interrupted
-
-
-async def unless_stopped(work: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T | None:
-    """Return what `work` returns, or cancel it and return None once `stopping` is set."""
-    task = asyncio.create_task(work)
-    asked = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        asked.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-    return None if task.cancelled() else task.result()
-
-
-async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait so long, or until `stopping`."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return
 
 
 async def hangups(stopping: asyncio.Event) -> AsyncGenerator[None]:

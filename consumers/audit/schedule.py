@@ -19,7 +19,7 @@ from consumers.audit.compare import Audit, compare
 from consumers.audit.folded_log import Completed, Log, last_completed
 from consumers.audit.repair import RepairRefused, repair
 from consumers.engine import offsets
-from consumers.engine.backoff import Patience
+from consumers.engine.backoff import Retry
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
 from consumers.engine.runner import RunContext
@@ -58,12 +58,12 @@ async def keep_auditing(
         timings: how long to wait for what.
     """
     schedule = _Schedule(pictures, context, timings.others_s)
-    backoff = Patience("audit", context.stopping, limited=False)
+    retry = Retry("audit", context.stopping, limited=False)
     while True:
         applied.clear()
-        async with backoff:
+        async with retry:
             await schedule.poll()
-            backoff.rest()
+            retry.progressed()
         if not schedule.waiting:
             await applied.wait()
         await asyncio.sleep(timings.poll_s)

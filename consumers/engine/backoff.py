@@ -1,4 +1,4 @@
-"""Trying again: how long to wait, and when to give up.
+"""Trouble with a server waited out: how long to wait, and when to give up.
 
 Rule 1: only trouble with a server is tried again; every other error goes through.
 Rule 2: a one-shot command gives up after 60 s without progress, a daemon never.
@@ -8,35 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
 from consumers.engine.offsets import MovedError
 from consumers.engine.postgres import kind_of
 from consumers.engine.subscription import TROUBLE
+from petstream.backoff import Backoff, Delays
 from petstream.errors import UnreachableError
 from petstream.kafka.client import PATIENCE_S
+from petstream.stopping import pause
 
-_FIRST_S: Final = 0.2
-_LONGEST_S: Final = 15.0
+_DELAYS: Final = Delays(0.2, longest_s=15.0, jitter=0.5)
 
 _log = logging.getLogger(__name__)
 
 
-class Patience:
-    """Used as ``async with patience:`` around each try, in a loop that ends on success."""
+class Retry:
+    """Used as ``async with retry:`` around each try, in a loop that ends on success."""
 
     def __init__(self, who: str, stopping: asyncio.Event, *, limited: bool) -> None:
-        """Be patient for `who`; if `limited`, for `PATIENCE_S`."""
-        self._who, self._stopping, self._limited = who, stopping, limited
-        self._since: float | None = None
-        self._tries = 0
+        """Retry what `who` does; if `limited`, for `PATIENCE_S` without progress."""
+        self._who, self._stopping = who, stopping
+        self._backoff = Backoff(_DELAYS, give_up_after_s=PATIENCE_S if limited else None)
+        self.progressed()
 
-    def rest(self) -> None:
-        """Note progress: patience begins anew."""
-        self._since, self._tries = None, 0
+    def progressed(self) -> None:
+        """Note progress: delays and the time to give up begin anew."""
+        self._backoff.reset()
 
     async def __aenter__(self) -> None:
         """Begin a try."""
@@ -52,23 +51,13 @@ class Patience:
             return True
         if error is None or not (isinstance(error, TROUBLE) or kind_of(error) == "transient"):
             return False
-        now = asyncio.get_running_loop().time()
-        self._since = now if self._since is None else self._since
         name = type(error).__name__
-        if self._limited and now - self._since >= PATIENCE_S:
+        wait_s = self._backoff.failed()
+        if wait_s is None:
             raise UnreachableError(
                 f"{self._who}: a server was away for {PATIENCE_S:.0f} s ({name}): "
                 "start it and run this again; nothing is lost"
             ) from None  # the cause may name the database's user
-        longest_s = min(_LONGEST_S, _FIRST_S * 2**self._tries)
-        self._tries = min(self._tries + 1, 20)
         _log.warning("%s: %s; trying again", self._who, name)
-        await pause(self._stopping, longest_s * random.uniform(0.5, 1))  # noqa: S311  jitter
+        await pause(self._stopping, wait_s)
         return True
-
-
-async def pause(unless: asyncio.Event, seconds: float) -> None:
-    """Wait so long, or until the event is set."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await unless.wait()

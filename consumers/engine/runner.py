@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from consumers.engine import dead_letters, offsets
-from consumers.engine.backoff import Patience
+from consumers.engine.backoff import Retry
 from consumers.engine.batch import apply_isolating
 from consumers.engine.dead_letters import Limit, Parked
 from consumers.engine.postgres import Connection, connected
@@ -64,12 +64,12 @@ class RunContext:
 
 async def run(consumer: Consumer[T], context: RunContext) -> None:
     """Run a consumer until it's told to stop or, when draining, has applied all there was."""
-    patience = Patience(f"consumer {consumer.name}", context.stopping, limited=context.drain)
+    retry = Retry(f"consumer {consumer.name}", context.stopping, limited=context.drain)
     limit = Limit()
     targets: dict[Place, int] = {}
     while not context.stopping.is_set():
-        async with patience:
-            session = _Session(consumer, context, patience, limit, targets)
+        async with retry:
+            session = _Session(consumer, context, retry, limit, targets)
             await session.run()
             return
 
@@ -85,12 +85,12 @@ class _Session(Generic[T]):
         self,
         consumer: Consumer[T],
         context: RunContext,
-        patience: Patience,
+        retry: Retry,
         limit: Limit,
         targets: dict[Place, int],
     ) -> None:
         self._consumer, self._context = consumer, context
-        self._patience, self._limit, self._targets = patience, limit, targets
+        self._retry, self._limit, self._targets = retry, limit, targets
         self._group = group_of(consumer.name, context.prefix)
         self._held: dict[Place, int | None] = {}
         self._ends: dict[Place, int] = {}  # as the last probe found them
@@ -123,7 +123,7 @@ class _Session(Generic[T]):
                 with BATCH_SECONDS.labels(self._consumer.name).time():
                     await self._take(connection, subscription, records)
                 probed = clock.time()
-                self._patience.rest()
+                self._retry.progressed()
             elif clock.time() - probed > _PROBE_S:
                 await self._probe(subscription)
                 probed = clock.time()

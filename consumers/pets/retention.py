@@ -17,11 +17,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from consumers.engine.backoff import Patience, pause
+from consumers.engine.backoff import Retry
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
 from consumers.engine.runner import RunContext
 from petstream.settings import Settings
+from petstream.stopping import pause
 
 _LOOK_S: Final = 60.0
 _AT_ONCE: Final = 500
@@ -53,11 +54,11 @@ async def keep_forgetting(names: Names, settings: Settings, context: RunContext)
     """Look every minute beside the consumer deletions of a daemon, until told to stop."""
     if context.drain or "deletions" not in names:
         return
-    patience = Patience("retention", context.stopping, limited=False)
+    retry = Retry("retention", context.stopping, limited=False)
     while not context.stopping.is_set():
-        async with patience:
+        async with retry:
             await _look(settings, context)
-            patience.rest()
+            retry.progressed()
             await pause(context.stopping, _LOOK_S)
 
 
@@ -65,9 +66,9 @@ async def forget_once(names: Names, settings: Settings, context: RunContext) -> 
     """Look once behind a consumer deletions that drains; gives up on a server after 60 s."""
     if not context.drain or "deletions" not in names:
         return
-    patience = Patience("retention", context.stopping, limited=True)
+    retry = Retry("retention", context.stopping, limited=True)
     while not context.stopping.is_set():
-        async with patience:
+        async with retry:
             await _look(settings, context)
             return
 

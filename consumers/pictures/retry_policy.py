@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
 
+from petstream.backoff import Delays
+
 RefusalKind = Literal["never", "content", "missing", "trouble"]
 
 _DAY_S: Final = 86_400.0
-_FIRST_WAIT_S: Final = 60.0
+_TROUBLE_DELAYS: Final = Delays(60.0, longest_s=_DAY_S)
 _MAX_ATTEMPTS: Final = {"content": 3, "trouble": 30}
 MAX_MISSES: Final = 3
 """How often a host must say that a picture isn't there."""
@@ -54,7 +56,7 @@ def decide_retry(refusal: RefusedPictureError, attempts: int, misses: int) -> Re
         return RetryDecision("failed", misses, _jittered(_DAY_S) if again else None)
     if attempts >= _MAX_ATTEMPTS["trouble"]:
         return RetryDecision("failed", misses, None)
-    wait_s = _jittered(min(_DAY_S, _FIRST_WAIT_S * 2 ** min(attempts - 1, 20)))
+    wait_s = _jittered(_TROUBLE_DELAYS.after(attempts))
     if refusal.retry_after_s is not None:
         wait_s = max(wait_s, min(refusal.retry_after_s, _DAY_S))
     return RetryDecision("due", misses, wait_s)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from consumers.engine.backoff import Patience, pause
+from consumers.engine.backoff import Retry
 from consumers.engine.postgres import TROUBLE, Connection, connected
 from consumers.engine.queries import query
 from consumers.engine.runner import RunContext
@@ -30,6 +30,7 @@ from petstream import failpoints
 from petstream.errors import PetstreamError
 from petstream.metrics import PICTURES
 from petstream.settings import Settings
+from petstream.stopping import pause
 
 _MAX_FETCHES: Final = 12
 _PAUSE_S: Final = 1.0
@@ -82,15 +83,15 @@ async def with_workers(
 
 async def _work(config: WorkerConfig, context: RunContext, listed: asyncio.Event) -> None:
     """Work in sessions: trouble with a server ends one, and the next begins after a wait."""
-    backoff = Patience("pictures", context.stopping, limited=context.drain)
+    retry = Retry("pictures", context.stopping, limited=context.drain)
     complaint: str | None = None
     while not context.stopping.is_set():
-        async with backoff:
+        async with retry:
             try:
                 if complaint is not None:
                     await probe(config.store)
                     complaint = None
-                await _work_once(config, context, backoff, listed)
+                await _work_once(config, context, retry, listed)
             except StoreTroubleError as trouble:
                 complaint = _complain(trouble, complaint, drain=context.drain)
                 raise
@@ -108,7 +109,7 @@ def _complain(trouble: StoreTroubleError, before: str | None, *, drain: bool) ->
 
 
 async def _work_once(
-    config: WorkerConfig, context: RunContext, backoff: Patience, listed: asyncio.Event
+    config: WorkerConfig, context: RunContext, retry: Retry, listed: asyncio.Event
 ) -> None:
     async with (
         connected(context.database_url) as connection,
@@ -117,7 +118,7 @@ async def _work_once(
     ):
         await connection.execute(query("want_pictures_listed_while_off"))
         fetch_context = FetchContext(client, thumbnails, config.store, config.sizes)
-        await _WorkerSession(connection, fetch_context, context, backoff, listed).run()
+        await _WorkerSession(connection, fetch_context, context, retry, listed).run()
 
 
 class _WorkerSession:
@@ -128,11 +129,11 @@ class _WorkerSession:
         connection: Connection,
         fetch_context: FetchContext,
         context: RunContext,
-        backoff: Patience,
+        retry: Retry,
         listed: asyncio.Event,
     ) -> None:
         self._connection, self._fetch_context, self._context = connection, fetch_context, context
-        self._backoff, self._listed = backoff, listed
+        self._retry, self._listed = retry, listed
         self._claims: dict[asyncio.Task[FetchOutcome], Claim] = {}
 
     async def run(self) -> None:
@@ -166,7 +167,7 @@ class _WorkerSession:
         failpoints.point("picture.row.after")
         PICTURES.labels(_label(outcome)).inc()
         del self._claims[task]
-        self._backoff.rest()
+        self._retry.progressed()
         if not isinstance(outcome, Postponed):
             self._context.progress("pictures", 1)
 
@@ -194,14 +195,14 @@ def _label(outcome: FetchOutcome) -> str:
 
 async def _keep_house(store: PictureStore, context: RunContext, fetched: asyncio.Event) -> None:
     """Publish the outbox; sweep once a day, unless this process is to end by itself."""
-    backoff = Patience("picture events", context.stopping, limited=context.drain)
+    retry = Retry("picture events", context.stopping, limited=context.drain)
     while not context.stopping.is_set():
-        async with backoff:
+        async with retry:
             async with connected(context.database_url) as connection:
                 while not context.stopping.is_set():
                     last = fetched.is_set()
                     published = await outbox.publish(connection, context.kafka, context.prefix)
-                    backoff.rest()
+                    retry.progressed()
                     if last and not published:
                         return
                     if not context.drain:

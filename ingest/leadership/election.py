@@ -31,12 +31,13 @@ from ingest.leadership.lease import (
     wait_s,
 )
 from petstream import topics
+from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import KafkaAccess
 
 _MEND: Final = "let it end, or stop it, and run this again"
 _PATIENCE_S: Final = 60.0
-_LOOK_EVERY_S: Final = 0.5
+_LOOK_AGAIN: Final = Delays(1.0, factor=1.0, jitter=0.5)
 
 Say = Callable[[str], None]
 
@@ -83,7 +84,8 @@ class Leadership:
 
     async def acquire(self, say: Say, patience_s: float) -> None:
         """Wait until nobody leads, and lead."""
-        started, said, other = time.monotonic(), False, "just begun"
+        said, other = False, "just begun"
+        backoff = Backoff(_LOOK_AGAIN, give_up_after_s=patience_s)
         while True:
             try:
                 group = await look(self._access, self._group, self._topic)
@@ -96,15 +98,17 @@ class Leadership:
                     if not said:
                         say(f"another ingester leads ({other}): waiting for its end")
                         said = True
+                wait_s = backoff.failed()
             except TROUBLE as error:
-                if time.monotonic() - started >= patience_s:
+                wait_s = backoff.failed()
+                if wait_s is None:
                     raise UnreachableError(
                         f"Kafka at {self._access.bootstrap} is away ({type(error).__name__}): "
                         "start it and run this again; nothing is lost"
                     ) from error
-            if time.monotonic() - started >= patience_s:
+            if wait_s is None:
                 raise NotLeadingError(f"another ingester leads ({other}): one at a time; {_MEND}")
-            await asyncio.sleep(_LOOK_EVERY_S * (1 + secrets.randbelow(100) / 100))
+            await asyncio.sleep(wait_s)
         self._heartbeat = asyncio.create_task(self._keep())
         await self._outwait(before, say)
 

@@ -19,6 +19,7 @@ from typing import Final, Self
 from ingest.leadership.election import Leadership, NotLeadingError
 from ingest.publish.producer import TROUBLE, Batch, Producer, Record, StaleError, TooLargeError
 from petstream import failpoints
+from petstream.backoff import Backoff, Delays
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.settings import KafkaAccess
@@ -26,6 +27,7 @@ from petstream.settings import KafkaAccess
 _BATCHES_IN_FLIGHT: Final = 32  # 8 MiB; less than that again is in batches that aren't full yet
 _DEADLINE_S: Final = 30.0
 _OPEN_S: Final = 60.0
+_SEND_AGAIN: Final = Delays(1.0, factor=1.0)
 
 _CLOCKS: Final = (
     "Kafka refuses what is sent now for its time: the clocks of this machine and of Kafka's are "
@@ -149,7 +151,7 @@ class Publisher:
         records += [one for batch in self._filling.values() for one in batch.records]
         known = {id(one) for one in records}
         records += [one for one in further if id(one) not in known]
-        started = asyncio.get_running_loop().time()
+        backoff = Backoff(_SEND_AGAIN, give_up_after_s=self._patience_s)
         while True:
             self._forget()
             await self._producer.stop()
@@ -161,15 +163,15 @@ class Publisher:
                     await self._put(one)
                 await self._all_acknowledged()
             except TROUBLE as error:
-                waited_s = asyncio.get_running_loop().time() - started
-                if self._patience_s is not None and waited_s > self._patience_s:
+                wait_s = backoff.failed()
+                if wait_s is None:
                     if isinstance(error, StaleError):
                         raise PetstreamError(_CLOCKS) from error
                     raise UnreachableError(
                         f"Kafka at {self._access.bootstrap} is away ({type(error).__name__}): "
                         "start it and run this again; nothing is lost"
                     ) from error
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(wait_s)
             else:
                 return
 

@@ -29,6 +29,7 @@ from ingest.source.ftp import (
     verify_unchanged,
 )
 from ingest.source.listing import RemoteFile
+from petstream.backoff import Delays
 from petstream.errors import UnreachableError
 from petstream.settings import FtpUrl
 
@@ -40,6 +41,7 @@ DEADLINE_S: Final = 4 * 3_600.0
 
 _RATE_WINDOW_S: Final = 60.0
 _TRIES_WITHOUT_PROGRESS: Final = 5
+_DELAYS: Final = Delays(0.1)  # the first of them after a try that brought something
 _OVERLAP_BYTES: Final = 4_096
 
 
@@ -72,7 +74,7 @@ async def stream(ftp: FtpUrl, file: RemoteFile) -> AsyncGenerator[bytes, None]:
                     f"the FTP server {ftp.host} breaks off transfers ({cause(error)}): "
                     "try again later"
                 ) from error
-            await asyncio.sleep(0.1 * 2**failures)
+            await asyncio.sleep(_DELAYS.after(failures + 1))
     try:
         async with connect(ftp) as client:
             await verify_unchanged(client, file)

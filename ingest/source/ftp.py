@@ -22,6 +22,7 @@ import aioftp
 
 from ingest.source.connection import SOCKET_TIMEOUT_S, Connection, RestRefusedError
 from ingest.source.listing import RemoteFile, is_logical
+from petstream.backoff import Backoff, Delays
 from petstream.errors import NotReadyError, PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
 
@@ -33,6 +34,7 @@ __all__ = [
 BLOCK_BYTES: Final = 256 * 1024
 CONNECT_TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
+_LOG_IN_AGAIN: Final = Delays(0.5, longest_s=5.0, factor=1.25)
 """How long a server may be away before a command gives up."""
 
 _QUIT_S: Final = 5.0
@@ -124,7 +126,7 @@ def cause(error: Exception) -> str:
 
 
 async def _logged_in(ftp: FtpUrl, patience_s: float) -> Connection:
-    began = asyncio.get_running_loop().time()
+    backoff = Backoff(_LOG_IN_AGAIN, give_up_after_s=patience_s)
     while True:
         client = Connection(connection_timeout=CONNECT_TIMEOUT_S, encoding="latin-1")
         try:
@@ -134,13 +136,13 @@ async def _logged_in(ftp: FtpUrl, patience_s: float) -> Connection:
             refusal = _refusal(error, ftp.host)
             if refusal is not None:
                 raise refusal from error
-            waited_s = asyncio.get_running_loop().time() - began
-            if waited_s >= patience_s:
+            wait_s = backoff.failed()
+            if wait_s is None:
                 raise UnreachableError(
                     f"the FTP server {ftp.host}:{ftp.port} can't be reached ({cause(error)}): "
                     "check PETSTREAM_FTP_URL and the network"
                 ) from error
-            await asyncio.sleep(min(5.0, 0.5 + waited_s / 4))
+            await asyncio.sleep(wait_s)
         except BaseException:
             client.close()
             raise

@@ -20,10 +20,12 @@ from aiokafka.errors import (
 )
 
 from petstream import topics
+from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import diagnosis
 from petstream.settings import KafkaAccess
 
+_DELAYS: Final = Delays(0.2, longest_s=1.0, factor=1.1)
 _COPIES: Final = 3  # of each topic, where there are so many brokers
 
 PATIENCE_S: Final = 60.0
@@ -53,7 +55,7 @@ async def ensure_topics(
     wanted: Sequence[topics.Topic] = topics.ALL,
 ) -> None:
     """Make the topics that aren't there yet; wait for the broker (`None`: for ever)."""
-    started = asyncio.get_running_loop().time()
+    backoff = Backoff(_DELAYS, give_up_after_s=patience_s)
     while True:
         try:
             await _create(access, prefix, wanted)
@@ -66,10 +68,10 @@ async def ensure_topics(
             refusal = await diagnosis.refusal(access, client_options(access))
             if refusal is not None and refusal.for_good:
                 raise PetstreamError(refusal.words) from error
-            waited_s = asyncio.get_running_loop().time() - started
-            if patience_s is not None and waited_s >= patience_s:
+            wait_s = backoff.failed()
+            if wait_s is None:
                 raise UnreachableError(_why(access, error, refusal)) from error
-            await asyncio.sleep(min(1.0, max(0.2, waited_s / 10)))
+            await asyncio.sleep(wait_s)
         else:
             return
 

@@ -27,6 +27,7 @@ from ingest.parse import rows
 from ingest.run import ingest
 from lab.simulator import history, serve_ftp, write_export
 from petstream import codec, topics
+from petstream.backoff import Delays
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import PetEvent, Source
 from petstream.html import rendered
@@ -209,8 +210,7 @@ async def test_t44_trouble_with_postgres_never_parks_anything(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T44, and T41: each kind of trouble once, then all is well."""
-    monkeypatch.setattr(backoff, "_FIRST_S", 0.001)
-    monkeypatch.setattr(backoff, "_LONGEST_S", 0.002)
+    monkeypatch.setattr(backoff, "_DELAYS", Delays(0.001, longest_s=0.002))
     await stage.publish([pet(number) for number in range(50)])
     trouble = list(TRANSIENT)
 

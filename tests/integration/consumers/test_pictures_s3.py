@@ -31,6 +31,7 @@ from consumers.pictures.store.factory import probe
 from consumers.pictures.store.interface import SHARDS, StoreTroubleError, key_of
 from consumers.pictures.store.s3 import BucketStore
 from consumers.pictures.worker import with_workers, worker_config
+from petstream.backoff import Delays
 from petstream.codec import Envelope
 from petstream.errors import PetstreamError
 from petstream.events import PetEvent, Source
@@ -332,8 +333,7 @@ async def test_a_bucket_that_goes_away_at_work_is_waited_for_and_nothing_is_fetc
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A daemon; its host isn't asked over and over for what can't be kept."""
-    monkeypatch.setattr(backoff, "_FIRST_S", 0.01)
-    monkeypatch.setattr(backoff, "_LONGEST_S", 0.02)
+    monkeypatch.setattr(backoff, "_DELAYS", Delays(0.01, longest_s=0.02))
     stage = BucketStage(kafka, database_url, host, f"s3://{bucket}")
     await stage.want("/a.jpg")
 
