@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from console.inspect.explain import explain
 from console.runtime.output import say
 from consumers.admin.lag import lag
@@ -54,9 +54,9 @@ async def tell(
         behind[one.consumer] += one.lag
     lags = ", ".join(f"{name} {number:,}" for name, number in behind.items())
     say(f"events not yet applied, by consumer: {lags}")
-    rows = await look(database_url, expectations.QUERIES)
-    if isinstance(rows, Away):
-        raise PetstreamError(f"Postgres is {rows.why}")
+    rows = await fetch_rows(database_url, expectations.QUERIES)
+    if isinstance(rows, Unavailable):
+        raise PetstreamError(f"Postgres is {rows.reason}")
     compared, differences = expectations.judge(expected, rows)
     if differences:
         say("\nthe tables do NOT equal what the simulator expects:")

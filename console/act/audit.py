@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from console.embedded.endpoints import database_of, kafka_of
-from console.inspect.wording import cut
+from console.inspect.formatting import shortened
 from console.runtime import signals
 from console.runtime.output import note, say
 from petstream.settings import load
@@ -89,7 +89,7 @@ def described_repair(before: Audit, after: Audit, refused: list[RepairRefused]) 
     for refusal in refused[:_SHOWN]:
         record = refusal.record
         origin = f"{record.place.topic}/{record.place.partition}/{record.offset}"
-        yield f"  refused again: {origin} ({refusal.reason}: {cut(refusal.message, 200)})"
+        yield f"  refused again: {origin} ({refusal.reason}: {shortened(refusal.message, 200)})"
 
 
 def _line(difference: Difference) -> str:

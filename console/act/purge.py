@@ -1,9 +1,9 @@
-"""`purge`: everything that came from the feed is deleted, as the API's terms ask at their end.
+"""`purge`: deletes everything that came from the feed, as the API's terms ask at their end.
 
-Rule 1: first it says what would go; then it wants the words that name it. Other words, or none:
-        status 2, and nothing is touched.
-Rule 2: a place that can't be reached is told, and the others are emptied: status 1 as long as
-        something remains. Running it again goes on where it was.
+Rule 1: first it says what would go; then it asks for the words that confirm it. Other words, or
+        none: status 2, and nothing is touched.
+Rule 2: a place that can't be reached is reported, and the others are emptied: status 1 as long as
+        something remains. Running it again resumes.
 Rule 3: no server is made, and no table or topic, for the sake of being deleted.
 """
 
@@ -26,12 +26,12 @@ from petstream.errors import PetstreamError, UsageError
 from petstream.settings import KafkaAccess, Settings, load
 
 if TYPE_CHECKING:
-    from console.act.purge_targets import Holding, Places
+    from console.act.purge_targets import Locations, PurgeTarget
 
 
-def arguments(one: ArgumentParser) -> None:
+def arguments(parser: ArgumentParser) -> None:
     """Add what `purge` takes."""
-    one.add_argument(
+    parser.add_argument(
         "--confirm", metavar="TEXT", help="the words it would ask for: 'purge ' and the prefix"
     )
 
@@ -42,24 +42,24 @@ def purge(options: Namespace) -> int:
     words = f"purge {settings.topic_prefix}"
     if options.confirm is not None:
         check(options.confirm, words)
-    places = _places(settings)
-    found: list[Holding] = []
+    locations = _locations(settings)
+    targets: list[PurgeTarget] = []
 
-    async def look(_stopping: asyncio.Event) -> int:
-        from console.act.purge_targets import survey  # noqa: PLC0415  commands import what they need
+    async def search(_stopping: asyncio.Event) -> int:
+        from console.act.purge_targets import find_targets  # noqa: PLC0415  commands import what they need
 
-        found.extend(await survey(places, datetime.now(UTC)))
+        targets.extend(await find_targets(locations, datetime.now(UTC)))
         return 0
 
-    if signals.run(look, stopped_status=1):
+    if signals.run(search, stopped_status=1):
         return 1
-    for line in told(found):
+    for line in report(targets):
         say(line)
-    if any(one.empty for one in found):
+    if any(target.delete for target in targets):
         if options.confirm is None:
-            check(_asked(words), words)
-        return signals.run(lambda _: delete(found), stopped_status=1, within_s=None)
-    return _remaining(found)
+            check(_typed_words(words), words)
+        return signals.run(lambda _: delete(targets), stopped_status=1, within_s=None)
+    return _remaining(targets)
 
 
 def check(text: str, words: str) -> None:
@@ -72,50 +72,50 @@ def check(text: str, words: str) -> None:
         raise UsageError(f"that isn't {words!r}: nothing was deleted")
 
 
-def told(found: Sequence[Holding]) -> list[str]:
-    """Return what is held, in lines."""
+def report(targets: Sequence[PurgeTarget]) -> list[str]:
+    """Return what would be deleted, in lines."""
     lines = []
-    for one in found:
-        lines.append(f"{one.place}:")
-        lines += [f"  {line}" for line in one.found]
-        if one.trouble:
-            lines.append(f"  can't be looked at: {one.trouble}")
-        elif not one.found:
+    for target in targets:
+        lines.append(f"{target.name}:")
+        lines += [f"  {line}" for line in target.contents]
+        if target.error:
+            lines.append(f"  can't be looked at: {target.error}")
+        elif not target.contents:
             lines.append("  nothing")
     return lines
 
 
-async def delete(found: Sequence[Holding]) -> int:
-    """Empty every place that can be; say what was done and what remains. Return the status."""
+async def delete(targets: Sequence[PurgeTarget]) -> int:
+    """Delete every target that can be; say what was done and what remains. Return the status."""
     from console.act.purge_targets import RunningError  # noqa: PLC0415  commands import what they need
 
     remaining = 0
-    for one in found:
-        if one.empty is None:
+    for target in targets:
+        if target.delete is None:
             continue
         try:
-            await one.empty()
+            await target.delete()
         except RunningError:
             raise
         except PetstreamError as error:
             note(f"petstream: {error}")
             remaining += 1
         else:
-            say(f"deleted: {one.place}")
-    return max(_remaining(found), 1 if remaining else 0)
+            say(f"deleted: {target.name}")
+    return max(_remaining(targets), 1 if remaining else 0)
 
 
-def _remaining(found: Sequence[Holding]) -> int:
-    trouble = [one.place for one in found if one.trouble]
-    if trouble:
-        note(f"petstream: not looked at, and so not deleted: {'; '.join(trouble)}")
+def _remaining(targets: Sequence[PurgeTarget]) -> int:
+    unreachable = [target.name for target in targets if target.error]
+    if unreachable:
+        note(f"petstream: not looked at, and so not deleted: {'; '.join(unreachable)}")
         note("petstream: see to that, and run petstream purge again")
         return 1
     say("what purge can't reach (subscribers, backups, mirrors) is listed in docs/privacy.md")
     return 0
 
 
-def _asked(words: str) -> str:
+def _typed_words(words: str) -> str:
     say("This can't be undone. Nothing of petstream may run meanwhile, nor be started by cron.")
     if not sys.stdin.isatty():
         raise UsageError(f"nothing was deleted: to do it, add --confirm '{words}'")
@@ -124,30 +124,30 @@ def _asked(words: str) -> str:
     return ""
 
 
-def _places(settings: Settings) -> Places:
-    """Return where to look; servers of ours are started where they once were."""
-    from console.act.purge_targets import Holding, Places  # noqa: PLC0415  commands import what they need
+def _locations(settings: Settings) -> Locations:
+    """Return where to look; embedded servers are started if they ever were."""
+    from console.act.purge_targets import Locations, PurgeTarget  # noqa: PLC0415  commands import what they need
 
-    data_dir, trouble = settings.data_dir, []
+    data_dir, unavailable = settings.data_dir, []
     kafka, database = settings.kafka, settings.database_url
     if kafka is None and _was_there(data_dir, "kafka"):
         try:
             kafka = KafkaAccess(servers.ensure_kafka(data_dir, say=note))
         except PetstreamError as error:
-            trouble.append(Holding("the embedded Kafka", trouble=str(error)))
+            unavailable.append(PurgeTarget("the embedded Kafka", error=str(error)))
     if database is None and _was_there(data_dir, "postgres"):
         try:
             database = servers.ensure_postgres(data_dir, say=note)
         except PetstreamError as error:
-            trouble.append(Holding("the embedded Postgres", trouble=str(error)))
+            unavailable.append(PurgeTarget("the embedded Postgres", error=str(error)))
     pictures = with_picture_store(settings).pictures
-    return Places(
+    return Locations(
         prefix=settings.topic_prefix,
         archive=data_dir / "archive",
         kafka=kafka,
         database_url=database,
         pictures=None if pictures == "off" else pictures,
-        trouble=tuple(trouble),
+        unavailable=tuple(unavailable),
     )
 
 

@@ -1,8 +1,8 @@
-"""Where petstream holds what came from the feed: what is there, and how it is deleted.
+"""What `purge` deletes: what each location holds of the feed, and how it is deleted.
 
-Rule 1: each place is looked at and emptied by itself: trouble with one keeps nobody from the rest.
-Rule 2: deleting twice is harmless, and what was cut off goes on where it was: only what is still
-        there is found.
+Rule 1: each location is searched and emptied by itself: an error in one doesn't stop the rest.
+Rule 2: deleting twice is harmless, and an interrupted purge resumes: only what is still there is
+        found.
 Rule 3: nothing is deleted while one of our groups has members, or an export is being read.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from console.inspect.export_history import tell
+from console.inspect.export_history import published_exports
 from console.inspect.kafka_reader import read_topic
 from consumers.admin import purge_pictures, purge_tables, purge_topics
 from consumers.admin.groups import InUseError
@@ -33,50 +33,50 @@ _UNDER_WAY: Final = timedelta(hours=2)
 
 
 class RunningError(PetstreamError):
-    """Something of ours is running: nothing may be deleted, in no place."""
+    """Something of ours is running: nothing may be deleted anywhere."""
 
 
 @dataclass(frozen=True)
-class Holding:
-    """One place: what is in it, in words, and what empties it; `trouble`: it can't be looked at."""
+class PurgeTarget:
+    """A location: what is in it, in words, and what deletes that; `error`: it can't be searched."""
 
-    place: str
-    found: tuple[str, ...] = ()
-    trouble: str | None = None
-    empty: Callable[[], Awaitable[None]] | None = None
+    name: str
+    contents: tuple[str, ...] = ()
+    error: str | None = None
+    delete: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where to look; None: there is, and was, no such place. `trouble`: they don't start."""
+class Locations:
+    """Where to look; None: there is, and was, no such location. `unavailable` ones don't start."""
 
     prefix: str
     archive: Path
     kafka: KafkaAccess | None = None
     database_url: str | None = None
     pictures: str | None = None
-    trouble: tuple[Holding, ...] = ()
+    unavailable: tuple[PurgeTarget, ...] = ()
 
 
-async def survey(places: Places, now: datetime) -> list[Holding]:
-    """Return what is held everywhere, in the order in which it is to be deleted.
+async def find_targets(locations: Locations, now: datetime) -> list[PurgeTarget]:
+    """Return what every location holds, in the order in which it is to be deleted.
 
     Raises:
         RunningError: something of ours is running.
     """
-    found = list(places.trouble)
-    if places.kafka is not None:
-        found.append(await _on_kafka(places.kafka, places.prefix, now))
-    if places.database_url is not None:
-        found.append(await _in_tables(places.database_url))
-    if places.pictures is not None:
-        found.append(await _pictures(places.pictures))
-    found.append(await _archived(places.archive))
-    return found
+    targets = list(locations.unavailable)
+    if locations.kafka is not None:
+        targets.append(await _on_kafka(locations.kafka, locations.prefix, now))
+    if locations.database_url is not None:
+        targets.append(await _in_tables(locations.database_url))
+    if locations.pictures is not None:
+        targets.append(await _pictures(locations.pictures))
+    targets.append(await _archived(locations.archive))
+    return targets
 
 
-async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> Holding:
-    place = f"Kafka at {access.bootstrap}"
+async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> PurgeTarget:
+    name = f"Kafka at {access.bootstrap}"
     try:
         await answers(access)
         held = await purge_topics.survey(access, prefix)
@@ -85,13 +85,13 @@ async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> Holding:
     except InUseError as error:
         raise _in_use(error) from None
     except TROUBLE as error:
-        return Holding(place, trouble=f"it went away ({type(error).__name__})")
+        return PurgeTarget(name, error=f"it went away ({type(error).__name__})")
     except UnreachableError as error:
-        return Holding(place, trouble=str(error))
-    lines = [f"topic {name}: up to {count:,} records" for name, count in held.records.items()]
-    lines += [f"group {name}" for name in held.groups]
+        return PurgeTarget(name, error=str(error))
+    lines = [f"topic {topic}: up to {count:,} records" for topic, count in held.records.items()]
+    lines += [f"group {group}" for group in held.groups]
 
-    async def empty() -> None:
+    async def delete() -> None:
         try:
             await purge_topics.survey(access, prefix)  # a person may have thought for long
             await purge_topics.delete_topics(access, list(held.records))
@@ -99,9 +99,9 @@ async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> Holding:
         except InUseError as error:
             raise _in_use(error) from None
         except TROUBLE as error:
-            raise UnreachableError(f"{place} went away ({type(error).__name__})") from None
+            raise UnreachableError(f"{name} went away ({type(error).__name__})") from None
 
-    return Holding(place, tuple(lines), empty=empty if held else None)
+    return PurgeTarget(name, tuple(lines), delete=delete if held else None)
 
 
 def _in_use(error: InUseError) -> RunningError:
@@ -113,69 +113,70 @@ def _in_use(error: InUseError) -> RunningError:
 
 async def _check_no_export(access: KafkaAccess, prefix: str, now: datetime) -> None:
     """An ingester that waits is in no group: an export that was begun and hasn't ended shows it."""
-    for one in tell(await read_topic(access, EXPORTS.full_name(prefix))).exports[-1:]:
-        begun = one.started_at
-        if one.ended_at is None and begun is not None and now - begun < _UNDER_WAY:
+    published = published_exports(await read_topic(access, EXPORTS.full_name(prefix)))
+    for export in published.exports[-1:]:
+        begun = export.started_at
+        if export.ended_at is None and begun is not None and now - begun < _UNDER_WAY:
             raise RunningError(
-                f"nothing is deleted while export {one.export_id} is being read (begun at "
+                f"nothing is deleted while export {export.export_id} is being read (begun at "
                 f"{begun:%H:%M} UTC): stop petstream ingest, or let it end. If it was killed, "
                 f"purge after {begun + _UNDER_WAY:%H:%M} UTC, or run petstream ingest once more"
             )
 
 
-async def _in_tables(url: str) -> Holding:
+async def _in_tables(url: str) -> PurgeTarget:
     parts = urlsplit(url)
-    place = f"Postgres at {parts.hostname or 'localhost'}, schema petstream of {parts.path[1:]}"
+    name = f"Postgres at {parts.hostname or 'localhost'}, schema petstream of {parts.path[1:]}"
     try:
         held = await purge_tables.survey(url)
     except PetstreamError as error:
-        return Holding(place, trouble=str(error))
-    lines = [f"table {name}: {count:,} rows" for name, count in held.rows.items()]
+        return PurgeTarget(name, error=str(error))
+    lines = [f"table {table}: {count:,} rows" for table, count in held.rows.items()]
     if held.views:
         lines.append(f"{len(held.views)} views: {', '.join(held.views)}")
-    lines += [f"view {name}, which isn't ours, but shows our tables" for name in held.dependents]
+    lines += [f"view {view}, which isn't ours, but shows our tables" for view in held.dependents]
     if held and not lines:
         lines.append("the schema, which is empty")
 
-    async def empty() -> None:
+    async def delete() -> None:
         await purge_tables.drop(url)
 
-    return Holding(place, tuple(lines), empty=empty if held else None)
+    return PurgeTarget(name, tuple(lines), delete=delete if held else None)
 
 
-async def _pictures(url: str) -> Holding:
-    place = f"pictures in {url}"
+async def _pictures(url: str) -> PurgeTarget:
+    name = f"pictures in {url}"
     try:
         files = await purge_pictures.survey(url)
     except OSError as error:
-        return Holding(place, trouble=_why(error))
+        return PurgeTarget(name, error=_reason(error))
 
-    async def empty() -> None:
+    async def delete() -> None:
         try:
             await purge_pictures.empty(url)
         except OSError as error:
-            raise PetstreamError(f"{place}: {_why(error)}") from None
+            raise PetstreamError(f"{name}: {_reason(error)}") from None
 
     lines = (f"{files:,} files of pictures and thumbnails",) if files else ()
-    return Holding(place, lines, empty=empty if files else None)
+    return PurgeTarget(name, lines, delete=delete if files else None)
 
 
-async def _archived(directory: Path) -> Holding:
-    place = f"archive of raw files in {directory}"
+async def _archived(directory: Path) -> PurgeTarget:
+    name = f"archive of raw files in {directory}"
     archive = Archive(directory)
     exports = await archive.exports()
 
-    async def empty() -> None:
+    async def delete() -> None:
         try:
             await archive.prune(0, datetime.max.replace(tzinfo=UTC))
         except OSError as error:
-            raise PetstreamError(f"{place}: {_why(error)}") from None
+            raise PetstreamError(f"{name}: {_reason(error)}") from None
         with suppress(OSError):  # something of somebody else is in it
             await asyncio.to_thread(directory.rmdir)
 
     lines = (f"{len(exports):,} exports",) if exports else ()
-    return Holding(place, lines, empty=empty if exports else None)
+    return PurgeTarget(name, lines, delete=delete if exports else None)
 
 
-def _why(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__

@@ -1,15 +1,19 @@
-"""Held removals, shown and decided: list, show, approve, reject.
+"""Held removals: lists, shows, approves and rejects them.
 
 Rule 1: what is approved is what `show` showed: exactly that plan's removals.
 Rule 2: names come from the feed: they are escaped.
+Rule 3: `show --json` prints one object with `planId`, `state` and `text`; fields are only ever
+        added.
 """
 
 from __future__ import annotations
 
 import getpass
+import json
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from console.inspect import wording
+from console.inspect import formatting
 from ingest.removals import held_plans
 from petstream.errors import UsageError
 from petstream.settings import KafkaAccess, Settings
@@ -26,6 +30,7 @@ async def decide(  # noqa: PLR0913  what was decided, by name
     *,
     reason: str | None = None,
     by: str | None = None,
+    as_json: bool = False,
 ) -> int:
     """Print or decide, as `action` says; return the exit status."""
     if action == "list":
@@ -33,11 +38,11 @@ async def decide(  # noqa: PLR0913  what was decided, by name
     if plan_id is None:
         raise UsageError(f"which plan? For example: petstream removals {action} PLAN_ID")
     if action == "show":
-        return await _show(settings, kafka, plan_id)
-    by = by or _person()
+        return await _show(settings, kafka, plan_id, as_json=as_json)
+    by = by or _user_name()
     if action == "approve":
-        gone = await held_plans.approve(settings, kafka, plan_id, by=by, reason=reason)
-        _print(f"{plan_id} is approved: {gone:,} removals are published")
+        removed = await held_plans.approve(settings, kafka, plan_id, by=by, reason=reason)
+        _print(f"{plan_id} is approved: {removed:,} removals are published")
     else:
         await held_plans.reject(settings, kafka, plan_id, by=by, reason=reason)
         _print(f"{plan_id} is rejected: nothing is removed")
@@ -49,32 +54,40 @@ async def _list(settings: Settings, kafka: KafkaAccess) -> int:
     if not plans:
         _print("no removals were ever held")
     for plan, state in plans:
-        why = wording.cut(plan.event.reason or "no reason given", 300)
+        why = formatting.shortened(plan.event.reason or "no reason given", 300)
         _print(f"{plan.plan_id}  {state}  {len(plan.removals):,} {plan.entity}  {why}")
     if any(state == "held" for _, state in plans):
         _print("look at one: petstream removals show PLAN_ID; then approve or reject it")
     return 0
 
 
-async def _show(settings: Settings, kafka: KafkaAccess, plan_id: str) -> int:
+async def _show(settings: Settings, kafka: KafkaAccess, plan_id: str, *, as_json: bool) -> int:
     plans = await held_plans.plans(settings, kafka)
-    found = next((one for one in plans if one.plan.plan_id == plan_id), None)
+    listed = next((listed for listed in plans if listed.plan.plan_id == plan_id), None)
     described = await held_plans.describe(settings, kafka, plan_id)
-    if found is not None:
-        plan, state = found
-        _print(f"{plan_id} of export {plan.event.export_id}: {state}")
-        _print(f"why it is held: {wording.plain(plan.event.reason or 'no reason given')}")
-        _print(f"it would remove {len(plan.removals):,} {plan.entity}:")
-    for one in described[:_SHOWN]:
-        of = "" if one.org_id is None else f"  (organization {one.org_id})"
-        name = wording.cut(one.name or "without a name", _LONGEST_NAME)
-        _print(f"  {one.key}  {name}{of}")
-    if len(described) > _SHOWN:
-        _print(f"  and {len(described) - _SHOWN:,} more")
+    text = "\n".join(_described(listed, described))
+    state = None if listed is None else listed.state
+    _print(json.dumps({"planId": plan_id, "state": state, "text": text}) if as_json else text)
     return 0
 
 
-def _person() -> str | None:
+def _described(
+    listed: held_plans.Listed | None, described: Sequence[held_plans.Described]
+) -> Iterator[str]:
+    if listed is not None:
+        plan = listed.plan
+        yield f"{plan.plan_id} of export {plan.event.export_id}: {listed.state}"
+        yield f"why it is held: {formatting.escaped(plan.event.reason or 'no reason given')}"
+        yield f"it would remove {len(plan.removals):,} {plan.entity}:"
+    for removal in described[:_SHOWN]:
+        organization = "" if removal.org_id is None else f"  (organization {removal.org_id})"
+        name = formatting.shortened(removal.name or "without a name", _LONGEST_NAME)
+        yield f"  {removal.key}  {name}{organization}"
+    if len(described) > _SHOWN:
+        yield f"  and {len(described) - _SHOWN:,} more"
+
+
+def _user_name() -> str | None:
     try:
         return getpass.getuser()
     except (OSError, KeyError):

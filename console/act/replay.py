@@ -1,4 +1,4 @@
-"""A replay asked for and told: from words to a place in the log, and what comes of it in a table.
+"""`replay`: from the options to offsets in the log, and a table of what is read again.
 
 Rule 1: a partition is ``3`` (of the pets) or ``orgs.v1/0``, as dead letters name their origin.
 Rule 2: a time without a zone is UTC.
@@ -22,13 +22,13 @@ from petstream.topics import PETS
 _OFFSET: Final = re.compile(r"(?:(?P<topic>[\w.-]+)/)?(?P<partition>\d{1,6}):(?P<at>\d{1,18})")
 
 
-async def rewind(
+async def rewind_consumer(
     options: Namespace, settings: Settings, *, kafka: KafkaAccess, database_url: str
 ) -> int:
     """Rewind a consumer, or say what that would read; return the exit status."""
-    where = asked(options, settings.topic_prefix)
+    where = start_of_replay(options, settings.topic_prefix)
     await ensure_topics(kafka, settings.topic_prefix)
-    found = await replay(
+    rewinds = await replay(
         options.consumer,
         where,
         access=kafka,
@@ -36,70 +36,70 @@ async def rewind(
         prefix=settings.topic_prefix,
         dry_run=options.dry_run,
     )
-    print(told(options.consumer, found, dry_run=options.dry_run))  # noqa: T201  the command's output
+    print(report(options.consumer, rewinds, dry_run=options.dry_run))  # noqa: T201  the command's output
     return 0
 
 
-def asked(options: Namespace, prefix: str) -> Where:
+def start_of_replay(options: Namespace, prefix: str) -> Where:
     """Return where a replay is to begin, as the options say."""
     if options.from_time is not None:
-        return Since(a_time(options.from_time))
+        return Since(parse_time(options.from_time))
     if options.from_offset is not None:
-        return At(offsets(options.from_offset, prefix))
+        return At(parse_offsets(options.from_offset, prefix))
     if options.from_export is not None:
         return Export(options.from_export)
     return Beginning()
 
 
-def a_time(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Return a time as a person writes it.
 
-    >>> a_time("2026-11-20").isoformat(), a_time("2026-11-20T04:00-05:00").isoformat()
+    >>> parse_time("2026-11-20").isoformat(), parse_time("2026-11-20T04:00-05:00").isoformat()
     ('2026-11-20T00:00:00+00:00', '2026-11-20T04:00:00-05:00')
     """
     try:
-        found = datetime.fromisoformat(text.strip())
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        early = found.timestamp() < 0
+        time = datetime.fromisoformat(text.strip())
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        is_valid = time.timestamp() >= 0
     except (ValueError, OverflowError):
-        early = True
-    if early:
+        is_valid = False
+    if not is_valid:
         raise UsageError(
             f"--from-time: {text[:40]!r} is no time; for example 2026-11-20T08:00Z"
         ) from None
-    return found
+    return time
 
 
-def offsets(words: Iterable[str], prefix: str) -> dict[Place, int]:
+def parse_offsets(words: Iterable[str], prefix: str) -> dict[Place, int]:
     """Return offsets by partition.
 
-    >>> offsets(["3:120"], "petstream.")
+    >>> parse_offsets(["3:120"], "petstream.")
     {Place(topic='petstream.pets.v1', partition=3): 120}
     """
-    found: dict[Place, int] = {}
+    offsets: dict[Place, int] = {}
     for word in words:
-        said = _OFFSET.fullmatch(word) if word.isascii() else None
-        if said is None:
+        match = _OFFSET.fullmatch(word) if word.isascii() else None
+        if match is None:
             raise UsageError(
                 f"--from-offset: {word[:40]!r} isn't PARTITION:OFFSET; "
                 "for example 3:120, or orgs.v1/0:40"
             )
-        topic = said["topic"] or PETS.name
+        topic = match["topic"] or PETS.name
         name = topic if topic.startswith(prefix) else f"{prefix}{topic}"
-        found[Place(name, int(said["partition"]))] = int(said["at"])
-    return found
+        offsets[Place(name, int(match["partition"]))] = int(match["at"])
+    return offsets
 
 
-def told(consumer: str, rewinds: Sequence[Rewind], *, dry_run: bool) -> str:
+def report(consumer: str, rewinds: Sequence[Rewind], *, dry_run: bool) -> str:
     """Return what becomes of each partition, and of all."""
-    names = [f"{one.place.topic}/{one.place.partition}" for one in rewinds]
+    names = [f"{rewind.place.topic}/{rewind.place.partition}" for rewind in rewinds]
     width = max(map(len, names), default=0)
     lines = [f"{'PARTITION':<{width}}  {'IS AT':>10}  {'BEGINS AT':>10}  {'RECORDS':>10}"]
     lines.extend(
-        f"{name:<{width}}  {one.now:>10,}  {one.to:>10,}  {one.records:>10,}"
-        for name, one in zip(names, rewinds, strict=True)
+        f"{name:<{width}}  {rewind.now:>10,}  {rewind.to:>10,}  {rewind.records:>10,}"
+        for name, rewind in zip(names, rewinds, strict=True)
     )
-    records = sum(one.records for one in rewinds)
+    records = sum(rewind.records for rewind in rewinds)
     if not records:
         lines.append(f"The consumer {consumer} is no further than that: nothing to replay.")
     elif dry_run:

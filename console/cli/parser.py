@@ -77,7 +77,8 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--json", action="store_true")
     one = _command(add, "removals", query_commands.removals, "held removal plans")
-    _actions(one, "list", "show ID", "approve ID", "reject ID")
+    actions = _actions(one, "list", "show ID", "approve ID", "reject ID")
+    actions["show"].add_argument("--json", action="store_true", help="with its state")
     one = _command(add, "dead-letters", query_commands.dead_letters, "refused rows and events")
     _actions(one, "list", "show ID", "replay ID...")
     query_commands.replay_arguments(
@@ -130,12 +131,13 @@ def _command(
     return made
 
 
-def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
-    """Add sub-commands, with ids where they need one."""
+def _actions(one: argparse.ArgumentParser, *actions: str) -> dict[str, argparse.ArgumentParser]:
+    """Add sub-commands, with ids where they need one; return the parser of each."""
+    parsers = {}
     add = one.add_subparsers(required=True, dest="action", metavar="|".join(actions))
     for action in actions:
         name, _, needed = action.partition(" ")
-        made = add.add_parser(name)
+        made = parsers[name] = add.add_parser(name)
         made.set_defaults(ident=None)
         if needed.endswith("..."):
             made.add_argument("ident", nargs="*", metavar="ID")
@@ -145,6 +147,7 @@ def _actions(one: argparse.ArgumentParser, *actions: str) -> None:
         if name in {"approve", "reject"}:
             made.add_argument("--reason", metavar="TEXT", help="why; it is published with it")
             made.add_argument("--by", metavar="NAME", help="who decides (your user name)")
+    return parsers
 
 
 def is_daemon(options: argparse.Namespace) -> bool:

@@ -120,26 +120,32 @@ def removals(options: Namespace) -> int:
     settings = load()
     kafka = kafka_of(settings, note)
     reason, by = getattr(options, "reason", None), getattr(options, "by", None)
-    return signals.run(
-        lambda _: decide(settings, kafka, options.action, options.ident, reason=reason, by=by),
-        stopped_status=1,
-    )
+    as_json = getattr(options, "json", False)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return decide(
+            settings, kafka, options.action, options.ident, reason=reason, by=by, as_json=as_json
+        )
+
+    return signals.run(work, stopped_status=1)
 
 
 def dead_letters(options: Namespace) -> int:
     """Print refused rows and events, or send events back."""
-    from console.act.dead_letters import letters
-    from console.act.dead_letters import replay as send_back
+    from console.act.redrive import redrive
+    from console.inspect import dead_letters as letters
 
     settings = load()
     kafka = kafka_of(settings, note)
     if options.action == "replay":
         return signals.run(
-            lambda _: send_back(settings, kafka=kafka, idents=options.ident, every=options.all),
+            lambda _: redrive(settings, kafka=kafka, idents=options.ident, every=options.all),
             stopped_status=1,
         )
     return signals.run(
-        lambda _: letters(settings, kafka=kafka, action=options.action, ident=options.ident),
+        lambda _: letters.dead_letters(
+            settings, kafka=kafka, action=options.action, ident=options.ident
+        ),
         stopped_status=1,
     )
 
@@ -150,9 +156,9 @@ def replay(options: Namespace) -> int:
     kafka, database = kafka_of(settings, note), database_of(settings, note)
 
     def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
-        from console.act.replay import rewind
+        from console.act.replay import rewind_consumer
 
-        return rewind(options, settings, kafka=kafka, database_url=database)
+        return rewind_consumer(options, settings, kafka=kafka, database_url=database)
 
     return signals.run(work, stopped_status=1)
 

@@ -17,7 +17,7 @@ from typing import Final
 from aiohttp import web
 
 from console.daemon.health import Health
-from console.page import Known
+from console.page import CurrentSettings
 from console.page.site import mount
 from petstream.errors import UsageError
 from petstream.metrics import BUILD
@@ -30,7 +30,7 @@ _PORTS_TRIED: Final = 20
 async def served(
     address: tuple[str, int] | None,
     health: Health,
-    known: Known,
+    current_settings: CurrentSettings,
     *,
     say: Callable[[str], None],
 ) -> AsyncGenerator[str | None]:
@@ -39,7 +39,7 @@ async def served(
     Args:
         address: host and port of PETSTREAM_CONSOLE.
         health: what /readyz says.
-        known: where the pages look.
+        current_settings: gives the pages their settings.
         say: takes a line with the URL.
 
     Raises:
@@ -51,7 +51,7 @@ async def served(
     BUILD.labels(version("petstream")).set(1)
     app = web.Application()
     app.router.add_routes(_routes(health))
-    mount(app, known, bound_host=address[0])
+    mount(app, current_settings, bound_host=address[0])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     watching = asyncio.create_task(health.watch(), name="health")

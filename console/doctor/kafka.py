@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from console.doctor.finding import Finding
+from console.doctor.check_result import CheckResult
 from petstream import topics
 from petstream.kafka.client import client_options
 from petstream.settings import KafkaAccess
@@ -17,7 +17,7 @@ from petstream.settings import KafkaAccess
 _DEADLINE_S: Final = 20.0
 
 
-async def kafka(access: KafkaAccess, prefix: str) -> list[Finding]:
+async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
     """Look at the broker and at every topic."""
     try:
         async with asyncio.timeout(_DEADLINE_S):
@@ -25,8 +25,8 @@ async def kafka(access: KafkaAccess, prefix: str) -> list[Finding]:
     except (KafkaError, OSError, TimeoutError) as error:
         what = f"can't be asked at {access.bootstrap} ({type(error).__name__})"
         mend = "start it, or mend PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
-        return [Finding("kafka", "fail", what, mend)]
-    found = [Finding("kafka", "pass", f"answers at {access.bootstrap}")]
+        return [CheckResult("kafka", "fail", what, mend)]
+    found = [CheckResult("kafka", "pass", f"answers at {access.bootstrap}")]
     for topic in topics.ALL:
         name = topic.full_name(prefix)
         found += compared(topic, name, partitions.get(name), configs.get(name, {}))
@@ -35,20 +35,20 @@ async def kafka(access: KafkaAccess, prefix: str) -> list[Finding]:
 
 def compared(
     topic: topics.Topic, name: str, partitions: int | None, configs: dict[str, str]
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Compare a topic with its declaration; `partitions` is None where there is no such topic."""
     if partitions is None:
-        return [Finding("kafka", "warn", f"no topic {name} yet", "'petstream ingest' makes it")]
+        return [CheckResult("kafka", "warn", f"no topic {name} yet", "'petstream ingest' makes it")]
     found = []
     if partitions != topic.partitions:
         what = f"{name} has {partitions} partitions, not {topic.partitions}"
-        found.append(Finding("kafka", "fail", what, "make it anew as docs/operating.md says"))
+        found.append(CheckResult("kafka", "fail", what, "make it anew as docs/operating.md says"))
     for key, wanted in topic.configs.items():
         if configs.get(key) != wanted:
             what = f"{name} has {key}={configs.get(key)}, not {wanted}"
             mend = f"kafka-configs.sh --alter --topic {name} --add-config {key}={wanted}"
-            found.append(Finding("kafka", "fail", what, mend))
-    return found or [Finding("kafka", "pass", f"{name} is as declared")]
+            found.append(CheckResult("kafka", "fail", what, mend))
+    return found or [CheckResult("kafka", "pass", f"{name} is as declared")]
 
 
 async def _topics(

@@ -1,4 +1,4 @@
-"""What `doctor` asks of Postgres: is it there, of this version, and may we write? Changes nothing.
+"""`doctor` on Postgres: is it there, of this version, and may we write? Changes nothing.
 
 Rule 1: rights are asked for, not tried out.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.doctor.finding import Finding
-from console.inspect.database_reader import Away, look
+from console.doctor.check_result import CheckResult
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.engine.migrate import migrations
 
 _SERVER: Final = """
@@ -27,39 +27,41 @@ ORDER BY 1
 """
 
 
-async def postgres(database_url: str) -> list[Finding]:
-    """Look at the server, the schema and our rights."""
-    seen = await look(database_url, {"server": (_SERVER, ())})
-    if isinstance(seen, Away):
+async def check_postgres(database_url: str) -> list[CheckResult]:
+    """Check the server, the schema and our rights."""
+    rows = await fetch_rows(database_url, {"server": (_SERVER, ())})
+    if isinstance(rows, Unavailable):
         mend = "start it, or mend PETSTREAM_DATABASE_URL"
-        return [Finding("postgres", "fail", seen.why, mend)]
-    server = seen["server"][0]
-    found = [Finding("postgres", "pass", f"version {server['version']} answers")]
+        return [CheckResult("postgres", "fail", rows.reason, mend)]
+    server = rows["server"][0]
+    results = [CheckResult("postgres", "pass", f"version {server['version']} answers")]
     if server["read_only"]:
         what = "it is read-only: a standby, or default_transaction_read_only is on"
-        found.append(Finding("postgres", "fail", what, "connect to the primary"))
-    tables = await look(database_url, {"applied": (_APPLIED, ()), "refused": (_REFUSED, ())})
-    if isinstance(tables, Away):
-        return [*found, Finding("postgres", "fail", tables.why, "run 'petstream migrate'")]
-    found.append(_schema({row["name"]: row["checksum"] for row in tables["applied"]}))
+        results.append(CheckResult("postgres", "fail", what, "connect to the primary"))
+    tables = await fetch_rows(database_url, {"applied": (_APPLIED, ()), "refused": (_REFUSED, ())})
+    if isinstance(tables, Unavailable):
+        return [*results, CheckResult("postgres", "fail", tables.reason, "run 'petstream migrate'")]
+    results.append(_schema({row["name"]: row["checksum"] for row in tables["applied"]}))
     refused = [row["name"] for row in tables["refused"]]
     if refused:
         what = f"this user may not write {', '.join(refused[:4])}"
-        return [*found, Finding("postgres", "fail", what, "connect as the schema's owner")]
-    return [*found, Finding("postgres", "pass", "this user may write petstream's tables")]
+        return [*results, CheckResult("postgres", "fail", what, "connect as the schema's owner")]
+    return [*results, CheckResult("postgres", "pass", "this user may write petstream's tables")]
 
 
-def _schema(applied: dict[str, str]) -> Finding:
-    known = {one.name: one.checksum for one in migrations()}
+def _schema(applied: dict[str, str]) -> CheckResult:
+    known = {migration.name: migration.checksum for migration in migrations()}
     newer = sorted(applied.keys() - known.keys())
     if newer:
         what = f"the database is of a newer petstream (it has {newer[-1]})"
-        return Finding("postgres", "fail", what, "update this one")
+        return CheckResult("postgres", "fail", what, "update this one")
     lacking = [name for name in known if name not in applied]
     if lacking:
         what = f"migrations are missing: {', '.join(lacking)}"
-        return Finding("postgres", "fail", what, "run 'petstream migrate'")
+        return CheckResult("postgres", "fail", what, "run 'petstream migrate'")
     if applied != known:
         what = "a migration was edited after it was applied"
-        return Finding("postgres", "fail", what, "restore the files of consumers/sql/migrations")
-    return Finding("postgres", "pass", f"all {len(known)} migrations are applied")
+        return CheckResult(
+            "postgres", "fail", what, "restore the files of consumers/sql/migrations"
+        )
+    return CheckResult("postgres", "pass", f"all {len(known)} migrations are applied")

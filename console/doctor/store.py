@@ -1,4 +1,4 @@
-"""What `doctor` asks of the disk and the bucket: data directory and picture store.
+"""`doctor` on the disk and the bucket: data directory and picture store.
 
 Rule 1: nothing is written to the disk; what is put into a bucket is taken out again.
 """
@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from console.doctor.finding import Finding, State
+from console.doctor.check_result import CheckResult, State
 from consumers.pictures.store.directory import directory_of
 from consumers.pictures.store.factory import open_store, probe
 from consumers.pictures.store.interface import StoreTroubleError
@@ -23,43 +23,43 @@ _TOO_LOW_BYTES: Final = _GIB // 2
 _DEADLINE_S: Final = 20.0
 
 
-async def store(settings: Settings) -> list[Finding]:
-    """Look at where raw files and pictures are kept."""
-    found = directory("data directory", settings.data_dir, "PETSTREAM_DATA_DIR")
+async def check_stores(settings: Settings) -> list[CheckResult]:
+    """Check where raw files and pictures are kept."""
+    results = check_directory("data directory", settings.data_dir, "PETSTREAM_DATA_DIR")
     pictures = settings.pictures
     if pictures is None:
-        return found
+        return results
     if pictures == "off":
-        return [*found, Finding("pictures", "pass", "pictures are off")]
+        return [*results, CheckResult("pictures", "pass", "pictures are off")]
     if pictures.startswith("s3:"):
-        return [*found, await bucket(pictures)]
-    return [*found, *directory("pictures", directory_of(pictures), "PETSTREAM_PICTURES")]
+        return [*results, await check_bucket(pictures)]
+    return [*results, *check_directory("pictures", directory_of(pictures), "PETSTREAM_PICTURES")]
 
 
-async def bucket(url: str) -> Finding:
+async def check_bucket(url: str) -> CheckResult:
     """Put an object of 32 bytes, get it and delete it: nothing less says that we may."""
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await probe(open_store(url))
     except StoreTroubleError as trouble:
-        return Finding("pictures", "fail", trouble.what, trouble.mend)
+        return CheckResult("pictures", "fail", trouble.what, trouble.mend)
     except (OSError, TimeoutError) as error:
         what = f"{url} doesn't do what it should ({type(error).__name__})"
-        return Finding("pictures", "fail", what, "see to the server of AWS_ENDPOINT_URL")
-    return Finding("pictures", "pass", f"{url} takes, gives and deletes")
+        return CheckResult("pictures", "fail", what, "see to the server of AWS_ENDPOINT_URL")
+    return CheckResult("pictures", "pass", f"{url} takes, gives and deletes")
 
 
-def directory(area: str, path: Path, setting: str) -> list[Finding]:
-    """Look at a directory, or at the nearest above it that is there."""
-    there = path.absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+def check_directory(area: str, path: Path, setting: str) -> list[CheckResult]:
+    """Check a directory, or the nearest above it that is there."""
+    existing = path.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         what = f"nothing can be kept in {path}"
-        return [Finding(area, "fail", what, f"give this user the right to, or mend {setting}")]
-    free = shutil.disk_usage(there).free
+        return [CheckResult(area, "fail", what, f"give this user the right to, or mend {setting}")]
+    free = shutil.disk_usage(existing).free
     what = f"{path} can be written, {free / _GIB:.1f} GiB free"
     if free < _LOW_BYTES:
         state: State = "fail" if free < _TOO_LOW_BYTES else "warn"
-        return [Finding(area, state, what, f"make room, or mend {setting}")]
-    return [Finding(area, "pass", what)]
+        return [CheckResult(area, state, what, f"make room, or mend {setting}")]
+    return [CheckResult(area, "pass", what)]

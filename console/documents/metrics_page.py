@@ -30,9 +30,9 @@ def page() -> str:
     """Return the whole page."""
     importlib.import_module("petstream.metrics")  # declares them
     return _HEAD + "".join(
-        f"| `{one.name}` | {one.kind}, {one.unit} | {', '.join(one.labels) or 'none'} "
-        f"| {one.meaning} | {one.remedy} |\n"
-        for one in DECLARED
+        f"| `{metric.name}` | {metric.kind}, {metric.unit} | {', '.join(metric.labels) or 'none'} "
+        f"| {metric.meaning} | {metric.remedy} |\n"
+        for metric in DECLARED
     )
 
 

@@ -69,10 +69,10 @@ def write(out: Path | None) -> int:
 
 def documents() -> dict[str, str]:
     """Return every document by its file name."""
-    made = {f"{family.name}.json": json_schema(family) for family in FAMILIES}
-    made["asyncapi.json"] = asyncapi()
-    return {name: json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-            for name, found in made.items()}  # fmt: skip
+    schemas = {f"{family.name}.json": json_schema(family) for family in FAMILIES}
+    schemas["asyncapi.json"] = asyncapi()
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+            for name, schema in schemas.items()}  # fmt: skip
 
 
 def json_schema(family: _Family) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def json_schema(family: _Family) -> dict[str, Any]:
     (reference,), components = msgspec.json.schema_components(
         [family.event], ref_template="#/$defs/{name}"
     )
-    _say_times(components)
+    _mark_times(components)
     return {
         "$schema": _DIALECT,
         "$id": f"urn:petstream:{family.name}:{VERSION}",
@@ -95,7 +95,7 @@ def asyncapi() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         [family.event for family in FAMILIES], ref_template="#/components/schemas/{name}"
     )
-    _say_times(components)
+    _mark_times(components)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -123,15 +123,15 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
-def _say_times(components: dict[str, Any]) -> None:
+def _mark_times(components: dict[str, Any]) -> None:
     """Mark the strings that are times: msgspec does so only where a zone is demanded."""
     for shape in _SHAPES:
         for field in structs.fields(shape):
             if datetime in {field.type, *get_args(field.type)} and shape.__name__ in components:
-                found = components[shape.__name__]["properties"][field.encode_name]
-                for one in found.get("anyOf", [found]):
-                    if one["type"] == "string":
-                        one["format"] = "date-time"
+                schema = components[shape.__name__]["properties"][field.encode_name]
+                for choice in schema.get("anyOf", [schema]):
+                    if choice["type"] == "string":
+                        choice["format"] = "date-time"
 
 
 def _channel(topic: topics.Topic) -> str:
@@ -172,7 +172,8 @@ def _types_of(topic: topics.Topic) -> list[str]:
 
 
 def _message(type_: str) -> dict[str, Any]:
-    family = next((one for one in FAMILIES if events.TYPES.get(type_) is one.event), None)
+    event = events.TYPES.get(type_)
+    family = next((family for family in FAMILIES if family.event is event), None)
     message: dict[str, Any] = {
         "name": f"{events.TYPE_PREFIX}{type_}",
         "title": "What was refused" if family is None else family.title,

@@ -1,6 +1,6 @@
-"""The console's door to Postgres: rows of the views, or why there are none. Changes nothing.
+"""Reads Postgres for the console: rows of the views, or the reason why there are none.
 
-Rule 1: an absent database is an answer, not an error: commands that look must work without it.
+Rule 1: an absent database is an answer, not an error: status and explain must work without it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ Rows = dict[str, list[dict[str, Any]]]
 """The rows of each query, by its name."""
 
 
-class Away(NamedTuple):
+class Unavailable(NamedTuple):
     """Postgres can't be asked, and why."""
 
-    why: str
+    reason: str
 
 
-async def look(
+async def fetch_rows(
     database_url: str | None, queries: Mapping[str, tuple[str, tuple[Any, ...]]]
-) -> Rows | Away:
+) -> Rows | Unavailable:
     """Return the rows of each query, all seen at one moment; or why that can't be."""
     if database_url is None:
-        return Away("not reachable (none is running, or PETSTREAM_DATABASE_URL isn't set)")
+        return Unavailable("not reachable (none is running, or PETSTREAM_DATABASE_URL isn't set)")
     try:
         connection = await asyncpg.connect(
             database_url, timeout=_CONNECT_S, command_timeout=_QUERY_S
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Away(f"not reachable ({type(error).__name__})")
+        return Unavailable(f"not reachable ({type(error).__name__})")
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return {
@@ -42,9 +42,9 @@ async def look(
                 for name, (sql, arguments) in queries.items()
             }
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        return Away("reachable, but without petstream's tables: run 'petstream migrate'")
+        return Unavailable("reachable, but without petstream's tables: run 'petstream migrate'")
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Away(f"went away while it was read ({type(error).__name__})")
+        return Unavailable(f"went away while it was read ({type(error).__name__})")
     finally:
         await _close(connection)
 

@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from console.inspect.differences import Difference, Moment, Side, Tally, difference
+from console.inspect.export_diff import (
+    ChangeCounts,
+    ComparedExport,
+    ExportDiff,
+    PetState,
+    PetStates,
+    compare_exports,
+)
 from console.runtime.output import say
 from ingest.publish.producer import read_to_end
 from ingest.state.export_history import Memory, start_of
@@ -28,6 +35,7 @@ from petstream.settings import KafkaAccess, Settings
 
 _KEPT: Final = timedelta(milliseconds=int(topics.PETS.configs["min.compaction.lag.ms"]))
 _COUNTS: Final = ("read", "added", "updated", "relisted", "removed", "unchanged", "refused")
+_CHANGES: Final = ("added", "updated", "relisted", "removed")
 
 
 async def diff(
@@ -43,109 +51,121 @@ async def diff(
         as_json: print JSON instead of lines.
     """
     await ensure_topics(kafka, settings.topic_prefix)
-    memory = await fold_exports(kafka, settings.topic_prefix)
-    sides = _side(memory, older), _side(memory, newer)
-    bases = memory.completed[sides[0].export_id].base, memory.completed[sides[1].export_id].base
+    history = await fold_exports(kafka, settings.topic_prefix)
+    before, after = _export(history, older), _export(history, newer)
+    bases = history.completed[before.export_id].base, history.completed[after.export_id].base
     if bases[0] >= bases[1]:
-        raise UsageError(f"{sides[0].export_id} isn't older than {sides[1].export_id}")
-    with closing(FileShelf(settings.data_dir)) as shelf:
-        pets = _States(shelf, bases)
-        organizations = _States(shelf, bases)
+        raise UsageError(f"{before.export_id} isn't older than {after.export_id}")
+    with closing(FileShelf(settings.data_dir)) as spill_file:
+        pets = _States(spill_file, bases)
+        organizations = _States(spill_file, bases)
         for topic, states in ((topics.PETS, pets), (topics.ORGS, organizations)):
             names = [topic.full_name(settings.topic_prefix)]
             async with aclosing(read_to_end(kafka, names)) as batches:
                 async for batch in batches:
-                    for one in batch:
-                        states.take(one.key, dict(one.headers), one.value)
+                    for record in batch:
+                        states.take(record.key, dict(record.headers), record.value)
         listed = {
-            key: after.event["organization"]
-            for key, (_, after) in organizations.pairs()
-            if after is not None and after.listed
+            org_id: states.after.event["organization"]
+            for org_id, states in organizations.by_key()
+            if states.after is not None and states.after.listed
         }
-        found = difference(*sides, (pair for _, pair in pets.pairs()), listed)
-    found.whole = start_of(sides[0].export_id) > datetime.now(UTC) - _KEPT
+        result = compare_exports(before, after, (states for _, states in pets.by_key()), listed)
+    result.whole = start_of(before.export_id) > datetime.now(UTC) - _KEPT
     if as_json:
-        say(msgspec.json.format(msgspec.json.encode(found)).decode())
+        say(msgspec.json.format(msgspec.json.encode(result)).decode())
     else:
-        for line in lines(found):
+        for line in lines(result):
             say(line)
     return 0
 
 
-def lines(found: Difference) -> Iterator[str]:
+def lines(diff: ExportDiff) -> Iterator[str]:
     """Return a comparison as lines for a person: counts first."""
-    for side in (found.older, found.newer):
-        yield f"export {side.export_id} ({side.mode}): {_counted(side.counts)}"
-    yield f"pets listed: {found.listed_before:,} → {found.listed_after:,}"
-    yield f"between them: {_told(found.total)}"
+    for export in (diff.older, diff.newer):
+        yield f"export {export.export_id} ({export.mode}): {_export_counts(export.counts)}"
+    yield f"pets listed: {diff.listed_before:,} → {diff.listed_after:,}"
+    yield f"between them: {_change_counts(diff.total)}"
     for title, groups in (
-        ("species", found.species),
-        ("state", found.states),
-        ("organization", found.organizations),
+        ("species", diff.species),
+        ("state", diff.states),
+        ("organization", diff.organizations),
     ):
-        for name, tally in groups.items():
-            yield f"  {title} {name}: {_told(tally)}"
-    for name, times in found.changed_fields.items():
+        for name, counts in groups.items():
+            yield f"  {title} {name}: {_change_counts(counts)}"
+    for name, times in diff.changed_fields.items():
         yield f"  field {name}: changed in {times:,} pets"
-    for fill in found.fills:
+    for fill in diff.fills:
         yield f"  field {fill.field}: filled in {fill.before:.1%} → {fill.after:.1%} of the pets"
-    if not found.whole:
-        yield f"  {found.older.export_id} is over {_KEPT.days} days ago: some may count as added"
-    if found.orphans:
-        yield f"  orphans: {found.orphans:,} pets of organizations that aren't listed"
+    if not diff.whole:
+        yield f"  {diff.older.export_id} is over {_KEPT.days} days ago: some may count as added"
+    if diff.orphans:
+        yield f"  orphans: {diff.orphans:,} pets of organizations that aren't listed"
+
+
+class _NewestEvent(NamedTuple):
+    """The newest event of a key: what orders it, and where its value lies in the spill file."""
+
+    sequence: int
+    digest: str
+    listed: bool
+    position: int
 
 
 class _States:
-    """The newest event of each key up to each of two exports; values lie on a shelf."""
+    """The newest event of each key up to each of two exports; the values lie in a spill file."""
 
-    def __init__(self, shelf: FileShelf, bases: tuple[int, int]) -> None:
-        self._shelf, self._bases = shelf, bases
-        self._held: tuple[dict[int, tuple[int, str, bool, int]], ...] = ({}, {})
+    def __init__(self, spill_file: FileShelf, bases: tuple[int, int]) -> None:
+        self._spill_file, self._bases = spill_file, bases
+        self._older: dict[int, _NewestEvent] = {}
+        self._newer: dict[int, _NewestEvent] = {}
 
     def take(self, key: bytes, headers: Mapping[str, bytes], value: bytes) -> None:
         try:
             number, sequence = int(key), int(headers["ce_sequence"])
             digest = headers["ce_digest"].decode("ascii")
         except (KeyError, ValueError):
-            return  # a stranger's: consumers have parked it, and it says nothing of any export
+            return  # a stranger's: consumers have refused it, and it says nothing of any export
         listed = not headers["ce_type"].endswith(b".removed")
-        place: int | None = None
-        for base, held in zip(self._bases, self._held, strict=True):
-            if base_of(sequence) > base or held.get(number, (-1, ""))[:2] > (sequence, digest):
+        position: int | None = None
+        for base, events in zip(self._bases, (self._older, self._newer), strict=True):
+            newest = events.get(number)
+            if base_of(sequence) > base:
                 continue
-            place = self._shelf.put(value) if place is None else place
-            held[number] = (sequence, digest, listed, place)
+            if newest is not None and (newest.sequence, newest.digest) > (sequence, digest):
+                continue
+            position = self._spill_file.put(value) if position is None else position
+            events[number] = _NewestEvent(sequence, digest, listed, position)
 
-    def pairs(self) -> Iterator[tuple[int, tuple[Moment | None, Moment | None]]]:
-        older, newer = self._held
-        for key in sorted(newer):
-            yield key, (self._moment(older.get(key)), self._moment(newer[key]))
+    def by_key(self) -> Iterator[tuple[int, PetStates]]:
+        for key in sorted(self._newer):
+            older = self._older.get(key)
+            before = None if older is None else self._state(older)
+            yield key, PetStates(before, self._state(self._newer[key]))
 
-    def _moment(self, held: tuple[int, str, bool, int] | None) -> Moment | None:
-        if held is None:
-            return None
-        event: dict[str, Any] = msgspec.json.decode(self._shelf.get(held[3]))
-        return Moment(event, held[2])
+    def _state(self, newest: _NewestEvent) -> PetState:
+        event: dict[str, Any] = msgspec.json.decode(self._spill_file.get(newest.position))
+        return PetState(event, newest.listed)
 
 
-def _side(memory: Memory, wanted: str) -> Side:
+def _export(history: Memory, wanted: str) -> ComparedExport:
     """Find an export by its id, or by how recent it is."""
-    newest_first = sorted(memory.completed.values(), key=lambda one: one.base, reverse=True)
+    newest_first = sorted(history.completed.values(), key=lambda event: event.base, reverse=True)
     names = {"last": 0, "previous": 1}
     if wanted in names and len(newest_first) > names[wanted]:
         wanted = newest_first[names[wanted]].export_id
-    event = memory.completed.get(wanted)
+    event = history.completed.get(wanted)
     if event is None:
-        there = ", ".join(one.export_id for one in newest_first[:5]) or "none yet"
+        there = ", ".join(event.export_id for event in newest_first[:5]) or "none yet"
         raise UsageError(f"no export {wanted} was completed; the newest are: {there}")
-    return Side(event.export_id, event.mode, event.counts.pets)
+    return ComparedExport(event.export_id, event.mode, event.counts.pets)
 
 
-def _counted(counts: Counts) -> str:
-    told = ((name, getattr(counts, name)) for name in _COUNTS)
-    return ", ".join(f"{number:,} {name}" for name, number in told if number) or "nothing"
+def _export_counts(counts: Counts) -> str:
+    numbers = ((name, getattr(counts, name)) for name in _COUNTS)
+    return ", ".join(f"{number:,} {name}" for name, number in numbers if number) or "nothing"
 
 
-def _told(tally: Tally) -> str:
-    told = ((name, getattr(tally, name)) for name in ("added", "updated", "relisted", "removed"))
-    return ", ".join(f"{number:,} {name}" for name, number in told if number) or "nothing"
+def _change_counts(counts: ChangeCounts) -> str:
+    numbers = ((name, getattr(counts, name)) for name in _CHANGES)
+    return ", ".join(f"{number:,} {name}" for name, number in numbers if number) or "nothing"

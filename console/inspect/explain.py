@@ -1,4 +1,4 @@
-"""One pet explained: everything that is known of it, gathered from topics, groups and tables.
+"""One pet explained, from what topics, groups and tables say of it.
 
 Rule 1: of the pets topic only the key's own partition is read.
 """
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from console.inspect.database_reader import look
-from console.inspect.export_history import tell
+from console.inspect.database_reader import fetch_rows
+from console.inspect.export_history import published_exports
 from console.inspect.kafka_reader import Record, committed, read_topic
-from console.inspect.pet_timeline import Life, render
+from console.inspect.pet_timeline import PetTimeline, render
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings
@@ -39,26 +39,26 @@ async def explain(
     animal_id: int,
     as_json: bool = False,
 ) -> int:
-    """Print one pet's whole life; return the exit status (1: nobody has heard of it)."""
+    """Print one pet's timeline; return the exit status (1: there is no event of it)."""
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
     key = str(animal_id).encode("ascii")
     topic = topics.PETS.full_name(prefix)
     records = await read_topic(kafka, topic, key=key)
     if not records:
-        said = unknown(animal_id, topic)
-        _print(json.dumps(document(animal_id, said, [])) if as_json else said)
+        text = unknown(animal_id, topic)
+        _print(json.dumps(document(animal_id, text, [])) if as_json else text)
         return 1
     partition = records[0].partition
-    life = Life(
+    timeline = PetTimeline(
         animal_id=animal_id,
         topic=topic,
         partition=partition,
         records=records,
         pictures=await read_topic(kafka, topics.PICTURES.full_name(prefix), key=key),
-        past=tell(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
-        positions=await committed(kafka, prefix, topic, partition),
-        tables=await look(
+        published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
+        offsets=await committed(kafka, prefix, topic, partition),
+        tables=await fetch_rows(
             database_url,
             {
                 "pets": (_PETS, (animal_id,)),
@@ -69,18 +69,18 @@ async def explain(
         ),
         now=datetime.now(UTC),
     )
-    said = render(life)
-    _print(json.dumps(document(animal_id, said, records), indent=2) if as_json else said)
+    text = render(timeline)
+    _print(json.dumps(document(animal_id, text, records), indent=2) if as_json else text)
     return 0
 
 
-def document(animal_id: int, said: str, records: Sequence[Record]) -> dict[str, Any]:
-    """Return what ``--json`` prints: the life in words, and its events as they were published.
+def document(animal_id: int, text: str, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what ``--json`` prints: the timeline in words, and the events as they were published.
 
     The events are in the log's order; ``value`` is None for what isn't JSON, and a header of bytes
     is in hex.
     """
-    return {"animalId": animal_id, "text": said, "events": [_raw(one) for one in records]}
+    return {"animalId": animal_id, "text": text, "events": [_raw(record) for record in records]}
 
 
 def _raw(record: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The exports so far, told from the records of exports.v1. Pure.
+"""The exports so far, as the records of exports.v1 tell of them. Pure.
 
 Rule 1: the last event of an export says how it stands; `held` says nothing of the export itself.
 """
@@ -17,8 +17,8 @@ from petstream.codec import UndecodableError, decode
 from petstream.events import ExportCounts, ExportEvent, PlanEvent
 
 
-class Export(NamedTuple):
-    """One export: how it stands and what became of it."""
+class ExportStatus(NamedTuple):
+    """How one export stands: when it ran, its counts, and why it failed."""
 
     export_id: str
     mode: str
@@ -42,36 +42,38 @@ class Export(NamedTuple):
         return datetime.fromisoformat(self.export_id.partition("Z")[0]).replace(tzinfo=UTC)
 
 
-class Past(NamedTuple):
-    """All exports, newest last, and every plan's state."""
+class PublishedExports(NamedTuple):
+    """All exports, newest last, and how every plan stands."""
 
-    exports: tuple[Export, ...]
-    memory: Memory
+    exports: tuple[ExportStatus, ...]
+    history: Memory
     undecodable: int
 
     @property
-    def newest_completed(self) -> Export | None:
+    def newest_completed(self) -> ExportStatus | None:
         """The newest export that was completed."""
-        done = [one for one in self.exports if one.export_id in self.memory.completed]
-        return max(done, key=lambda one: one.start, default=None)
+        completed = (
+            export for export in self.exports if export.export_id in self.history.completed
+        )
+        return max(completed, key=lambda export: export.start, default=None)
 
     def plans(self) -> list[HeldPlan]:
         """Return every plan there was, oldest first."""
-        found = (self.memory.plan(name) for name in self.memory.plan_ids())
-        return [plan for plan in found if plan is not None]
+        plans = (self.history.plan(plan_id) for plan_id in self.history.plan_ids())
+        return [plan for plan in plans if plan is not None]
 
     def state_of(self, plan: HeldPlan, now: datetime) -> str:
         """Return how a plan stands: held, expired, or what was decided."""
-        decided = self.memory.decided.get(plan.plan_id)
+        decided = self.history.decided.get(plan.plan_id)
         if decided is not None:
             return decided.decision
         return "expired" if now - plan.at > PLAN_EXPIRES_AFTER else "held"
 
 
-def tell(records: Iterable[Record]) -> Past:
-    """Return the past as the records of exports.v1 tell it, in the log's order."""
-    memory = Memory()
-    exports: dict[str, Export] = {}
+def published_exports(records: Iterable[Record]) -> PublishedExports:
+    """Return the exports that the records of exports.v1 tell of, given in the log's order."""
+    history = Memory()
+    exports: dict[str, ExportStatus] = {}
     undecodable = 0
     for record in records:
         try:
@@ -80,15 +82,15 @@ def tell(records: Iterable[Record]) -> Past:
             undecodable += 1
             continue
         if isinstance(event, ExportEvent | PlanEvent):
-            memory.fold(event)
+            history.fold(event)
         if isinstance(event, ExportEvent) and event.state != "held":
             exports[event.export_id] = _after(exports.pop(event.export_id, None), event)
-    return Past(tuple(exports.values()), memory, undecodable)
+    return PublishedExports(tuple(exports.values()), history, undecodable)
 
 
-def _after(before: Export | None, event: ExportEvent) -> Export:
+def _after(before: ExportStatus | None, event: ExportEvent) -> ExportStatus:
     started = event.state == "started"
-    return Export(
+    return ExportStatus(
         export_id=event.export_id,
         mode=event.mode,
         state=event.state,

@@ -1,7 +1,7 @@
-"""The schedule: which of New York's days an export is that of; when it is due, late, usual. Pure.
+"""The schedule: which day of New York an export belongs to; when it is due, late, usual. Pure.
 
 Rule 1: the day counts in New York, whatever zone this machine is in, and moments are compared as
-        moments: a night of 23 or 25 hours neither misses a look nor warns twice.
+        moments: a night of 23 or 25 hours neither skips a day nor warns twice.
 Rule 2: an export begun in the evening is the next day's: it is made overnight. Evening is from
         18:00 on, and never before PETSTREAM_WINDOW ends.
 Rule 3: the window begins at the earlier and ends at the later of two moments, where the clock
@@ -35,7 +35,7 @@ class Landing(NamedTuple):
     exports: int
 
     def __str__(self) -> str:
-        """Say it.
+        """Return it in words.
 
         >>> str(Landing(time(2, 41), time(3, 20), 30))
         'exports usually land at 02:41 in New York (latest 03:20, of the last 30)'
@@ -90,15 +90,15 @@ def landing(completed: Iterable[ExportEvent]) -> Landing | None:
         for event in sorted(completed, key=lambda event: event.base)
         if event.files and event.export_id.endswith("Z")  # no republication
     ]
-    minutes = [_minute(one) for one in landed[-_LEARNED_FROM:]]
+    minutes = [_minute(moment) for moment in landed[-_LEARNED_FROM:]]
     if len(minutes) < _FEWEST:
         return None
     return Landing(_time(median(minutes)), _time(max(minutes)), len(minutes))
 
 
-def _minute(landed: datetime) -> int:
+def _minute(moment: datetime) -> int:
     """Return the minute of the day, counted from midnight; in the evening before it is negative."""
-    there = landed.astimezone(NEW_YORK)
+    there = moment.astimezone(NEW_YORK)
     minute = there.hour * 60 + there.minute
     return minute - _MINUTES if there.time() >= _EVENING else minute
 

@@ -1,6 +1,6 @@
 """How everything stands: exports, held plans, lag, dead letters, pictures, age of the feed.
 
-Rule 1: it works without Postgres, and starts no server: it only looks.
+Rule 1: it works without Postgres, starts no server, and changes nothing.
 Rule 2: ``--json`` is one object whose names stay; fields are only ever added.
 """
 
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
-from console.act import dead_letters
-from console.inspect import freshness, wording
-from console.inspect.database_reader import Away, Rows, look
-from console.inspect.export_history import Export, Past, tell
+from console.inspect import dead_letters, formatting
+from console.inspect.database_reader import Rows, Unavailable, fetch_rows
+from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
 from console.inspect.kafka_reader import Record, read_topic
-from console.inspect.schedule import Schedule, schedule
+from console.inspect.schedule import Schedule, landing, schedule, usually
 from consumers.admin.lag import GroupLag, lag
 from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
+from ingest.state.export_history import MISSED_AFTER
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings
@@ -35,167 +35,203 @@ async def status(
     settings: Settings, *, kafka: KafkaAccess, database_url: str | None, as_json: bool
 ) -> int:
     """Print how everything stands; return the exit status."""
-    found = await gather(settings, kafka=kafka, database_url=database_url)
-    print(json.dumps(found, indent=2) if as_json else render(found))  # noqa: T201  the command's output
+    gathered = await gather(settings, kafka=kafka, database_url=database_url)
+    print(json.dumps(gathered, indent=2) if as_json else render(gathered))  # noqa: T201  the command's output
     return 0
 
 
 async def gather(
     settings: Settings, *, kafka: KafkaAccess, database_url: str | None, last: int = _LAST
 ) -> dict[str, Any]:
-    """Look everywhere, and return how everything stands."""
+    """Read topics, groups and views, and return how everything stands."""
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
-    return account(
-        past=tell(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
-        dead=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
+    return document(
+        published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
+        letters=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
         lags=await lag(kafka, prefix),
-        tables=await look(database_url, {"pictures": (query("pictures_by_status"), ())}),
+        tables=await fetch_rows(database_url, {"pictures": (query("pictures_by_status"), ())}),
         now=datetime.now(UTC),
         last=last,
         due=schedule(settings.window),
     )
 
 
-def account(  # noqa: PLR0913  what was found, each by name
+def document(  # noqa: PLR0913  what was read, each by name
     *,
-    past: Past,
-    dead: Sequence[Record],
+    published: PublishedExports,
+    letters: Sequence[Record],
     lags: Sequence[GroupLag],
-    tables: Rows | Away,
+    tables: Rows | Unavailable,
     now: datetime,
     last: int = _LAST,
     due: Schedule = Schedule(),  # noqa: B008  frozen
 ) -> dict[str, Any]:
     """Return how everything stands as plain JSON types: what ``--json`` prints."""
-    pictures = None if isinstance(tables, Away) else dict.fromkeys(STATUSES, 0) | {
+    pictures = None if isinstance(tables, Unavailable) else dict.fromkeys(STATUSES, 0) | {
         row["status"]: row["pictures"] for row in tables["pictures"]
     }  # fmt: skip
     return {
-        "at": _stamp(now),
-        "feed": freshness.figures(past, now, due),
-        "exports": [_export(one) for one in reversed(past.exports[-last:])],
-        "heldPlans": list(_plans(past, now, "held")),
-        "expiredPlans": list(_plans(past, now, "expired"))[-_LAST_EXPIRED:],
+        "at": _to_second(now),
+        "feed": _feed(published, now, due),
+        "exports": [_export(export) for export in reversed(published.exports[-last:])],
+        "heldPlans": list(_plans(published, now, "held")),
+        "expiredPlans": list(_plans(published, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
-        "deadLetters": {"total": len(dead), "byReason": dead_letters.by_reason(dead)},
+        "deadLetters": {"total": len(letters), "byReason": dead_letters.by_reason(letters)},
         "pictures": pictures,
-        "postgres": {"reachable": False, "detail": tables.why}
-        if isinstance(tables, Away)
+        "postgres": {"reachable": False, "detail": tables.reason}
+        if isinstance(tables, Unavailable)
         else {"reachable": True, "detail": "reachable"},
-        "undecodableExportEvents": past.undecodable,
+        "undecodableExportEvents": published.undecodable,
     }
 
 
-def render(found: dict[str, Any]) -> str:
-    """Return how everything stands, in words."""
-    return "\n".join([
-        *freshness.said(found["feed"]),
-        *_said_of_exports(found["exports"]),
-        *_said_of_plans(found["heldPlans"], found["expiredPlans"]),
-        *_said_of_lag(found["lag"]),
-        *_said_of_dead_letters(found["deadLetters"]),
-        *_said_of_pictures(found),
-    ])  # fmt: skip
-
-
-def _export(one: Export) -> dict[str, Any]:
-    duration = one.duration
+def _feed(published: PublishedExports, now: datetime, due: Schedule) -> dict[str, Any]:
+    """Return how fresh the feed is; times of the day are New York's."""
+    newest = published.newest_completed
+    start = None if newest is None else newest.start
+    age = None if start is None else now - start
+    lands = landing(published.history.completed.values())
     return {
-        "exportId": one.export_id,
-        "mode": one.mode,
-        "state": one.state,
-        "startedAt": None if one.started_at is None else _stamp(one.started_at),
-        "endedAt": None if one.ended_at is None else _stamp(one.ended_at),
-        "durationS": None if duration is None else duration.total_seconds(),
-        "counts": msgspec.to_builtins(one.counts),
-        "reason": one.reason,
-        "notes": list(one.notes),
+        "newestExportId": None if newest is None else newest.export_id,
+        "ageHours": None if age is None else round(age / timedelta(hours=1), 1),
+        "late": age is not None and age > MISSED_AFTER,
+        "lateAfterHours": MISSED_AFTER // timedelta(hours=1),
+        "lateToday": start is not None and due.late(now, start),
+        "windowEnds": f"{due.last:%H:%M}",
+        "usuallyLands": None if lands is None else f"{lands.usual:%H:%M}",
+        "latestLanded": None if lands is None else f"{lands.latest:%H:%M}",
+        "landingsKnown": 0 if lands is None else lands.exports,
     }
 
 
-def _plans(past: Past, now: datetime, state: str) -> Iterator[dict[str, Any]]:
-    for plan in past.plans():
-        if past.state_of(plan, now) == state:
+def _export(export: ExportStatus) -> dict[str, Any]:
+    duration = export.duration
+    return {
+        "exportId": export.export_id,
+        "mode": export.mode,
+        "state": export.state,
+        "startedAt": None if export.started_at is None else _to_second(export.started_at),
+        "endedAt": None if export.ended_at is None else _to_second(export.ended_at),
+        "durationS": None if duration is None else duration.total_seconds(),
+        "counts": msgspec.to_builtins(export.counts),
+        "reason": export.reason,
+        "notes": list(export.notes),
+    }
+
+
+def _plans(published: PublishedExports, now: datetime, state: str) -> Iterator[dict[str, Any]]:
+    for plan in published.plans():
+        if published.state_of(plan, now) == state:
             yield {
                 "planId": plan.plan_id,
                 "exportId": plan.event.export_id,
                 "entity": plan.entity,
                 "removals": len(plan.removals),
                 "reason": plan.event.reason,
-                "heldAt": _stamp(plan.at),
+                "heldAt": _to_second(plan.at),
                 "decide": _DECIDE.format(plan.plan_id) if state == "held" else None,
             }
 
 
 def _lags(lags: Sequence[GroupLag]) -> Iterator[dict[str, Any]]:
     """Return the lag of each consumer on each topic, summed over the partitions."""
-    for consumer, topic in dict.fromkeys((one.consumer, one.topic) for one in lags):
-        of_topic = [one for one in lags if (one.consumer, one.topic) == (consumer, topic)]
+    for consumer, topic in dict.fromkeys((entry.consumer, entry.topic) for entry in lags):
+        partitions = [entry for entry in lags if (entry.consumer, entry.topic) == (consumer, topic)]
         yield {
             "consumer": consumer,
             "topic": topic,
-            "lag": sum(one.lag for one in of_topic),
-            "position": sum(one.committed or 0 for one in of_topic),
-            "end": sum(one.end for one in of_topic),
-            "begun": any(one.committed is not None for one in of_topic),
+            "lag": sum(partition.lag for partition in partitions),
+            "position": sum(partition.committed or 0 for partition in partitions),
+            "end": sum(partition.end for partition in partitions),
+            "begun": any(partition.committed is not None for partition in partitions),
         }
 
 
-def _said_of_exports(exports: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Exports, newest first:" if exports else "Exports: none yet"
-    for one in exports:
-        took = "" if one["durationS"] is None else f" in {one['durationS']:,.0f} s"
-        when = one["endedAt"] or one["startedAt"]
-        name = wording.plain(one["exportId"])
-        yield f"  {name}  {one['mode']:<7} {one['state']:<9} at {when}{took}"
-        yield f"    pets: {wording.counts(one['counts']['pets'])}"
-        yield f"    orgs: {wording.counts(one['counts']['orgs'])}"
-        if one["reason"]:
-            yield f"    why: {wording.cut(one['reason'], 300)}"
-        for note in one["notes"]:
-            yield f"    note: {wording.cut(note, 300)}"
+def render(gathered: dict[str, Any]) -> str:
+    """Return how everything stands, in words."""
+    return "\n".join([
+        *_feed_lines(gathered["feed"]),
+        *_export_lines(gathered["exports"]),
+        *_plan_lines(gathered["heldPlans"], gathered["expiredPlans"]),
+        *_lag_lines(gathered["lag"]),
+        _dead_letter_line(gathered["deadLetters"]),
+        *_picture_lines(gathered),
+    ])  # fmt: skip
 
 
-def _said_of_plans(plans: list[dict[str, Any]], expired: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Held removals:" if plans else "Held removals: none"
-    for one in plans:
-        why = wording.cut(one["reason"] or "no reason given", 300)
-        what = f"{one['removals']:,} {one['entity']}"
-        yield f"  {wording.plain(one['planId'])}: {what}, held {one['heldAt']}"
-        yield f"    why: {why}"
-        yield f"    decide: {wording.plain(one['decide'])}"
-    for one in expired:
-        what = f"{wording.plain(one['planId'])}: {one['removals']:,} {one['entity']}"
-        yield f"Expired undecided: {what}, held {one['heldAt']}; they stay"
-
-
-def _said_of_lag(lags: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Lag of consumers:" if lags else "Lag of consumers: there is none"
-    for one in lags:
-        state = "up to date" if one["lag"] == 0 else f"{one['lag']:,} records behind"
-        never = "" if one["begun"] or not one["lag"] else ", not begun yet"
-        yield f"  {wording.plain(one['consumer'])} on {wording.plain(one['topic'])}: {state}{never}"
-
-
-def _said_of_dead_letters(dead: dict[str, Any]) -> Iterator[str]:
-    if not dead["total"]:
-        yield "Dead letters: none"
+def _feed_lines(feed: dict[str, Any]) -> Iterator[str]:
+    if feed["newestExportId"] is None:
+        yield "Feed: no export was completed yet"
         return
-    said = ", ".join(
-        f"{number:,} {wording.plain(name)}" for name, number in dead["byReason"].items()
+    newest = formatting.escaped(feed["newestExportId"])
+    yield f"Feed: newest completed export {newest}, {feed['ageHours']} h old"
+    if feed["late"]:
+        yield (
+            f"  WARNING: older than {feed['lateAfterHours']} h: a day was missed, or nobody reads "
+            "the feed: see whether 'petstream up' or 'ingest' runs, and what it says"
+        )
+    elif feed["lateToday"]:
+        yield f"  today's is late: PETSTREAM_WINDOW ended at {feed['windowEnds']} in New York"
+    if feed["usuallyLands"] is not None:
+        yield f"  {usually(feed['usuallyLands'], feed['latestLanded'], feed['landingsKnown'])}"
+
+
+def _export_lines(exports: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Exports, newest first:" if exports else "Exports: none yet"
+    for export in exports:
+        took = "" if export["durationS"] is None else f" in {export['durationS']:,.0f} s"
+        when = export["endedAt"] or export["startedAt"]
+        name = formatting.escaped(export["exportId"])
+        yield f"  {name}  {export['mode']:<7} {export['state']:<9} at {when}{took}"
+        yield f"    pets: {formatting.counts(export['counts']['pets'])}"
+        yield f"    orgs: {formatting.counts(export['counts']['orgs'])}"
+        if export["reason"]:
+            yield f"    why: {formatting.shortened(export['reason'], 300)}"
+        for note in export["notes"]:
+            yield f"    note: {formatting.shortened(note, 300)}"
+
+
+def _plan_lines(held: list[dict[str, Any]], expired: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Held removals:" if held else "Held removals: none"
+    for plan in held:
+        why = formatting.shortened(plan["reason"] or "no reason given", 300)
+        what = f"{plan['removals']:,} {plan['entity']}"
+        yield f"  {formatting.escaped(plan['planId'])}: {what}, held {plan['heldAt']}"
+        yield f"    why: {why}"
+        yield f"    decide: {formatting.escaped(plan['decide'])}"
+    for plan in expired:
+        what = f"{formatting.escaped(plan['planId'])}: {plan['removals']:,} {plan['entity']}"
+        yield f"Expired undecided: {what}, held {plan['heldAt']}; they stay"
+
+
+def _lag_lines(lags: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Lag of consumers:" if lags else "Lag of consumers: there is none"
+    for entry in lags:
+        state = "up to date" if entry["lag"] == 0 else f"{entry['lag']:,} records behind"
+        never = "" if entry["begun"] or not entry["lag"] else ", not begun yet"
+        consumer = formatting.escaped(entry["consumer"])
+        yield f"  {consumer} on {formatting.escaped(entry['topic'])}: {state}{never}"
+
+
+def _dead_letter_line(letters: dict[str, Any]) -> str:
+    if not letters["total"]:
+        return "Dead letters: none"
+    reasons = ", ".join(
+        f"{number:,} {formatting.escaped(name)}" for name, number in letters["byReason"].items()
     )
-    yield f"Dead letters: {dead['total']:,} ({said}); see 'petstream dead-letters list'"
+    return f"Dead letters: {letters['total']:,} ({reasons}); see 'petstream dead-letters list'"
 
 
-def _said_of_pictures(found: dict[str, Any]) -> Iterator[str]:
-    if found["pictures"] is None:
-        yield f"Postgres: {found['postgres']['detail']}"
+def _picture_lines(gathered: dict[str, Any]) -> Iterator[str]:
+    if gathered["pictures"] is None:
+        yield f"Postgres: {gathered['postgres']['detail']}"
         yield "Pictures: unknown without Postgres"
         return
-    yield f"Pictures: {wording.counts(found['pictures']).replace('nothing read', 'none')}"
+    yield f"Pictures: {formatting.counts(gathered['pictures']).replace('nothing read', 'none')}"
     yield "Postgres: reachable"
 
 
-def _stamp(time: datetime) -> str:
+def _to_second(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What an export came to, in a few lines for a person. Pure."""
+"""The summary of a run, in a few lines for a person. Pure."""
 
 from __future__ import annotations
 

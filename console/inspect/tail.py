@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from console.inspect import wording
+from console.inspect import formatting
 from console.inspect.kafka_reader import Record, follow
 from petstream import events, topics
 from petstream.codec import RAW_DIGEST, Envelope, UndecodableError, decode
@@ -55,19 +55,19 @@ def line(record: Record) -> str:
     try:
         envelope = decode(record.headers, record.value)
     except UndecodableError as error:
-        place = f"{record.topic} partition {record.partition} offset {record.offset}"
-        return f"{wording.stamp(record.published_at)} undecodable record at {place}: " + (
-            wording.cut(str(error), 200)
+        where = f"{record.topic} partition {record.partition} offset {record.offset}"
+        return f"{formatting.to_minute(record.published_at)} undecodable record at {where}: " + (
+            formatting.shortened(str(error), 200)
         )
-    return f"{wording.stamp(envelope.time)} {_said(envelope, record.value or b'')}"
+    return f"{formatting.to_minute(envelope.time)} {_event(envelope, record.value or b'')}"
 
 
 def as_json_line(record: Record) -> str:
-    """Return a record as one line of ASCII JSON: place, key, headers and value."""
+    """Return a record as one line of ASCII JSON: its offset, key, headers and value."""
     try:
-        found: Any = None if record.value is None else json.loads(record.value)
+        value: Any = None if record.value is None else json.loads(record.value)
     except ValueError:
-        found = (record.value or b"").decode("utf-8", "replace")
+        value = (record.value or b"").decode("utf-8", "replace")
     return json.dumps(
         {
             "topic": record.topic,
@@ -76,7 +76,7 @@ def as_json_line(record: Record) -> str:
             "publishedAt": record.published_at.isoformat(timespec="milliseconds"),
             "key": record.key.decode("utf-8", "replace"),
             "headers": {name: _header(name, text) for name, text in record.headers},
-            "value": found,
+            "value": value,
         },
         separators=(",", ":"),
     )
@@ -86,47 +86,47 @@ def _header(name: str, text: bytes) -> str:
     return text.hex() if name == RAW_DIGEST else text.decode("utf-8", "replace")
 
 
-def _said(envelope: Envelope, value: bytes) -> str:
+def _event(envelope: Envelope, value: bytes) -> str:
     event = envelope.event
     if isinstance(event, events.ExportEvent):
         return _export(event)
     if isinstance(event, events.PlanEvent):
-        by = f" by {wording.cut(event.by, 60)}" if event.by else ""
-        why = f": {wording.cut(event.reason, 200)}" if event.reason else ""
-        return f"{event.decision} removals {wording.plain(event.plan_id)}{by}{why}"
+        by = f" by {formatting.shortened(event.by, 60)}" if event.by else ""
+        why = f": {formatting.shortened(event.reason, 200)}" if event.reason else ""
+        return f"{event.decision} removals {formatting.escaped(event.plan_id)}{by}{why}"
     if isinstance(event, events.PictureEvent):
         return _picture(event)
     return _record(event, msgspec.json.decode(value))
 
 
-def _record(event: events.PetEvent | events.OrganizationEvent, found: dict[str, Any]) -> str:
+def _record(event: events.PetEvent | events.OrganizationEvent, value: dict[str, Any]) -> str:
     if isinstance(event, events.PetEvent):
-        record = found["pet"]
+        record = value["pet"]
         org = "no org" if event.pet.org_id is None else f"org {event.pet.org_id}"
-        kind = wording.cut(event.pet.species or "no species", wording.SHORT)
-        subject = f"pet {event.animal_id} {wording.who(record)} ({kind}, {org})"
+        kind = formatting.shortened(event.pet.species or "no species", formatting.SHORT)
+        subject = f"pet {event.animal_id} {formatting.quoted_name(record)} ({kind}, {org})"
     else:
-        record = found["organization"]
-        place = ", ".join(one for one in (record.get("city"), record.get("state")) if one)
-        place = f" ({wording.cut(place, 60)})" if place else ""
-        subject = f"org {event.org_id} {wording.who(record)}{place}"
+        record = value["organization"]
+        place = ", ".join(filter(None, (record.get("city"), record.get("state"))))
+        place = f" ({formatting.shortened(place, 60)})" if place else ""
+        subject = f"org {event.org_id} {formatting.quoted_name(record)}{place}"
     if event.op == "removed":
         return f"removed {subject}: left the feed"
-    said = wording.brief(record, event.changed, event.old)
-    return f"{event.op} {subject}" + (f": {said}" if said else "")
+    changes = formatting.brief_changes(record, event.changed, event.old)
+    return f"{event.op} {subject}" + (f": {changes}" if changes else "")
 
 
 def _export(event: events.ExportEvent) -> str:
-    subject = f"{event.state} export {wording.plain(event.export_id)} ({event.mode})"
-    why = f": {wording.cut(event.reason, 200)}" if event.reason else ""
+    subject = f"{event.state} export {formatting.escaped(event.export_id)} ({event.mode})"
+    why = f": {formatting.shortened(event.reason, 200)}" if event.reason else ""
     if event.state == "held" and event.plan is not None:
         part = f", part {event.plan.part} of {event.plan.parts}" if event.plan.parts > 1 else ""
         plan = f"{len(event.plan.removals):,} {event.plan.entity}{part}"
-        return f"held removals {wording.plain(event.plan.plan_id)} ({plan}){why}"
+        return f"held removals {formatting.escaped(event.plan.plan_id)} ({plan}){why}"
     if event.state == "started":
         return subject
-    pets = wording.counts(msgspec.to_builtins(event.counts.pets))
-    orgs = wording.counts(msgspec.to_builtins(event.counts.orgs))
+    pets = formatting.counts(msgspec.to_builtins(event.counts.pets))
+    orgs = formatting.counts(msgspec.to_builtins(event.counts.orgs))
     return f"{subject}{why}: pets {pets}; orgs {orgs}"
 
 
@@ -136,5 +136,5 @@ def _picture(event: events.PictureEvent) -> str:
         return subject
     size = "" if event.width is None else f", {event.width}x{event.height}"
     bytes_ = "" if event.bytes is None else f", {event.bytes:,} bytes"
-    kind = wording.cut(event.content_type or "unknown type", wording.SHORT)
-    return f"{subject}: {wording.cut(event.stored_as, 120)} ({kind}{size}{bytes_})"
+    kind = formatting.shortened(event.content_type or "unknown type", formatting.SHORT)
+    return f"{subject}: {formatting.shortened(event.stored_as, 120)} ({kind}{size}{bytes_})"

@@ -6,5 +6,5 @@ from collections.abc import Callable
 
 from petstream.settings import Settings
 
-Known = Callable[[], Settings | None]
-"""The settings with the servers that were found; None while they are waited for."""
+CurrentSettings = Callable[[], Settings | None]
+"""Returns the settings with the servers that are known; None while they are waited for."""

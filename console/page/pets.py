@@ -1,4 +1,4 @@
-"""A pet's pages: as a site would show it, and its life, event by event.
+"""A pet's pages: as a site would show it, and its timeline, event by event.
 
 Rule 1: the description is cleaned once more on its way to the page, whatever the table holds.
 Rule 2: nothing is fetched from anywhere: pictures are those of the store.
@@ -7,18 +7,18 @@ Rule 2: nothing is fetched from anywhere: pictures are those of the store.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from markupsafe import Markup
 
-from console.inspect.database_reader import Away
-from console.page import Known, paper
-from console.page.question import Desk
-from console.page.views import Views, about, away, thumbnail
+from console.inspect.database_reader import Unavailable
+from console.page import CurrentSettings, rendering
+from console.page.command_runner import CommandRunner
+from console.page.database import Database, about, thumbnail, unavailable_page
 
-_WITHIN_S: Final = 60.0
-_LARGE: Final = 960
+_EXPLAIN_DEADLINE_S: Final = 60.0
+_LARGE_WIDTH: Final = 960
 
 _PET: Final = """
     SELECT pet.*, org.name AS org_name, org.city AS org_city, org.state AS org_state
@@ -38,52 +38,66 @@ FACTS: Final = {
     "first_seen_at": "First seen",
 }  # fmt: skip
 
-_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
-def routes(views: Views, known: Known, desk: Desk) -> list[web.RouteDef]:
+class GalleryPicture(NamedTuple):
+    """The keys of a stored picture's thumbnails."""
+
+    large: str
+    small: str
+
+
+def routes(
+    database: Database, current_settings: CurrentSettings, commands: CommandRunner
+) -> list[web.RouteDef]:
     """Return the routes of a pet's pages."""
 
     async def pet(request: web.Request) -> web.Response:
-        key = int(request.match_info["animal_id"])
-        found = await views.rows(
-            pet=(_PET, (key,)), removed=(_REMOVED, (key,)), pictures=(_PICTURES, (key,))
+        animal_id = int(request.match_info["animal_id"])
+        rows = await database.rows(
+            pet=(_PET, (animal_id,)),
+            removed=(_REMOVED, (animal_id,)),
+            pictures=(_PICTURES, (animal_id,)),
         )
-        if isinstance(found, Away):
-            return away(found)
-        if found["pet"]:
-            return paper.answer("pet.html", **_shown(found["pet"][0], found["pictures"]))
-        if found["removed"]:
-            return paper.answer("removed.html", animal_id=key, removed=found["removed"][0])
-        return unknown(key)
+        if isinstance(rows, Unavailable):
+            return unavailable_page(rows)
+        if rows["pet"]:
+            return rendering.page("pet.html", **_pet_values(rows["pet"][0], rows["pictures"]))
+        if rows["removed"]:
+            return rendering.page("removed.html", animal_id=animal_id, removed=rows["removed"][0])
+        return unknown_pet_page(animal_id)
 
-    async def life(request: web.Request) -> web.Response:
-        key = int(request.match_info["animal_id"])
-        settings = known()
+    async def timeline(request: web.Request) -> web.Response:
+        animal_id = int(request.match_info["animal_id"])
+        settings = current_settings()
         if settings is None or settings.kafka is None:
-            return _unanswered("Kafka is being waited for.")
-        answer = await desk.ask(settings, "explain", str(key), "--json", within_s=_WITHIN_S)
-        if not answer.lines:
-            return _unanswered(answer.complaint)
-        told = json.loads("".join(answer.lines))  # a long line comes in pieces
-        if not told["events"]:
-            return unknown(key)
-        newest = max(told["events"], key=_rank)
-        raw = json.dumps(newest, indent=2, ensure_ascii=False)
-        return paper.answer("life.html", animal_id=key, text=told["text"], raw=raw)
+            return _unavailable_timeline("Kafka is being waited for.")
+        result = await commands.run(
+            settings, "explain", str(animal_id), "--json", within_s=_EXPLAIN_DEADLINE_S
+        )
+        if result.document is None:
+            return _unavailable_timeline(result.error)
+        events = result.document["events"]
+        if not events:
+            return unknown_pet_page(animal_id)
+        newest = json.dumps(max(events, key=_rank), indent=2, ensure_ascii=False)
+        return rendering.page(
+            "timeline.html", animal_id=animal_id, text=result.document["text"], newest_event=newest
+        )
 
-    ident = r"/pets/{animal_id:[0-9]{1,18}}"
-    return [web.get(ident, pet), web.get(f"{ident}/life", life)]
+    path = r"/pets/{animal_id:[0-9]{1,18}}"
+    return [web.get(path, pet), web.get(f"{path}/life", timeline)]
 
 
-def unknown(key: int) -> web.Response:
+def unknown_pet_page(animal_id: int) -> web.Response:
     """Return the page of an id that isn't a pet's."""
-    said = f"No export that was read named a pet {key}."
-    return paper.answer("said.html", status=404, title=f"There is no pet {key}", said=said)
+    message = f"No export that was read named a pet {animal_id}."
+    return rendering.message_page(404, f"There is no pet {animal_id}", message)
 
 
-def _unanswered(why: str) -> web.Response:
-    return paper.answer("said.html", status=503, title="This can't be told now", said=why)
+def _unavailable_timeline(reason: str) -> web.Response:
+    return rendering.message_page(503, "This can't be told now", reason)
 
 
 def _rank(event: dict[str, Any]) -> tuple[int, int]:
@@ -91,22 +105,25 @@ def _rank(event: dict[str, Any]) -> tuple[int, int]:
     return int(sequence) if sequence.isdigit() else -1, event["offset"]
 
 
-def _shown(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
+def _pet_values(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the template of a pet shows."""
     from petstream.html import rendered  # noqa: PLC0415  its cleaner isn't made for nothing
 
-    safe = rendered(row["description_rendered"], None, None) or ""
-    stored = [
-        (thumbnail(one["thumbnails"], _LARGE), thumbnail(one["thumbnails"]))
-        for one in pictures
-        if one["status"] == "stored"
+    description = rendered(row["description_rendered"], None, None) or ""
+    gallery = [
+        GalleryPicture(large, small)
+        for picture in pictures
+        if picture["status"] == "stored"
+        and (large := thumbnail(picture["thumbnails"], _LARGE_WIDTH))
+        and (small := thumbnail(picture["thumbnails"]))
     ]
     extra = json.loads(row["attributes"] or "{}")
     return {
         "pet": row,
         "about": about(row),
         "facts": [(label, row[name]) for name, label in FACTS.items() if row[name] is not None],
-        "description": Markup(safe),  # noqa: S704  cleaned just above
-        "gallery": [one for one in stored if one[1]],
+        "description": Markup(description),  # noqa: S704  cleaned just above
+        "gallery": gallery,
         "pictures": pictures,
-        "extra": sorted((name, value) for name, value in extra.items() if value not in _NOTHING),
+        "extra": sorted((name, value) for name, value in extra.items() if value not in _EMPTY),
     }

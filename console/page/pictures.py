@@ -1,4 +1,4 @@
-"""The pictures of the store, for the pages.
+"""Serves the pictures of the store to the pages.
 
 Rule 1: only keys of the store are looked for: they are made of digits of a SHA-256.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from console.page import Known
+from console.page import CurrentSettings
 from consumers.pictures.store.factory import open_store
 from consumers.pictures.store.interface import KEY_PATTERN, content_type
 
@@ -19,12 +19,12 @@ _KEY: Final = "/pictures/{key:" + KEY_PATTERN + "}"
 _HEADERS: Final = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
-def routes(known: Known) -> list[web.RouteDef]:
+def routes(current_settings: CurrentSettings) -> list[web.RouteDef]:
     """Return the route of pictures."""
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def picture(request: web.Request) -> web.Response:
-        settings, key = known(), request.match_info["key"]
+        settings, key = current_settings(), request.match_info["key"]
         if settings is None or settings.pictures in {None, "off"}:
             return web.Response(status=404, text="there is no picture store\n")
         try:

@@ -1,7 +1,7 @@
 """A held removal: whom it would remove, and the decision, for whoever has the token.
 
 Rule 1: the token comes with every decision, typed; nothing remembers it, so no other page can
-        decide in somebody's name. Requests of other sites don't come so far (`guard`).
+        decide in somebody's name. `guard` refuses requests of other sites.
 Rule 2: after a wrong one nobody decides for `_AFTER_WRONG_S`: it can't be found by trying.
 Rule 3: the decision is the command's: `petstream removals approve|reject`.
 """
@@ -14,42 +14,42 @@ from typing import Final
 
 from aiohttp import web
 
-from console.page import Known, paper
-from console.page.question import Answer, Desk
+from console.page import CurrentSettings, rendering
+from console.page.command_runner import CommandRunner
 from petstream.settings import Settings
 
-_SHOW_WITHIN_S: Final = 60.0
-_DECIDE_WITHIN_S: Final = 180.0
+_SHOW_DEADLINE_S: Final = 60.0
+_DECIDE_DEADLINE_S: Final = 180.0
 _AFTER_WRONG_S: Final = 2.0
-_LONGEST_WORD: Final = 60
+_LONGEST_NAME: Final = 60
 _LONGEST_REASON: Final = 500
-_ID: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
+_PATH: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
 _ACTIONS: Final = ("approve", "reject")
 
 
-def routes(known: Known, desk: Desk) -> list[web.RouteDef]:
+def routes(current_settings: CurrentSettings, commands: CommandRunner) -> list[web.RouteDef]:
     """Return the routes of held removals."""
-    door = _Door(known, desk)
-    return [web.get(_ID, door.show), web.post(_ID, door.decide)]
+    pages = _PlanPages(current_settings, commands)
+    return [web.get(_PATH, pages.show), web.post(_PATH, pages.decide)]
 
 
-class _Door:
-    """Who decides, and when somebody was wrong last."""
+class _PlanPages:
+    """Shows plans and takes decisions; knows until when none is taken (rule 2)."""
 
-    def __init__(self, known: Known, desk: Desk) -> None:
-        self._known, self._desk = known, desk
-        self._closed_until = 0.0
+    def __init__(self, current_settings: CurrentSettings, commands: CommandRunner) -> None:
+        self._current_settings, self._commands = current_settings, commands
+        self._refusing_until_s = 0.0
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a plan."""
-        settings = self._known()
+        settings = self._current_settings()
         if settings is None:
             return _refused(503, "Kafka is being waited for.")
         return await self._page(settings, request.match_info["plan_id"])
 
     async def decide(self, request: web.Request) -> web.Response:
         """Approve or reject a plan."""
-        settings = self._known()
+        settings = self._current_settings()
         if settings is None:
             return _refused(503, "Kafka is being waited for.")
         form = {
@@ -58,52 +58,56 @@ class _Door:
         action, plan_id = form.get("action", ""), request.match_info["plan_id"]
         if action not in _ACTIONS:
             return _refused(400, "It is approve or reject.")
-        refusal = self._let_in(settings, form.get("token", ""))
+        refusal = self._token_refusal(settings, form.get("token", ""))
         if refusal:
             return await self._page(settings, plan_id, refusal, 403)
-        said = [f"--by={_line(form.get('by', ''), _LONGEST_WORD) or 'console'}"]
+        options = [f"--by={_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
         reason = _line(form.get("reason", ""), _LONGEST_REASON)
-        said += [f"--reason={reason}"] if reason else []
-        answer = await self._desk.ask(
-            settings, "removals", action, *said, plan_id, within_s=_DECIDE_WITHIN_S
+        options += [f"--reason={reason}"] if reason else []
+        result = await self._commands.run(
+            settings, "removals", action, *options, plan_id, within_s=_DECIDE_DEADLINE_S
         )
-        if answer.status:
-            return await self._page(settings, plan_id, answer.complaint, 409)
-        if answer.status is None:
-            return await self._page(settings, plan_id, f"{answer.complaint}. See below.", 504)
+        if result.status:
+            return await self._page(settings, plan_id, result.error, 409)
+        if result.status is None:
+            return await self._page(settings, plan_id, f"{result.error}. See below.", 504)
         raise web.HTTPSeeOther(request.path)
 
-    def _let_in(self, settings: Settings, token: str) -> str | None:
-        """Return why not."""
+    def _token_refusal(self, settings: Settings, token: str) -> str | None:
+        """Return why this token decides nothing; None: it may."""
         if settings.console_token is None:
             return "Nothing is decided here: PETSTREAM_CONSOLE_TOKEN isn't set."
         now = asyncio.get_running_loop().time()
-        if now < self._closed_until:
+        if now < self._refusing_until_s:
             return f"The last token was wrong: try again in {_AFTER_WRONG_S:g} seconds."
         if hmac.compare_digest(token.encode(), settings.console_token.encode()):
             return None
-        self._closed_until = now + _AFTER_WRONG_S
+        self._refusing_until_s = now + _AFTER_WRONG_S
         return "The token is wrong: nothing was decided."
 
     async def _page(
-        self, settings: Settings, plan_id: str, refusal: str | None = None, status: int = 200
+        self, settings: Settings, plan_id: str, refusal: str | None = None, status_code: int = 200
     ) -> web.Response:
-        told = await self._desk.ask(settings, "removals", "show", plan_id, within_s=_SHOW_WITHIN_S)
-        if told.status != 0:
-            return _refused(503 if told.status is None else 404, told.complaint)
-        return paper.answer(
-            "plan.html", status=status, plan_id=plan_id, told="\n".join(told.lines),
-            refusal=refusal, held=_is_held(told), deciding=settings.console_token is not None,
-        )  # fmt: skip
-
-
-def _is_held(told: Answer) -> bool:
-    return bool(told.lines) and told.lines[0].endswith(": held")
+        result = await self._commands.run(
+            settings, "removals", "show", "--json", plan_id, within_s=_SHOW_DEADLINE_S
+        )
+        if result.document is None:
+            return _refused(503 if result.status is None else 404, result.error)
+        return rendering.page(
+            "plan.html",
+            status_code=status_code,
+            plan_id=plan_id,
+            text=result.document["text"],
+            refusal=refusal,
+            is_held=result.document["state"] == "held",
+            can_decide=settings.console_token is not None,
+        )
 
 
 def _line(text: str, most: int) -> str:
+    """Return a text on one line, cut to `most` characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]
 
 
-def _refused(status: int, why: str) -> web.Response:
-    return paper.answer("said.html", status=status, title="This can't be done", said=why)
+def _refused(status_code: int, reason: str) -> web.Response:
+    return rendering.message_page(status_code, "This can't be done", reason)

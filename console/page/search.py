@@ -9,14 +9,14 @@ from typing import Final
 
 from aiohttp import web
 
-from console.inspect.database_reader import Away
-from console.page import paper
-from console.page.views import CARDS, Views, away, cards, number
+from console.inspect.database_reader import Unavailable
+from console.page import rendering
+from console.page.database import CARDS, Database, cards, parse_id, unavailable_page
 
 _MOST_PETS: Final = 60
 _MOST_ORGS: Final = 20
 """One less than `_ORGS` asks for."""
-_LONGEST: Final = 100
+_LONGEST_TEXT: Final = 100
 
 _PETS: Final = f"""{CARDS}
     WHERE animal_id = $2 OR position(lower($1) IN lower(name)) > 0
@@ -30,31 +30,31 @@ _ORGS: Final = """
     LIMIT 21"""
 
 
-def routes(views: Views) -> list[web.RouteDef]:
+def routes(database: Database) -> list[web.RouteDef]:
     """Return the search's route."""
 
     async def search(request: web.Request) -> web.Response:
-        text = asked(request.query.get("q", ""))
+        text = search_text(request.query.get("q", ""))
         if not text:
-            return paper.answer("search.html", q="", pets=(), orgs=(), more=False)
-        both = text, number(text)
-        found = await views.rows(pets=(_PETS, both), orgs=(_ORGS, both))
-        if isinstance(found, Away):
-            return away(found)
-        more = len(found["pets"]) > _MOST_PETS or len(found["orgs"]) > _MOST_ORGS
-        return paper.answer(
-            "search.html", q=text, pets=cards(found["pets"][:_MOST_PETS]),
-            orgs=found["orgs"][:_MOST_ORGS], more=more,
+            return rendering.page("search.html", q="", pets=(), orgs=(), more=False)
+        arguments = text, parse_id(text)
+        rows = await database.rows(pets=(_PETS, arguments), orgs=(_ORGS, arguments))
+        if isinstance(rows, Unavailable):
+            return unavailable_page(rows)
+        more = len(rows["pets"]) > _MOST_PETS or len(rows["orgs"]) > _MOST_ORGS
+        return rendering.page(
+            "search.html", q=text, pets=cards(rows["pets"][:_MOST_PETS]),
+            orgs=rows["orgs"][:_MOST_ORGS], more=more,
         )  # fmt: skip
 
     return [web.get("/search", search)]
 
 
-def asked(text: str) -> str:
-    r"""Return what to look for: whatever no name can hold is left out.
+def search_text(text: str) -> str:
+    r"""Return what to search for: without what no name can hold.
 
-    >>> asked(" Bis\x00cuit\ud800 ")
+    >>> search_text(" Bis\x00cuit\ud800 ")
     'Biscuit'
     """
-    held = text.replace("\0", "").encode("utf-8", "ignore").decode()
-    return held.strip()[:_LONGEST]
+    possible = text.replace("\0", "").encode("utf-8", "ignore").decode()
+    return possible.strip()[:_LONGEST_TEXT]

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 _SHOWN: Final = 12
 
 
-class Moment(NamedTuple):
+class TimelineEntry(NamedTuple):
     """Something that happened; `level` is ``good``, ``warn``, ``bad`` or nothing."""
 
     at: str
@@ -15,21 +15,22 @@ class Moment(NamedTuple):
     level: str = ""
 
 
-def timeline(found: dict[str, Any]) -> list[Moment]:
-    """Return the last moments of how everything stands (as `petstream status --json` tells it)."""
-    moments = [moment for one in found["exports"] for moment in _of_export(one)]
-    for plan in found["heldPlans"] + found["expiredPlans"]:
+def timeline(status: dict[str, Any]) -> list[TimelineEntry]:
+    """Return what happened last, of a document as `petstream status --json` prints it."""
+    entries = [entry for export in status["exports"] for entry in _of_export(export)]
+    for plan in status["heldPlans"] + status["expiredPlans"]:
         what = f"{plan['removals']:,} removals of {plan['entity']}"
         state = "held: they wait for a person" if plan["decide"] else "held, and expired undecided"
-        moments.append(Moment(plan["heldAt"], f"{what} {state}", "warn"))
-    return sorted(moments, key=lambda one: one.at, reverse=True)[:_SHOWN]
+        entries.append(TimelineEntry(plan["heldAt"], f"{what} {state}", "warn"))
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)[:_SHOWN]
 
 
-def _of_export(one: dict[str, Any]) -> list[Moment]:
-    name, pets = f"export {one['exportId']}", one["counts"]["pets"]
-    if one["state"] == "completed":
+def _of_export(export: dict[str, Any]) -> list[TimelineEntry]:
+    name, pets = f"export {export['exportId']}", export["counts"]["pets"]
+    if export["state"] == "completed":
         counts = ", ".join(f"{pets[kind]:,} {kind}" for kind in ("added", "updated", "removed"))
-        return [Moment(one["endedAt"], f"{name} completed: {counts}", "good")]
-    if one["state"] == "failed":
-        return [Moment(one["endedAt"], f"{name} can't be read: {one['reason']}", "bad")]
-    return [Moment(one["startedAt"], f"{name} begun")] if one["startedAt"] else []
+        return [TimelineEntry(export["endedAt"], f"{name} completed: {counts}", "good")]
+    if export["state"] == "failed":
+        reason = f"{name} can't be read: {export['reason']}"
+        return [TimelineEntry(export["endedAt"], reason, "bad")]
+    return [TimelineEntry(export["startedAt"], f"{name} begun")] if export["startedAt"] else []

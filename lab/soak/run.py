@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from console.embedded import servers
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from console.runtime.output import note
 from lab import expectations
 from lab.simulator import Expected, History, expected
@@ -96,8 +96,8 @@ class _Run:
         start = f"{self._made.start(day.number):%FT%TZ}"
 
         async def held() -> bool:
-            found = await look(self._url(), {"held": (_HELD, (start,))})
-            return not isinstance(found, Away) and bool(found["held"])
+            found = await fetch_rows(self._url(), {"held": (_HELD, (start,))})
+            return not isinstance(found, Unavailable) and bool(found["held"])
 
         if day.fault in UNREAD:
             await self._happened(
@@ -122,11 +122,11 @@ class _Run:
         )
 
     async def _right(self, wanted: Expected) -> None:
-        found: list[expectations.Verdict | Away] = [Away("not asked")]
+        found: list[expectations.Verdict | Unavailable] = [Unavailable("not asked")]
 
         async def right() -> bool:
-            rows = await look(self._url(), expectations.QUERIES)
-            found[0] = rows if isinstance(rows, Away) else expectations.judge(wanted, rows)
+            rows = await fetch_rows(self._url(), expectations.QUERIES)
+            found[0] = rows if isinstance(rows, Unavailable) else expectations.judge(wanted, rows)
             return isinstance(found[0], expectations.Verdict) and not found[0].differences
 
         await self._happened(right, "the tables aren't right")
@@ -134,7 +134,7 @@ class _Run:
             self.compared = found[0].compared
             self._daemon.wrong += found[0].differences
         else:
-            self._daemon.wrong.append(f"Postgres is {found[0].why}")
+            self._daemon.wrong.append(f"Postgres is {found[0].reason}")
 
     async def _measure(self, day: int) -> None:
         pid, url = self._daemon.pid, self._url()

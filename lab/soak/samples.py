@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from console.embedded.process import recorded
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from lab.process_tree import children, descendants
 from lab.soak.flatness import Sample
 
@@ -44,8 +44,8 @@ async def samples(day: int, pid: int, data_dir: Path, database_url: str) -> list
             read = await asyncio.to_thread(_figures, own)
             if read:
                 readings.setdefault((part, own), []).append(read)
-        rows = await look(database_url, QUERIES)
-        if not isinstance(rows, Away):
+        rows = await fetch_rows(database_url, QUERIES)
+        if not isinstance(rows, Unavailable):
             counted.append({name: float(found[0]["n"]) for name, found in rows.items()})
         await asyncio.sleep(_APART_S)
     found = [Sample(day, part, own, _least(read)) for (part, own), read in readings.items()]

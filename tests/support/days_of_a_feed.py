@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from console.inspect.database_reader import Away
-from console.inspect.export_history import tell
+from console.inspect.database_reader import Unavailable
+from console.inspect.export_history import published_exports
 from console.inspect.kafka_reader import read_topic
-from console.inspect.status import account
+from console.inspect.status import document
 from ingest.failures import looked_at
 from ingest.publish.producer import read_to_end
 from ingest.run import Result, ingest
@@ -42,11 +42,13 @@ class Days:
     async def status(self, now: datetime) -> dict[str, Any]:
         """Return what `petstream status --json` says without Postgres and consumers."""
         prefix = self.settings.topic_prefix
-        return account(
-            past=tell(await read_topic(self.kafka, topics.EXPORTS.full_name(prefix))),
-            dead=await read_topic(self.kafka, topics.DEAD_LETTERS.full_name(prefix)),
+        return document(
+            published=published_exports(
+                await read_topic(self.kafka, topics.EXPORTS.full_name(prefix))
+            ),
+            letters=await read_topic(self.kafka, topics.DEAD_LETTERS.full_name(prefix)),
             lags=[],
-            tables=Away("not asked"),
+            tables=Unavailable("not asked"),
             now=now,
         )
 

@@ -20,7 +20,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
 from console.embedded.process import Process, recorded
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from consumers.engine.subscription import Place, ends
 from ingest.run import Result, ingest
@@ -246,8 +246,8 @@ class Feed:
             ("deletions", "images"), self.settings, kafka=self.kafka,
             database_url=self.database_url, drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
-        found = await look(self.database_url, QUERIES)
-        assert not isinstance(found, Away)
+        found = await fetch_rows(self.database_url, QUERIES)
+        assert not isinstance(found, Unavailable)
         letters = await self.fetch("SELECT * FROM petstream.dead_letters")
         told = (f"{len(letters)} dead letters",) if letters else ()
         return *judge(expected(self.history, self.days - 1), found).differences, *told

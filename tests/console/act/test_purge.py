@@ -1,4 +1,4 @@
-"""A purge asked for and told, without servers."""
+"""`purge`: what it reports and what confirms it, without servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from console.act import purge, purge_targets
-from console.act.purge_targets import Holding, RunningError
+from console.act.purge_targets import PurgeTarget, RunningError
 from console.cli.parser import run
 from console.inspect.kafka_reader import Record
 from consumers.admin import purge_pictures
@@ -25,18 +25,20 @@ WORDS = "purge petstream."
 
 
 async def nothing() -> None:
-    """Empty nothing."""
+    """Delete nothing."""
 
 
-FOUND = [
-    Holding("Kafka at k:9092", ("topic petstream.pets.v1: up to 1,200 records",), empty=nothing),
-    Holding("Postgres at p, schema petstream of pets", trouble="Postgres can't be reached"),
-    Holding("archive of raw files in a"),
+TARGETS = [
+    PurgeTarget(
+        "Kafka at k:9092", ("topic petstream.pets.v1: up to 1,200 records",), delete=nothing
+    ),
+    PurgeTarget("Postgres at p, schema petstream of pets", error="Postgres can't be reached"),
+    PurgeTarget("archive of raw files in a"),
 ]
 
 
-def test_what_would_go_is_told_place_by_place() -> None:
-    assert purge.told(FOUND) == [
+def test_what_would_go_is_reported_location_by_location() -> None:
+    assert purge.report(TARGETS) == [
         "Kafka at k:9092:",
         "  topic petstream.pets.v1: up to 1,200 records",
         "Postgres at p, schema petstream of pets:",
@@ -65,8 +67,8 @@ def test_the_words_are_typed_at_a_terminal(
 ) -> None:
     """Nothing typed, the end of the input, or no terminal: nothing is touched."""
 
-    async def survey(*_: object) -> list[Holding]:
-        return FOUND
+    async def find_targets(*_: object) -> list[PurgeTarget]:
+        return TARGETS
 
     def answer(_: str) -> str:
         if typed is None:
@@ -74,16 +76,16 @@ def test_the_words_are_typed_at_a_terminal(
         return typed
 
     monkeypatch.setenv("PETSTREAM_SETTLED", "1")
-    monkeypatch.setattr(purge_targets, "survey", survey)
+    monkeypatch.setattr(purge_targets, "find_targets", find_targets)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("builtins.input", answer)
     assert run(["purge"]) == status
-    said = capsys.readouterr()
-    assert said.out.count("deleted: ") == deleted
-    assert ("run petstream purge again" in said.err) == bool(deleted)
+    printed = capsys.readouterr()
+    assert printed.out.count("deleted: ") == deleted
+    assert ("run petstream purge again" in printed.err) == bool(deleted)
 
 
-def told_as(state: Any, hours_ago: float) -> Record:
+def export_record(state: Any, hours_ago: float) -> Record:
     at = NOW - timedelta(hours=hours_ago)
     event = ExportEvent(
         export_id="2026-11-20T08:12:04Z", mode="daily", state=state, at=at,
@@ -113,7 +115,7 @@ async def test_an_export_that_is_being_read_holds_a_purge_back(
     """An ingester is in no group; one that was killed doesn't hold it back for ever."""
 
     async def read(*_: object) -> list[Record]:
-        return [told_as(*one) for one in states]
+        return [export_record(state, hours_ago) for state, hours_ago in states]
 
     monkeypatch.setattr(purge_targets, "read_topic", read)
     checked = purge_targets._check_no_export(KafkaAccess("k:9092"), "petstream.", NOW)  # noqa: SLF001  needs no server

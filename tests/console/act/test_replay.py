@@ -1,4 +1,4 @@
-"""A replay asked for in words, and told in words."""
+"""`replay`: its options, and what it reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.act.replay import asked, told
+from console.act.replay import report, start_of_replay
 from console.cli.parser import parser
 from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, begins_at, told_in
 from consumers.engine.subscription import Place
@@ -16,7 +16,7 @@ PETS, ORGS = "petstream.pets.v1", "petstream.orgs.v1"
 
 
 def where(*words: str) -> Where:
-    return asked(parser().parse_args(["replay", "pets", *words]), "petstream.")
+    return start_of_replay(parser().parse_args(["replay", "pets", *words]), "petstream.")
 
 
 def test_each_way_to_say_where_a_replay_begins_is_understood() -> None:
@@ -77,11 +77,11 @@ def test_an_export_begins_with_its_own_records_or_those_of_a_later_one() -> None
     assert told_in("2026-11-20T08:12:04Z.2", ninth)
 
 
-def test_what_was_moved_is_told_by_partition_and_in_all() -> None:
+def test_what_was_moved_is_reported_by_partition_and_in_all() -> None:
     rewinds = [Rewind(Place(PETS, 0), 1_200, 200, 1_200), Rewind(Place(ORGS, 0), 7, 7, 9)]
-    said = told("pets", rewinds, dry_run=False).splitlines()
-    assert said[1].split() == [f"{PETS}/0", "1,200", "200", "1,000"]
-    assert said[2].split() == [f"{ORGS}/0", "7", "7", "0"]
-    assert said[3].startswith("Moved. Up to 1,000 records are read again once it runs")
-    assert told("pets", rewinds, dry_run=True).endswith("1,000 records again. Nothing was moved.")
-    assert told("pets", rewinds[1:], dry_run=False).endswith("nothing to replay.")
+    lines = report("pets", rewinds, dry_run=False).splitlines()
+    assert lines[1].split() == [f"{PETS}/0", "1,200", "200", "1,000"]
+    assert lines[2].split() == [f"{ORGS}/0", "7", "7", "0"]
+    assert lines[3].startswith("Moved. Up to 1,000 records are read again once it runs")
+    assert report("pets", rewinds, dry_run=True).endswith("1,000 records again. Nothing was moved.")
+    assert report("pets", rewinds[1:], dry_run=False).endswith("nothing to replay.")

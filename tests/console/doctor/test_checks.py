@@ -1,4 +1,4 @@
-"""What `doctor` makes of what it is shown, without servers."""
+"""The checks of `doctor` that need no server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from console.doctor import doctor
-from console.doctor.feed import against, export
-from console.doctor.finding import Finding
+from console.doctor.check_result import CheckResult
+from console.doctor.feed import check_export, check_petlist
 from console.doctor.kafka import compared
-from console.doctor.store import directory
+from console.doctor.store import check_directory
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
@@ -21,41 +21,41 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")
 
 
-def judged(*without: str, age_h: float = 3, **ages_h: float) -> dict[str, str]:
+def checked_export(*without: str, age_h: float = 3, **ages_h: float) -> dict[str, str]:
     files = [
         RemoteFile(name, 10, NOW - timedelta(hours=ages_h.get(name.partition(".")[0], age_h)))
         for name in NAMES
         if name not in without
     ]
-    return {one.what: one.state for one in export(export_set(files), None, NOW)}
+    return {result.what: result.state for result in check_export(export_set(files), None, NOW)}
 
 
 def test_a_whole_fresh_export_passes() -> None:
-    assert set(judged().values()) == {"pass"}
+    assert set(checked_export().values()) == {"pass"}
 
 
 def test_a_missing_part_fails_and_is_named() -> None:
-    assert judged("newpets_1.json")["there is no newpets_1.json"] == "fail"
+    assert checked_export("newpets_1.json")["there is no newpets_1.json"] == "fail"
 
 
 def test_files_of_two_days_fail() -> None:
-    assert "fail" in judged(pets_1=27).values()
+    assert "fail" in checked_export(pets_1=27).values()
 
 
 def test_an_export_of_more_than_thirty_hours_is_a_warning() -> None:
-    assert sorted(judged(age_h=31).values()) == ["pass", "pass", "pass", "warn"]
+    assert sorted(checked_export(age_h=31).values()) == ["pass", "pass", "pass", "warn"]
 
 
 def test_a_lacking_petlist_is_a_warning() -> None:
-    assert judged("petlist.csv")["there is no petlist.csv"] == "warn"
+    assert checked_export("petlist.csv")["there is no petlist.csv"] == "warn"
 
 
 def test_an_older_petlist_is_a_warning() -> None:
-    assert "warn" in judged(petlist=5).values()
+    assert "warn" in checked_export(petlist=5).values()
 
 
 def test_what_is_missing_while_files_are_being_written_is_only_a_warning() -> None:
-    assert judged("newpets_1.json", age_h=0.5)["there is no newpets_1.json"] == "warn"
+    assert checked_export("newpets_1.json", age_h=0.5)["there is no newpets_1.json"] == "warn"
 
 
 @pytest.mark.parametrize(("ids", "state"), [(100, "pass"), (10, "warn")])
@@ -66,24 +66,24 @@ def test_a_petlist_that_is_short_for_the_size_of_the_files_is_a_warning(
         [RemoteFile("pets_1.json", 500_000, NOW), RemoteFile("petlist.csv", 900, NOW)]
     )
     petlist = read_petlist(b"".join(b"%d\n" % key for key in range(1, ids + 1)))
-    (found,) = against(petlist, files)
-    assert found.state == state
-    assert f"names {ids} pets" in found.what
+    (result,) = check_petlist(petlist, files)
+    assert result.state == state
+    assert f"names {ids} pets" in result.what
 
 
 @pytest.mark.parametrize("key", topics.PETS.configs)
 def test_each_config_of_a_topic_that_differs_fails(key: str) -> None:
-    found = compared(topics.PETS, "p", 6, topics.PETS.configs | {key: "1"})
-    assert [one.state for one in found] == ["fail"]
-    assert key in found[0].mend
+    results = compared(topics.PETS, "p", 6, topics.PETS.configs | {key: "1"})
+    assert [result.state for result in results] == ["fail"]
+    assert key in results[0].mend
 
 
 def test_a_directory_that_is_a_file_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert directory("data", tmp_path / "file", "X")[0].state == "fail"
+    assert check_directory("data", tmp_path / "file", "X")[0].state == "fail"
 
 
-async def test_every_wrong_setting_is_said_and_the_rest_is_looked_at(
+async def test_every_wrong_setting_is_named_and_the_rest_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -91,11 +91,11 @@ async def test_every_wrong_setting_is_said_and_the_rest_is_looked_at(
     monkeypatch.setenv("PETSTREAM_SCRUB", "hourly")
     monkeypatch.setenv("PETSTREAM_FTP_URL", "http://apikey-canary:canary-word@h/")
     assert await doctor.doctor(as_json=True) == 1
-    said = capsys.readouterr().out
-    checks = [Finding(**one) for one in json.loads(said)["checks"]]
-    wrong = {one.what.partition(":")[0] for one in checks if one.area == "settings"}
+    printed = capsys.readouterr().out
+    checks = [CheckResult(**check) for check in json.loads(printed)["checks"]]
+    wrong = {check.what.partition(":")[0] for check in checks if check.area == "settings"}
     assert wrong == {"PETSTREAM_WINDOW", "PETSTREAM_SCRUB", "PETSTREAM_FTP_URL"}
-    warned = [one.area for one in checks if one.state == "warn"]
+    warned = [check.area for check in checks if check.state == "warn"]
     assert {"ftp", "kafka", "postgres"} <= set(warned)
     assert list(tmp_path.iterdir()) == [tmp_path / ".env"]
-    assert "canary" not in said
+    assert "canary" not in printed

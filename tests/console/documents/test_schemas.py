@@ -28,8 +28,8 @@ EXAMPLES = dict(EXAMPLE.findall(EVENTS_PAGE))
 
 def schema_of(type_: str) -> dict[str, Any]:
     name = type_.partition(".")[0]
-    found: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.json").read_text("utf-8"))
-    return found
+    schema: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.json").read_text("utf-8"))
+    return schema
 
 
 def test_the_page_of_fields_is_the_one_the_code_makes() -> None:
@@ -44,10 +44,10 @@ def test_docs_metrics_is_what_the_code_declares() -> None:
 def test_names_of_fields_are_unique_in_feed_events_and_tables(
     record: type[Pet | Organization],
 ) -> None:
-    found = fields.fields_of(record)
-    assert len({one.feed_name for one in found}) == len(found)
-    assert len({one.event_name for one in found}) == len(found)
-    columns = [one.column for one in found if one.column is not None]
+    of_record = fields.fields_of(record)
+    assert len({field.feed_name for field in of_record}) == len(of_record)
+    assert len({field.event_name for field in of_record}) == len(of_record)
+    columns = [field.column for field in of_record if field.column is not None]
     assert len(set(columns)) == len(columns)
 
 
@@ -56,15 +56,15 @@ def test_every_declared_column_belongs_to_a_field() -> None:
         (Pet, fields.PET_COLUMNS),
         (Organization, fields.ORGANIZATION_COLUMNS),
     ):
-        assert set(names) <= {one.attribute for one in fields.fields_of(record)}
-    assert set(fields.CONTACT_FIELDS) <= {one.attribute for one in fields.fields_of(Pet)}
+        assert set(names) <= {field.attribute for field in fields.fields_of(record)}
+    assert set(fields.CONTACT_FIELDS) <= {field.attribute for field in fields.fields_of(Pet)}
 
 
 def test_event_names_are_the_keys_of_the_json() -> None:
     for record, names in ((Pet(animal_id=1), Pet), (Organization(org_id=1), Organization)):
         keys = set(json.loads(encode(record))) - {"extra"}
         left_out = {"contactName", "contactEmail", "contactCellPhone", "contactHomePhone"}
-        assert keys == {one.event_name for one in fields.fields_of(names)} - left_out
+        assert keys == {field.event_name for field in fields.fields_of(names)} - left_out
 
 
 def test_the_checked_in_schemas_are_those_the_code_makes() -> None:
@@ -103,14 +103,14 @@ def test_every_type_has_an_example_on_the_page_that_fits_its_schema() -> None:
 def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewhere() -> None:
     document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
     assert document["asyncapi"] == "3.0.0"
-    addresses = {one["address"] for one in document["channels"].values()}
+    addresses = {channel["address"] for channel in document["channels"].values()}
     assert addresses == {topic.full_name("petstream.") for topic in topics.ALL}
-    named = {one["name"] for one in document["components"]["messages"].values()}
+    named = {message["name"] for message in document["components"]["messages"].values()}
     assert named >= {f"org.petstream.{type_}" for type_ in events.TYPES}
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
-        found = document
+        node = document
         for step in reference.split("/"):
-            found = found[step]
+            node = node[step]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
     [
         "petstream.codec",
         "petstream.sequence",
-        "console.inspect.wording",
+        "console.inspect.formatting",
         "console.inspect.kafka_reader",
     ],
 )

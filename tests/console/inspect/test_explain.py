@@ -1,4 +1,4 @@
-"""One pet's life as `explain` tells it."""
+"""One pet's timeline as `explain` prints it."""
 
 from __future__ import annotations
 
@@ -8,86 +8,88 @@ from typing import Any
 import pytest
 from records_of_topics import record
 
-from console.inspect.database_reader import Away
+from console.inspect.database_reader import Unavailable
 from console.inspect.explain import unknown
-from console.inspect.export_history import tell
+from console.inspect.export_history import published_exports
 from console.inspect.kafka_reader import partition_of
-from console.inspect.pet_timeline import Life, render
+from console.inspect.pet_timeline import PetTimeline, render
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def life(*records: Any, **changes: Any) -> Life:
-    told = Life(
+def timeline(*records: Any, **changes: Any) -> PetTimeline:
+    base = PetTimeline(
         animal_id=22611034,
         topic="petstream.pets.v1",
         partition=3,
         records=list(records),
         pictures=[],
-        past=tell([record("export.started"), record("export.completed")]),
-        positions={},
-        tables=Away("not reachable (ConnectionRefusedError)"),
+        published=published_exports([record("export.started"), record("export.completed")]),
+        offsets={},
+        tables=Unavailable("not reachable (ConnectionRefusedError)"),
         now=NOW,
     )
-    return told._replace(**changes)
+    return base._replace(**changes)
 
 
-def test_every_event_is_told_with_its_place_and_changes() -> None:
-    said = render(life(record("pet.added", offset=4, sequence=1), record("pet.updated", offset=9)))
-    assert 'Pet 22611034 "Biscuit" (Dog, org 701)' in said
-    assert "First seen 2026-11-02 08:01 UTC" in said
-    assert "Events in petstream.pets.v1, partition 3:" in said
-    assert "offset 4" in said
-    assert "added, export 2026-11-23T08:12:04Z (daily), newpets_1.json row 3" in said
-    assert "updatedpets_1.json row 417" in said
-    assert "adoptionFee 250 → 200" in said
-    assert "pictures 1 → 2 (+102900002)" in said
-    assert "compacted" not in said
+def test_every_event_is_shown_with_its_place_and_changes() -> None:
+    text = render(
+        timeline(record("pet.added", offset=4, sequence=1), record("pet.updated", offset=9))
+    )
+    assert 'Pet 22611034 "Biscuit" (Dog, org 701)' in text
+    assert "First seen 2026-11-02 08:01 UTC" in text
+    assert "Events in petstream.pets.v1, partition 3:" in text
+    assert "offset 4" in text
+    assert "added, export 2026-11-23T08:12:04Z (daily), newpets_1.json row 3" in text
+    assert "updatedpets_1.json row 417" in text
+    assert "adoptionFee 250 → 200" in text
+    assert "pictures 1 → 2 (+102900002)" in text
+    assert "compacted" not in text
 
 
 def test_a_listed_pet_is_said_to_be_listed() -> None:
-    said = render(life(record("pet.updated")))
-    assert "Listed now: updated with export 2026-11-23T08:12:04Z" in said
-    assert "(what came before was compacted away" in said
+    text = render(timeline(record("pet.updated")))
+    assert "Listed now: updated with export 2026-11-23T08:12:04Z" in text
+    assert "(what came before was compacted away" in text
 
 
 def test_a_removed_pet_left_the_feed_which_does_not_say_adopted() -> None:
-    said = render(life(record("pet.updated", sequence=1), record("pet.removed", offset=9)))
+    text = render(timeline(record("pet.updated", sequence=1), record("pet.removed", offset=9)))
     assert (
         "Not listed now: left the feed with export 2026-11-23T08:12:04Z: its id was not in "
-        "petlist.csv; that doesn't say it was adopted." in said
+        "petlist.csv; that doesn't say it was adopted." in text
     )
 
 
-def test_a_held_removal_and_its_approval_are_told() -> None:
-    held = tell([record("export.held")])
+def test_a_held_removal_and_its_approval_are_shown() -> None:
+    held = published_exports([record("export.held")])
     assert "that removal is held: see 'petstream removals show" in render(
-        life(record("pet.updated"), past=held)
+        timeline(record("pet.updated"), published=held)
     )
-    approved = tell([record("export.held"), record("removals.approved")])
+    approved = published_exports([record("export.held"), record("removals.approved")])
     assert "Its removal was held, and approved by ann on 2026-11-23 14:05 UTC." in render(
-        life(record("pet.removed"), past=approved)
+        timeline(record("pet.removed"), published=approved)
     )
 
 
 def test_late_and_repeated_events_are_called_so_and_the_newest_decides() -> None:
-    said = render(
-        life(
+    text = render(
+        timeline(
             record("pet.removed", offset=1),
             record("pet.removed", offset=2),
             record("pet.added", offset=3, sequence=1),
         )
     )
-    assert "(the same once more)" in said
-    assert "(late: what was before it is newer)" in said
-    assert "Not listed now" in said
+    assert "(the same once more)" in text
+    assert "(late: what was before it is newer)" in text
+    assert "Not listed now" in text
 
 
 def test_consumers_are_said_to_have_applied_it_or_not() -> None:
-    positions = {"petstream.pets": 10, "petstream.images": 7}
-    said = render(life(record("pet.updated", offset=9), positions=positions))
-    assert "petstream.pets: applied (at offset 10)" in said
-    assert "petstream.images: not applied yet, 3 to go (at offset 7)" in said
+    offsets = {"petstream.pets": 10, "petstream.images": 7}
+    text = render(timeline(record("pet.updated", offset=9), offsets=offsets))
+    assert "petstream.pets: applied (at offset 10)" in text
+    assert "petstream.images: not applied yet, 3 to go (at offset 7)" in text
 
 
 def test_tables_are_compared_with_the_newest_event() -> None:
@@ -99,41 +101,41 @@ def test_tables_are_compared_with_the_newest_event() -> None:
         "pictures": [picture],
         "history": [{"events": 2}],
     }
-    said = render(life(record("pet.updated"), tables=tables, pictures=[]))
+    text = render(timeline(record("pet.updated"), tables=tables, pictures=[]))
     assert (
-        "in petstream.pets: sequence 5, export E, status Available; older than the newest" in said
+        "in petstream.pets: sequence 5, export E, status Available; older than the newest" in text
     )
-    assert "picture 102900001: failed (404)" in said
-    assert "petstream.pet_history: 2 events" in said
+    assert "picture 102900001: failed (404)" in text
+    assert "petstream.pet_history: 2 events" in text
 
 
-def test_without_postgres_it_says_so_and_tells_the_rest() -> None:
-    said = render(life(record("pet.added"), pictures=[record("picture.stored")]))
-    assert "  not reachable (ConnectionRefusedError)" in said
-    assert "1. picture 102900001: stored as 9f/86/9f86d081884c" in said
+def test_without_postgres_it_says_so_and_shows_the_rest() -> None:
+    text = render(timeline(record("pet.added"), pictures=[record("picture.stored")]))
+    assert "  not reachable (ConnectionRefusedError)" in text
+    assert "1. picture 102900001: stored as 9f/86/9f86d081884c" in text
 
 
 def test_a_status_other_than_available_is_pointed_out() -> None:
     pet = {"animalId": 22611034, "status": "Adopted"}
-    assert "Its status is Adopted, not Available" in render(life(record("pet.added", pet=pet)))
+    assert "Its status is Adopted, not Available" in render(timeline(record("pet.added", pet=pet)))
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
     pet = {"animalId": 22611034, "name": "\x1b[2J", "species": "\r", "status": "\x07"}
-    said = render(life(record("pet.added", pet=pet)))
-    assert said.replace("\n", "").isprintable()
+    text = render(timeline(record("pet.added", pet=pet)))
+    assert text.replace("\n", "").isprintable()
 
 
 def test_records_of_another_version_are_counted_and_not_fatal() -> None:
     broken = record("pet.added", offset=2)._replace(value=b"{}")
-    assert "offset 2  can't be decoded" in render(life(record("pet.added"), broken))
-    assert "can't be read by this version" in render(life(broken))
+    assert "offset 2  can't be decoded" in render(timeline(record("pet.added"), broken))
+    assert "can't be read by this version" in render(timeline(broken))
 
 
 def test_an_unknown_id_is_one_clear_line() -> None:
-    said = unknown(5, "petstream.pets.v1")
-    assert "There is no pet 5" in said
-    assert "\n" not in said
+    text = unknown(5, "petstream.pets.v1")
+    assert "There is no pet 5" in text
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `tail` says of each event."""
+"""What `tail` prints of each event."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_an_updated_pet_is_one_readable_line() -> None:
 
 
 def test_a_removed_pet_left_the_feed_and_nothing_is_said_of_adoption() -> None:
-    said = line(record("pet.removed"))
-    assert said.endswith('removed pet 22611034 "Biscuit" (Dog, org 701): left the feed')
+    text = line(record("pet.removed"))
+    assert text.endswith('removed pet 22611034 "Biscuit" (Dog, org 701): left the feed')
 
 
 def test_a_long_text_is_named_and_not_shown() -> None:
@@ -48,8 +48,8 @@ def test_other_events_are_lines_too(type_: str, part: str) -> None:
 
 @pytest.mark.parametrize("type_", sorted(events.TYPES))
 def test_every_type_is_one_line_both_ways(type_: str) -> None:
-    for said in (line(record(type_)), as_json_line(record(type_))):
-        assert said.isprintable()
+    for text in (line(record(type_)), as_json_line(record(type_))):
+        assert text.isprintable()
 
 
 def test_control_characters_of_the_feed_never_reach_the_terminal() -> None:
@@ -67,23 +67,22 @@ def test_control_characters_of_the_feed_never_reach_the_terminal() -> None:
 
 def test_an_undecodable_record_is_shown_as_such() -> None:
     broken = record("pet.added", offset=17)._replace(value=b"\x1b[2J")
-    said = line(broken)
-    assert "undecodable record at petstream.pets.v1 partition 3 offset 17" in said
-    assert said.isprintable()
+    text = line(broken)
+    assert "undecodable record at petstream.pets.v1 partition 3 offset 17" in text
+    assert text.isprintable()
 
 
-def test_json_has_place_headers_and_value() -> None:
-    one = record("pet.added", offset=5)
-    found = json.loads(
-        as_json_line(one._replace(headers=(*one.headers, ("ps_rawdigest", b"\xff\0"))))
-    )
-    assert (found["partition"], found["offset"], found["key"]) == (3, 5, "22611034")
-    assert found["headers"]["ce_type"] == "org.petstream.pet.added"
-    assert found["headers"]["ps_rawdigest"] == "ff00"
-    assert found["value"]["pet"]["name"] == "Biscuit"
+def test_json_has_offset_headers_and_value() -> None:
+    added = record("pet.added", offset=5)
+    headers = (*added.headers, ("ps_rawdigest", b"\xff\0"))
+    parsed = json.loads(as_json_line(added._replace(headers=headers)))
+    assert (parsed["partition"], parsed["offset"], parsed["key"]) == (3, 5, "22611034")
+    assert parsed["headers"]["ce_type"] == "org.petstream.pet.added"
+    assert parsed["headers"]["ps_rawdigest"] == "ff00"
+    assert parsed["value"]["pet"]["name"] == "Biscuit"
 
 
 def test_json_shows_a_value_that_is_no_json_as_text() -> None:
-    one: Record = record("pet.added")._replace(value=b"\xff{")
-    assert json.loads(as_json_line(one))["value"] == "\ufffd{"
-    assert json.loads(as_json_line(one._replace(value=None)))["value"] is None
+    added: Record = record("pet.added")._replace(value=b"\xff{")
+    assert json.loads(as_json_line(added))["value"] == "\ufffd{"
+    assert json.loads(as_json_line(added._replace(value=None)))["value"] is None

@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from console.inspect.database_reader import Away, Rows
-from console.inspect.export_history import Export, Past
-from console.inspect.status import account
+from console.inspect.database_reader import Rows, Unavailable
+from console.inspect.export_history import ExportStatus, PublishedExports
+from console.inspect.status import document
 from console.page import front
 from console.page.chart import HEIGHT, bars
-from console.page.front import verdict
+from console.page.front import headline
 from console.page.site import mount
 from consumers.admin.lag import GroupLag
 from ingest.state.export_history import Memory
@@ -28,46 +28,52 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 EXPORT_ID = "2026-03-02T08:00:00Z"
 HOSTILE = "<script>alert(1)</script>"
-KNOWN = Settings(kafka=KafkaAccess("localhost:1"))
+SETTINGS = Settings(kafka=KafkaAccess("localhost:1"))
 
 
-def _export(export_id: str = EXPORT_ID, state: str = "completed", **pets: int) -> Export:
+def _export(export_id: str = EXPORT_ID, state: str = "completed", **pets: int) -> ExportStatus:
     counts = ExportCounts(Counts(**pets), Counts())
-    return Export(export_id, "daily", state, START, START + timedelta(seconds=5), counts, None)
+    return ExportStatus(
+        export_id, "daily", state, START, START + timedelta(seconds=5), counts, None
+    )
 
 
-def _found(*exports: Export, tables: Rows | Away | None = None, now: datetime = NOW) -> Any:
-    memory = Memory()
-    for one in exports:
+def _status(
+    *exports: ExportStatus, tables: Rows | Unavailable | None = None, now: datetime = NOW
+) -> Any:
+    history = Memory()
+    for export in exports:
         event = ExportEvent(
-            export_id=one.export_id, mode="daily", state="completed", at=START, counts=one.counts
-        )
-        if one.state == "completed":
-            memory.fold(event)
+            export_id=export.export_id, mode="daily", state="completed", at=START,
+            counts=export.counts,
+        )  # fmt: skip
+        if export.state == "completed":
+            history.fold(event)
     rows = {"pictures": []} if tables is None else tables
-    return account(past=Past(exports, memory, 0), dead=[], lags=[], tables=rows, now=now)
+    published = PublishedExports(exports, history, 0)
+    return document(published=published, letters=[], lags=[], tables=rows, now=now)
 
 
 async def _get(
     path: str = "/", *, host: str = "localhost", bound: str = "127.0.0.1"
 ) -> tuple[int, str, dict[str, str]]:
     app = web.Application()
-    mount(app, lambda: KNOWN, bound_host=bound)
+    mount(app, lambda: SETTINGS, bound_host=bound)
     async with TestClient(TestServer(app)) as client:
-        answer = await client.get(path, headers={"Host": host})
-        return answer.status, await answer.text(), dict(answer.headers)
+        response = await client.get(path, headers={"Host": host})
+        return response.status, await response.text(), dict(response.headers)
 
 
-def _stands(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+def _serve(monkeypatch: pytest.MonkeyPatch, status: Any) -> None:
     async def gather(*_: object, **__: object) -> Any:
-        return found
+        return status
 
     monkeypatch.setattr(front, "gather", gather)
 
 
 async def test_the_feeds_words_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     hostile = _export()._replace(reason=HOSTILE, notes=(HOSTILE,))
-    _stands(monkeypatch, _found(hostile, tables=Away(HOSTILE)))
+    _serve(monkeypatch, _status(hostile, tables=Unavailable(HOSTILE)))
     status, text, _ = await _get()
     assert status == 200
     assert "<script" not in text
@@ -77,7 +83,7 @@ async def test_the_feeds_words_are_escaped(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_every_figure_of_an_export_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("read", "added", "updated", "unchanged", "removed", "refused")
     counts: Any = {name: 1111 * number for number, name in enumerate(names, 1)}
-    _stands(monkeypatch, _found(_export(**counts)))
+    _serve(monkeypatch, _status(_export(**counts)))
     _, text, _ = await _get()
     for number in counts.values():
         assert f"<td>{number:,}</td>" in text
@@ -85,15 +91,15 @@ async def test_every_figure_of_an_export_is_on_the_page(monkeypatch: pytest.Monk
     assert "<td>5.0</td>" in text
 
 
-async def test_each_consumers_place_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_consumers_offset_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     lags = [
         GroupLag("pets", "pets.v1", 0, 1_200, 1_250, 50),
         GroupLag("pets", "pets.v1", 1, 800, 800, 0),
         GroupLag("images", "pets.v1", 0, 1_250, 1_250, 0),
     ]
-    memory = Past((), Memory(), 0)
-    found = account(past=memory, dead=[], lags=lags, tables=Away("not reachable"), now=NOW)
-    _stands(monkeypatch, found)
+    published = PublishedExports((), Memory(), 0)
+    away = Unavailable("not reachable")
+    _serve(monkeypatch, document(published=published, letters=[], lags=lags, tables=away, now=NOW))
     _, text, _ = await _get()
     behind, done = re.findall(r'<tr><th scope="row">(?:pets|images)</th>.*</tr>', text)
     assert '<td class="warn">50 behind</td><td>2,000</td><td>2,050</td>' in behind
@@ -101,7 +107,7 @@ async def test_each_consumers_place_is_on_the_page(monkeypatch: pytest.MonkeyPat
 
 
 async def test_the_charts_tell_their_figures_in_words_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    _stands(monkeypatch, _found(_export(added=3, refused=2, unchanged=1_000)))
+    _serve(monkeypatch, _status(_export(added=3, refused=2, unchanged=1_000)))
     _, text, _ = await _get()
     assert (
         f"<title>{EXPORT_ID}, completed: 3 added, 0 updated, 0 removed, 2 refused</title>" in text
@@ -126,7 +132,7 @@ async def test_a_kafka_that_is_away_is_a_line_on_the_page(monkeypatch: pytest.Mo
 async def test_every_answer_has_the_strict_headers(
     monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    _stands(monkeypatch, _found(_export()))
+    _serve(monkeypatch, _status(_export()))
     status, _, headers = await _get(path)
     assert status == (404 if "nothing" in path else 200)
     assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -139,7 +145,7 @@ async def test_every_answer_has_the_strict_headers(
 async def test_an_answer_that_failed_has_the_strict_headers_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _stands(monkeypatch, {"feed": "not what it should be"})
+    _serve(monkeypatch, {"feed": "not what it should be"})
     status, text, headers = await _get()
     assert status == 500
     assert "not what it should be" not in text
@@ -165,11 +171,11 @@ async def test_another_site_may_link_to_a_page_and_no_more(
     mode: str, dest: str, status: int
 ) -> None:
     app = web.Application()
-    mount(app, lambda: KNOWN, bound_host="127.0.0.1")
+    mount(app, lambda: SETTINGS, bound_host="127.0.0.1")
     sent = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
     async with TestClient(TestServer(app)) as client:
-        answer = await client.get("/static/console.css", headers=sent)
-        assert answer.status == status
+        response = await client.get("/static/console.css", headers=sent)
+        assert response.status == status
         assert (await client.get("/static/console.css")).status == 200
 
 
@@ -178,63 +184,63 @@ async def test_a_kafka_that_is_silent_is_a_line_in_time(monkeypatch: pytest.Monk
         await asyncio.Event().wait()
 
     monkeypatch.setattr(front, "gather", silent)
-    monkeypatch.setattr(front, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(front, "_DEADLINE_S", 0.01)
     status, text, _ = await _get()
     assert status == 200
     assert "Kafka at localhost:1 doesn&#39;t answer within 0.01 s" in text
 
 
-async def test_ten_reloads_are_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
+async def test_ten_reloads_gather_the_status_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered = 0
 
     async def gather(*_: object, **__: object) -> Any:
-        nonlocal looks
-        looks += 1
-        return _found(_export())
+        nonlocal gathered
+        gathered += 1
+        return _status(_export())
 
     monkeypatch.setattr(front, "gather", gather)
     app = web.Application()
-    mount(app, lambda: KNOWN, bound_host="127.0.0.1")
+    mount(app, lambda: SETTINGS, bound_host="127.0.0.1")
     async with TestClient(TestServer(app)) as client:
         for _ in range(10):
             assert (await client.get("/")).status == 200
-    assert looks == 1
+    assert gathered == 1
 
 
 def test_the_headline_says_what_matters_most() -> None:
-    assert verdict(_found()).headline == "No export yet"
-    assert verdict(_found(_export())).level == "good"
-    assert "4.0 hours old" in verdict(_found(_export())).detail
-    ahead = verdict(_found(_export(), now=START - timedelta(hours=2))).detail
+    assert headline(_status()).text == "No export yet"
+    assert headline(_status(_export())).level == "good"
+    assert "4.0 hours old" in headline(_status(_export())).detail
+    ahead = headline(_status(_export(), now=START - timedelta(hours=2))).detail
     assert "2.0 hours ahead of this machine's clock" in ahead
-    assert verdict(_found(_export(), now=NOW + timedelta(hours=30))).headline == "The feed is late"
+    assert headline(_status(_export(), now=NOW + timedelta(hours=30))).text == "The feed is late"
     afternoons = _export("2026-03-02T15:00:00Z")
-    today = verdict(_found(afternoons, now=datetime(2026, 3, 3, 17, 1, tzinfo=UTC)))
-    assert today.headline == "Today's export is late"
+    today = headline(_status(afternoons, now=datetime(2026, 3, 3, 17, 1, tzinfo=UTC)))
+    assert today.text == "Today's export is late"
     failed = _export("2026-03-03T08:00:00Z", state="failed")
-    assert verdict(_found(_export(), failed)).headline == "The last export couldn't be read"
-    assert verdict(_found(_export(), tables=Away("not reachable"))).level == "warn"
-    held = _found(_export()) | {"heldPlans": [{"planId": "p"}]}
-    assert verdict(held).headline == "Fresh, but removals are held"
+    assert headline(_status(_export(), failed)).text == "The last export couldn't be read"
+    assert headline(_status(_export(), tables=Unavailable("not reachable"))).level == "warn"
+    held = _status(_export()) | {"heldPlans": [{"planId": "p"}]}
+    assert headline(held).text == "Fresh, but removals are held"
 
 
 def test_bars_stand_inside_the_chart_on_one_scale() -> None:
-    found = _found(_export("2026-03-01T08:00:00Z", added=1), _export(added=500, removed=500))
-    small, large = bars(found["exports"])
+    status = _status(_export("2026-03-01T08:00:00Z", added=1), _export(added=500, removed=500))
+    small, large = bars(status["exports"])
     assert "2026-03-01" in small.title
-    assert [part.height for part in small.parts] == [1.0]
-    assert [part.kind for part in large.parts] == ["added", "removed"]
-    assert large.parts[0].height == large.parts[1].height
-    for part in small.parts + large.parts:
-        assert 0 <= part.y <= HEIGHT - part.height
-    assert sum(part.height for part in large.parts) > HEIGHT * 0.9
+    assert [segment.height for segment in small.segments] == [1.0]
+    assert [segment.kind for segment in large.segments] == ["added", "removed"]
+    assert large.segments[0].height == large.segments[1].height
+    for segment in small.segments + large.segments:
+        assert 0 <= segment.y <= HEIGHT - segment.height
+    assert sum(segment.height for segment in large.segments) > HEIGHT * 0.9
     assert bars([]) == ()
 
 
 def test_the_first_export_does_not_make_the_others_small() -> None:
     first = _export("2026-03-01T08:00:00Z", added=60_000)._replace(mode="initial")
-    found = _found(first, _export(added=300, removed=200))
-    initial, daily = bars(found["exports"])
-    assert sum(part.height for part in daily.parts) > HEIGHT * 0.9
-    assert HEIGHT * 0.9 < sum(part.height for part in initial.parts) <= HEIGHT
+    status = _status(first, _export(added=300, removed=200))
+    initial, daily = bars(status["exports"])
+    assert sum(segment.height for segment in daily.segments) > HEIGHT * 0.9
+    assert HEIGHT * 0.9 < sum(segment.height for segment in initial.segments) <= HEIGHT
     assert "60,000 added" in initial.title

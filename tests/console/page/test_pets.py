@@ -11,15 +11,17 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from console.inspect.database_reader import Away, Rows
-from console.page import views
-from console.page.question import Answer, Desk, environment
-from console.page.search import asked
+from console.inspect.database_reader import Rows, Unavailable
+from console.page import command_runner, database
+from console.page.command_runner import CommandResult, CommandRunner, environment
+from console.page.search import search_text
 from console.page.site import mount
 from console.page.timeline import timeline
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
 
-KNOWN = Settings(kafka=KafkaAccess("localhost:1"), database_url="postgresql://me:canary@nowhere/x")
+SETTINGS = Settings(
+    kafka=KafkaAccess("localhost:1"), database_url="postgresql://me:canary@nowhere/x"
+)
 KEY = "ab/cd/" + "ab" * 32
 HOSTILE = "<script>alert(1)</script>"
 THUMBNAILS = json.dumps({"320": f"{KEY}.320.jpg", "960": f"{KEY}.960.jpg"})
@@ -43,31 +45,33 @@ CARD: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Asked:
-    """Answers every look with these rows, and remembers what was asked."""
+class StubDatabase:
+    """Answers every query with these rows, and remembers the arguments."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **rows: list[dict[str, Any]]) -> None:
         """Stand in for Postgres."""
-        self.rows: Rows | Away = rows
+        self.rows: Rows | Unavailable = rows
         self.arguments: list[tuple[Any, ...]] = []
-        monkeypatch.setattr(views, "look", self._look)
+        monkeypatch.setattr(database, "fetch_rows", self._fetch_rows)
 
-    async def _look(self, _url: str | None, queries: dict[str, tuple[str, Any]]) -> Rows | Away:
+    async def _fetch_rows(
+        self, _url: str | None, queries: dict[str, tuple[str, Any]]
+    ) -> Rows | Unavailable:
         self.arguments += [arguments for _, arguments in queries.values()]
         return self.rows
 
 
-async def get(path: str, known: Settings | None = KNOWN) -> tuple[int, str, dict[str, str]]:
+async def get(path: str, settings: Settings | None = SETTINGS) -> tuple[int, str, dict[str, str]]:
     """Ask the site for a page."""
     app = web.Application()
-    mount(app, lambda: known, bound_host="127.0.0.1")
+    mount(app, lambda: settings, bound_host="127.0.0.1")
     async with TestClient(TestServer(app)) as client:
-        answer = await client.get(path)
-        return answer.status, await answer.text(errors="replace"), dict(answer.headers)
+        response = await client.get(path)
+        return response.status, await response.text(errors="replace"), dict(response.headers)
 
 
 async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    Asked(
+    StubDatabase(
         monkeypatch,
         pet=[PET | {
             "name": "Fish &amp; Chips", "breed": "Beagle", "sex": "Male",
@@ -96,7 +100,7 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
     hostile = {name: HOSTILE for name, value in PET.items() if value is None}
     row = PET | hostile | {"attributes": json.dumps({HOSTILE: HOSTILE}), "org_id": 4}
     row["pet_url"] = "javascript:alert(1)"
-    Asked(
+    StubDatabase(
         monkeypatch, pet=[row], removed=[], pictures=[PICTURE | {"error": HOSTILE}],
         org=[dict.fromkeys(ORG, HOSTILE) | {"org_id": 4}],
         count=[{"pets": 1}], pets=[CARD | {"name": HOSTILE, "breed": HOSTILE, "status": HOSTILE}],
@@ -112,51 +116,51 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
 
 async def test_a_pet_that_left_and_one_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"removed_at": datetime(2026, 3, 1, tzinfo=UTC), "export_id": "2026-03-01T08:00:00Z"}
-    asked_for = Asked(monkeypatch, pet=[], removed=[gone], pictures=[])
+    stub = StubDatabase(monkeypatch, pet=[], removed=[gone], pictures=[])
     status, text, _ = await get("/pets/7")
     assert (status, "has left the feed" in text) == (200, True)
-    asked_for.rows = {"pet": [], "removed": [], "pictures": []}
+    stub.rows = {"pet": [], "removed": [], "pictures": []}
     assert (await get("/pets/7"))[0] == 404
     assert (await get("/pets/not-a-number"))[0] == 404
-    asked_for.rows = Away("not reachable (OSError)")
+    stub.rows = Unavailable("not reachable (OSError)")
     status, text, _ = await get("/pets/7")
     assert (status, "not reachable (OSError)" in text) == (503, True)
-    assert (await get("/pets/7", known=None))[0] == 503
+    assert (await get("/pets/7", settings=None))[0] == 503
 
 
 async def test_a_search_asks_for_id_and_name_and_says_if_there_is_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = Asked(monkeypatch, pets=[CARD], orgs=[])
+    stub = StubDatabase(monkeypatch, pets=[CARD], orgs=[])
     _, text, _ = await get("/search?q=22611034")
-    assert found.arguments == [("22611034", 22611034)] * 2
+    assert stub.arguments == [("22611034", 22611034)] * 2
     assert 'href="/pets/7"' in text
     assert f'src="/pictures/{KEY}.320.jpg"' in text
     assert "There are more" not in text
-    found.rows = {"pets": [CARD] * 61, "orgs": []}
+    stub.rows = {"pets": [CARD] * 61, "orgs": []}
     _, text, _ = await get("/search?q=bis%25")
-    assert found.arguments[-1] == ("bis%", None)
+    assert stub.arguments[-1] == ("bis%", None)
     assert text.count('href="/pets/7"') == 60
     assert "There are more" in text
-    asked_before = len(found.arguments)
+    queries_before = len(stub.arguments)
     assert (await get("/search"))[0] == 200
-    assert len(found.arguments) == asked_before
-    assert asked("\0 ") == ""
+    assert len(stub.arguments) == queries_before
+    assert search_text("\0 ") == ""
 
 
 async def test_an_organisation_pages_through_its_pets(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [CARD | {"animal_id": number} for number in range(100, 161)]
-    found = Asked(monkeypatch, org=[], pets=rows, count=[{"pets": 61}])
+    stub = StubDatabase(monkeypatch, org=[], pets=rows, count=[{"pets": 61}])
     status, text, _ = await get("/orgs/4")
     assert status == 200
     assert "61 pets listed" in text
     assert 'href="/orgs/4?after=159"' in text
-    assert (4, -1) in found.arguments
-    found.rows = {"org": [], "pets": rows[60:], "count": [{"pets": 61}]}
+    assert (4, -1) in stub.arguments
+    stub.rows = {"org": [], "pets": rows[60:], "count": [{"pets": 61}]}
     _, text, _ = await get("/orgs/4?after=159")
-    assert (4, 159) in found.arguments
+    assert (4, 159) in stub.arguments
     assert "after=" not in text
-    found.rows = {"org": [], "pets": [], "count": [{"pets": 0}]}
+    stub.rows = {"org": [], "pets": [], "count": [{"pets": 0}]}
     assert (await get("/orgs/4"))[0] == 404
 
 
@@ -165,18 +169,18 @@ async def test_pictures_come_from_the_store_and_from_nowhere_else(tmp_path: Path
     (store / KEY).parent.mkdir(parents=True)
     (store / f"{KEY}.320.jpg").write_bytes(b"a picture")
     other.write_bytes(b"a secret")
-    known = Settings(pictures=store.as_uri())
-    status, text, headers = await get(f"/pictures/{KEY}.320.jpg", known)
+    settings = Settings(pictures=store.as_uri())
+    status, text, headers = await get(f"/pictures/{KEY}.320.jpg", settings)
     assert (status, text, headers["Content-Type"]) == (200, "a picture", "image/jpeg")
     assert "immutable" in headers["Cache-Control"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     for path in (f"/pictures/{KEY}.png", "/pictures/../secret.jpg", "/pictures/%2e%2e/secret.jpg"):
-        status, text, _ = await get(path, known)
+        status, text, _ = await get(path, settings)
         assert (status, "secret" in text.replace(path, "")) == (404, False)
     assert (await get(f"/pictures/{KEY}.320.jpg", Settings(pictures="off")))[0] == 404
 
 
-async def test_a_life_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_timeline_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) -> None:
     events = [
         {
             "headers": {"ce_sequence": "0000012"},
@@ -185,14 +189,16 @@ async def test_a_life_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) -> N
         },
         {"headers": {"ce_sequence": "0000007"}, "offset": 4, "value": {"op": "late"}},
     ]
-    said = json.dumps({"animalId": 7, "text": f"Pet 7 {HOSTILE}", "events": events})
-    answers = [Answer(0, (said[:50], said[50:]), ""), Answer(None, (), "no answer within 60 s")]
+    explained = {"animalId": 7, "text": f"Pet 7 {HOSTILE}", "events": events}
+    results = [CommandResult(0, explained, ""), CommandResult(None, None, "no answer within 60 s")]
 
-    async def ask(_desk: Desk, _settings: Settings, *said: str, within_s: float) -> Answer:
-        assert (*said, within_s) == ("explain", "7", "--json", 60.0)
-        return answers.pop(0)
+    async def run(
+        _commands: CommandRunner, _settings: Settings, *arguments: str, within_s: float
+    ) -> CommandResult:
+        assert (*arguments, within_s) == ("explain", "7", "--json", 60.0)
+        return results.pop(0)
 
-    monkeypatch.setattr(Desk, "ask", ask)
+    monkeypatch.setattr(CommandRunner, "run", run)
     status, text, _ = await get("/pets/7/life")
     assert status == 200
     assert "&#34;op&#34;: &#34;updated&#34;" in text
@@ -202,7 +208,7 @@ async def test_a_life_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) -> N
     assert (status, "no answer within 60 s" in text) == (503, True)
 
 
-def test_a_question_is_told_the_servers_and_no_other_secret(
+def test_a_command_gets_the_servers_and_no_other_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PETSTREAM_FTP_URL", "ftp://apikey-Canary7K:canary@nowhere/")
@@ -210,37 +216,46 @@ def test_a_question_is_told_the_servers_and_no_other_secret(
     access = KafkaAccess(
         "a:1", security_protocol="SASL_PLAINTEXT", sasl_username="me", sasl_password="pass"
     )
-    known = Settings(
+    settings = Settings(
         kafka=access, database_url="postgresql://h/d", topic_prefix="t.", data_dir=Path("here"),
         console_token="canary-of-the-console",
     )  # fmt: skip
-    told = environment(known)
-    assert not [text for text in told.values() if "anary" in text]
-    assert "PROMETHEUS_MULTIPROC_DIR" not in told
-    assert told[SETTLED] == "1"
-    found = load(told)
-    assert (found.kafka, found.database_url, found.topic_prefix, found.data_dir) == (
+    values = environment(settings)
+    assert not [text for text in values.values() if "anary" in text]
+    assert "PROMETHEUS_MULTIPROC_DIR" not in values
+    assert values[SETTLED] == "1"
+    loaded = load(values)
+    assert (loaded.kafka, loaded.database_url, loaded.topic_prefix, loaded.data_dir) == (
         access, "postgresql://h/d", "t.", Path("here"),
     )  # fmt: skip
 
 
-async def test_a_question_that_takes_too_long_is_ended() -> None:
-    answer = await Desk().ask(KNOWN, "--help", within_s=0.0)
-    assert answer.status is None
-    assert "no answer within 0 s" in answer.complaint
+async def test_a_command_that_takes_too_long_is_ended() -> None:
+    result = await CommandRunner().run(SETTINGS, "--help", within_s=0.0)
+    assert (result.status, result.document) == (None, None)
+    assert "no answer within 0 s" in result.error
 
 
-async def test_a_question_gives_what_was_printed_and_the_complaint() -> None:
-    desk = Desk()
-    answer = await desk.ask(KNOWN, "explain", "--help", within_s=60)
-    assert answer.status == 0
-    assert any("ANIMAL_ID" in line for line in answer.lines)
-    answer = await desk.ask(KNOWN, "explain", "x", within_s=60)
-    assert answer.status == 2
-    assert "ANIMAL_ID" in answer.complaint
+async def test_a_command_gives_its_json_document_and_its_errors(tmp_path: Path) -> None:
+    commands, without_servers = CommandRunner(), Settings(data_dir=tmp_path)
+    result = await commands.run(without_servers, "doctor", "--json", within_s=60)
+    assert (result.status, result.document["ok"]) == (1, False)
+    assert {check["area"] for check in result.document["checks"]} >= {"ftp", "kafka", "postgres"}
+    result = await commands.run(SETTINGS, "explain", "--json", "x", within_s=60)
+    assert (result.status, result.document) == (2, None)
+    assert "ANIMAL_ID" in result.error
+    result = await commands.run(SETTINGS, "explain", "--help", within_s=60)
+    assert (result.status, result.document) == (0, None)
 
 
-def test_the_timeline_tells_the_newest_first() -> None:
+def test_a_document_that_comes_in_pieces_is_whole_and_half_a_one_is_none() -> None:
+    printed = json.dumps({"text": "a long line"})
+    assert command_runner._parsed([printed[:15], printed[15:]]) == {"text": "a long line"}  # noqa: SLF001  needs no long line
+    assert command_runner._parsed([printed[:15]]) is None  # noqa: SLF001  the same
+    assert command_runner._parsed([]) is None  # noqa: SLF001  the same
+
+
+def test_the_timeline_has_the_newest_first() -> None:
     pets_read = {"added": 1200, "updated": 2, "removed": 3}
     exports = [
         {"exportId": "b", "state": "failed", "endedAt": "2026-03-02T09:00:00Z", "reason": "torn"},
@@ -248,11 +263,11 @@ def test_the_timeline_tells_the_newest_first() -> None:
         {"exportId": "a", "state": "completed", "endedAt": "2026-03-01T09:00:00Z"},
     ]
     plan = {"removals": 7000, "entity": "pets", "heldAt": "2026-03-02T10:00:00Z", "decide": "…"}
-    found = timeline({
-        "exports": [one | {"counts": {"pets": pets_read}} for one in exports],
+    entries = timeline({
+        "exports": [export | {"counts": {"pets": pets_read}} for export in exports],
         "heldPlans": [plan], "expiredPlans": [plan | {"decide": None, "heldAt": "2026-02-01"}],
     })  # fmt: skip
-    assert [(one.what, one.level) for one in found] == [
+    assert [(entry.what, entry.level) for entry in entries] == [
         ("export c begun", ""),
         ("7,000 removals of pets held: they wait for a person", "warn"),
         ("export b can't be read: torn", "bad"),

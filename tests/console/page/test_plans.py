@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from console.page import plans
-from console.page.question import Answer, Desk
+from console.page.command_runner import CommandResult, CommandRunner
 from console.page.site import mount
 from petstream.settings import KafkaAccess, Settings
 
@@ -19,39 +19,44 @@ RIGHT = {"token": TOKEN, "action": "approve", "by": "Ada", "reason": "they\nleft
 
 
 class Console:
-    """The site, with a desk that remembers its questions."""
+    """The site, with a command runner that remembers decisions."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, token: str | None = TOKEN) -> None:
         """Hold one plan."""
         self.decided: list[tuple[str, ...]] = []
         self.state = "held"
-        self.answer = Answer(0, (), "")
+        self.result = CommandResult(0, None, "")
         self.settings = Settings(kafka=KafkaAccess("localhost:1"), console_token=token)
         console = self
 
-        async def ask(_desk: Desk, _settings: Settings, *said: str, within_s: float) -> Answer:
+        async def run(
+            _commands: CommandRunner, _settings: Settings, *arguments: str, within_s: float
+        ) -> CommandResult:
             assert within_s > 0
-            if said[1] == "show":
-                return Answer(0, (f"{PLAN} of export x: {console.state}", "<b>7</b>"), "")
-            console.decided.append(said)
-            return console.answer
+            if arguments[1] == "show":
+                assert arguments[2:] == ("--json", PLAN)
+                text = f"{PLAN} of export x: {console.state}\n<b>7</b>"
+                shown = {"planId": PLAN, "state": console.state, "text": text}
+                return CommandResult(0, shown, "")
+            console.decided.append(arguments)
+            return console.result
 
-        monkeypatch.setattr(Desk, "ask", ask)
+        monkeypatch.setattr(CommandRunner, "run", run)
 
     async def post(self, *forms: dict[str, str], **headers: str) -> tuple[int, str]:
-        """Send forms; return the last answer."""
+        """Send forms; return the last response."""
         status, text = 0, ""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with TestClient(TestServer(self._app())) as client:
             for form in forms:
-                answer = await client.post(
+                response = await client.post(
                     f"/plans/{PLAN}", data=form, headers=named, allow_redirects=False
                 )
-                status, text = answer.status, await answer.text()
+                status, text = response.status, await response.text()
         return status, text
 
     async def get(self) -> str:
-        """Look at the plan."""
+        """Return the page of the plan."""
         async with TestClient(TestServer(self._app())) as client:
             return await (await client.get(f"/plans/{PLAN}")).text()
 
@@ -129,7 +134,7 @@ async def test_our_own_page_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_what_the_command_complains_of_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(monkeypatch)
-    console.answer = Answer(2, (), f"{PLAN} was approved already: nothing was done <i>")
+    console.result = CommandResult(2, None, f"{PLAN} was approved already: nothing was done <i>")
     status, text = await console.post(RIGHT)
     assert status == 409
     assert "was approved already: nothing was done &lt;i&gt;" in text

@@ -25,7 +25,7 @@ from playwright.async_api import (
     async_playwright,
 )
 
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.run import ingest
@@ -60,8 +60,8 @@ class Console(NamedTuple):
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
         """Ask the views."""
-        found = await look(self.settings.database_url, {"asked": (query, ())})
-        assert not isinstance(found, Away)
+        found = await fetch_rows(self.settings.database_url, {"asked": (query, ())})
+        assert not isinstance(found, Unavailable)
         return found["asked"]
 
     async def catch_up(self) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from small_up import alive
 
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.engine.migrate import migrate
 from lab.expectations import QUERIES, judge
 from lab.simulator import expected, history, serve_ftp, write_export
@@ -155,12 +155,12 @@ async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # n
         }  # fmt: skip
 
         async def begun() -> bool:
-            found = await look(empty_database, QUERIES)
-            return not isinstance(found, Away) and len(found["pets"]) > 0
+            found = await fetch_rows(empty_database, QUERIES)
+            return not isinstance(found, Unavailable) and len(found["pets"]) > 0
 
         async def as_of(day: int) -> bool:
-            found = await look(empty_database, QUERIES)
-            assert not isinstance(found, Away)
+            found = await fetch_rows(empty_database, QUERIES)
+            assert not isinstance(found, Unavailable)
             return judge(expected(FEED, day), found).differences == ()
 
         # two at once on an empty database: one lock, no collision

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from console.doctor.check_result import CheckResult
 from console.doctor.doctor import as_document, as_text, doctor
-from console.doctor.feed import feed
-from console.doctor.finding import Finding
-from console.doctor.kafka import kafka as ask_kafka
-from console.doctor.postgres import postgres as ask_postgres
+from console.doctor.feed import check_feed
+from console.doctor.kafka import check_kafka
+from console.doctor.postgres import check_postgres
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.kafka.client import ensure_topics
@@ -41,39 +41,39 @@ def just_after(home: Path) -> datetime:
     return datetime.fromtimestamp(newest, UTC) + timedelta(hours=1)
 
 
-def failed(found: list[Finding]) -> list[str]:
-    return [one.what for one in found if one.state == "fail"]
+def failed(results: list[CheckResult]) -> list[str]:
+    return [result.what for result in results if result.state == "fail"]
 
 
 async def test_a_good_feed_passes_and_plain_ftp_is_a_warning(served: tuple[Path, FtpUrl]) -> None:
     home, ftp = served
-    found = await feed(ftp, just_after(home))
-    assert [one.what for one in found if one.state != "pass"] == [
+    results = await check_feed(ftp, just_after(home))
+    assert [result.what for result in results if result.state != "pass"] == [
         "plain FTP: the server offers no TLS, so the password travels in the clear"
     ]
-    assert any("REST" in one.what for one in found)
+    assert any("REST" in result.what for result in results)
 
 
 async def test_a_refused_login_fails_without_a_secret(served: tuple[Path, FtpUrl]) -> None:
-    found = await feed(replace(served[1], password="canary-wrong"), datetime.now(UTC))
-    assert len(failed(found)) == 1
-    assert "anary" not in as_text(found) + as_document(found)
+    results = await check_feed(replace(served[1], password="canary-wrong"), datetime.now(UTC))
+    assert len(failed(results)) == 1
+    assert "anary" not in as_text(results) + as_document(results)
 
 
 @pytest.mark.parametrize("fault", ["missing-part", "stale-petlist"])
 async def test_a_bad_set_on_the_server_fails(served: tuple[Path, FtpUrl], fault: str) -> None:
     home, ftp = served
     write_export(home, FEED, 1, part_rows=20, key_prefix=True, faults=[fault])
-    found = await feed(ftp, just_after(home))
-    assert not failed(found), "it may be being written"
-    assert any("wait and look again" in one.mend for one in found)
-    found = await feed(ftp, just_after(home) + timedelta(hours=3))
-    assert failed(found)
-    assert "anary" not in as_text(found)
+    results = await check_feed(ftp, just_after(home))
+    assert not failed(results), "it may be being written"
+    assert any("wait and look again" in result.mend for result in results)
+    results = await check_feed(ftp, just_after(home) + timedelta(hours=3))
+    assert failed(results)
+    assert "anary" not in as_text(results)
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "printed"),
     [
         ("truncated-petlist", "ends in the middle"),
         ("html-petlist", "holds no id"),
@@ -81,47 +81,51 @@ async def test_a_bad_set_on_the_server_fails(served: tuple[Path, FtpUrl], fault:
     ],
 )
 async def test_a_bad_petlist_on_the_server_is_a_warning(
-    served: tuple[Path, FtpUrl], fault: str, said: str
+    served: tuple[Path, FtpUrl], fault: str, printed: str
 ) -> None:
     home, ftp = served
     write_export(home, FEED, 1, part_rows=20, key_prefix=True, faults=[fault])
-    found = await feed(ftp, just_after(home))
-    assert any(said in one.what and one.state == "warn" for one in found), as_text(found)
+    results = await check_feed(ftp, just_after(home))
+    assert any(printed in result.what and result.state == "warn" for result in results), as_text(
+        results
+    )
 
 
 async def test_topics_as_made_pass_and_others_fail(kafka: str, prefix: str) -> None:
     access = KafkaAccess(kafka)
-    states = [one.state for one in await ask_kafka(access, prefix)]
+    states = [result.state for result in await check_kafka(access, prefix)]
     assert states == ["pass"] + ["warn"] * len(topics.ALL)
-    assert all(one.state == "warn" for one in (await ask_kafka(access, prefix))[1:])  # none made
+    assert all(
+        result.state == "warn" for result in (await check_kafka(access, prefix))[1:]
+    )  # none made
     odd = topics.PETS._replace(partitions=2, configs={"cleanup.policy": "delete"})
     await ensure_topics(access, prefix, wanted=[odd])
     await ensure_topics(access, prefix)
-    found = await ask_kafka(access, prefix)
+    results = await check_kafka(access, prefix)
     name = topics.PETS.full_name(prefix)
-    assert f"{name} has 2 partitions, not 6" in failed(found)
-    assert f"{name} has cleanup.policy=delete, not compact" in failed(found)
-    assert all(line.startswith(name) for line in failed(found))
+    assert f"{name} has 2 partitions, not 6" in failed(results)
+    assert f"{name} has cleanup.policy=delete, not compact" in failed(results)
+    assert all(line.startswith(name) for line in failed(results))
 
 
 async def test_a_migrated_database_passes_and_one_with_a_migration_less_fails(
     database_url: str,
 ) -> None:
-    assert {one.state for one in await ask_postgres(database_url)} == {"pass"}
+    assert {result.state for result in await check_postgres(database_url)} == {"pass"}
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "DELETE FROM petstream.schema_migration"
         " WHERE name = (SELECT max(name) FROM petstream.schema_migration)"
     )
     database = urlsplit(database_url).path[1:]
-    assert any("missing" in line for line in failed(await ask_postgres(database_url)))
+    assert any("missing" in line for line in failed(await check_postgres(database_url)))
     await connection.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     await connection.close()
-    assert any("read-only" in line for line in failed(await ask_postgres(database_url)))
+    assert any("read-only" in line for line in failed(await check_postgres(database_url)))
 
 
 async def test_an_empty_database_fails_and_is_left_empty(postgres: str) -> None:
-    assert any("petstream migrate" in one.what for one in await ask_postgres(postgres))
+    assert any("petstream migrate" in result.what for result in await check_postgres(postgres))
     connection = await asyncpg.connect(postgres)
     try:
         assert await connection.fetchval("SELECT to_regnamespace('petstream')") is None
@@ -145,9 +149,9 @@ async def test_everything_together_ends_with_status_0_though_the_feed_is_old(  #
     monkeypatch.setenv("PETSTREAM_TOPIC_PREFIX", prefix)
     monkeypatch.setenv("PETSTREAM_DATABASE_URL", database_url)
     status = await doctor(as_json=False)
-    said = capsys.readouterr().out
-    assert status == 0, said
-    assert "anary" not in said
+    printed = capsys.readouterr().out
+    assert status == 0, printed
+    assert "anary" not in printed
     monkeypatch.setenv("PETSTREAM_FTP_URL", f"ftp://{USER}:canary@{ftp.host}:{ftp.port}/")
     assert await doctor(as_json=False) == 1
     assert "version" in capsys.readouterr().out

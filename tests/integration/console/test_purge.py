@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from console.act import purge_targets
 from console.act.purge import delete
-from console.act.purge_targets import Places, RunningError
+from console.act.purge_targets import Locations, RunningError
 from consumers.admin import purge_pictures, purge_tables, purge_topics
 from consumers.engine.subscription import send_all, subscribed
 from consumers.pictures.store.directory import DirectoryStore
@@ -57,16 +58,16 @@ class Stage:
         (self.pictures / "ab" / "ab" / f"{HASH}.jpg.0123abcd.part").write_bytes(b"half")
 
     @property
-    def places(self) -> Places:
+    def locations(self) -> Locations:
         """Where a purge looks."""
-        return Places(
+        return Locations(
             self.prefix, self.home / "data" / "archive", self.kafka, self.database_url,
             self.pictures.as_uri(),
         )  # fmt: skip
 
-    async def survey(self) -> list[purge_targets.Holding]:
+    async def find_targets(self) -> list[purge_targets.PurgeTarget]:
         """Look everywhere."""
-        return await purge_targets.survey(self.places, datetime.now(UTC))
+        return await purge_targets.find_targets(self.locations, datetime.now(UTC))
 
     def command(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command as a person would; nobody sits at the terminal."""
@@ -91,8 +92,8 @@ class Stage:
         await send_all(self.kafka, topics.PETS.full_name(self.prefix), [(b"1", b"{}", ())])
         for part in ("pets", "images"):
             name = topics.PETS.full_name(self.prefix)
-            async with subscribed(self.kafka, f"{self.prefix}{part}", [name]) as one:
-                await one.commit(dict.fromkeys(await one.places([name]), 0))
+            async with subscribed(self.kafka, f"{self.prefix}{part}", [name]) as subscription:
+                await subscription.commit(dict.fromkeys(await subscription.places([name]), 0))
         store = DirectoryStore(self.pictures)
         await store.put(f"ab/ab/{HASH}.jpg", b"picture")
         await store.put(f"ab/ab/{HASH}.320.jpg", b"small")
@@ -152,8 +153,8 @@ def test_a_whole_run_is_purged_by_command_and_nothing_is_left(
     assert again.returncode == 0
     assert again.stdout.count("  nothing\n") == 4
     secrets = [PASSWORD, urlsplit(stage.database_url).password or PASSWORD]
-    for one in (wrong, asked, done, again):
-        assert not [secret for secret in secrets if secret in one.stdout + one.stderr]
+    for ended in (wrong, asked, done, again):
+        assert not [secret for secret in secrets if secret in ended.stdout + ended.stderr]
 
     assert not asyncio.run(purge_topics.survey(stage.kafka, prefix))
     assert not asyncio.run(purge_tables.survey(stage.database_url))
@@ -168,36 +169,38 @@ async def test_only_what_is_ours_goes(stage: Stage) -> None:
     foreign = f"{stage.prefix}adopters.v1"
     async with admin(stage) as client:
         await client.create_topics([NewTopic(foreign, 1, 1)])
-        async with subscribed(stage.kafka, f"{stage.prefix}site", [foreign]) as one:
-            await one.commit(dict.fromkeys(await one.places([foreign]), 0))
+        async with subscribed(stage.kafka, f"{stage.prefix}site", [foreign]) as subscription:
+            await subscription.commit(dict.fromkeys(await subscription.places([foreign]), 0))
         await stage.sql("CREATE TABLE public.adopters AS SELECT 1 AS one")
         await stage.sql("CREATE VIEW public.shown AS SELECT animal_id FROM petstream.pets")
 
-        found = await stage.survey()
-        assert "view public.shown, which isn't ours, but shows our tables" in found[1].found
-        assert found[2].found == ("3 files of pictures and thumbnails",)
-        assert await delete(found) == 0
+        targets = await stage.find_targets()
+        assert "view public.shown, which isn't ours, but shows our tables" in targets[1].contents
+        assert targets[2].contents == ("3 files of pictures and thumbnails",)
+        assert await delete(targets) == 0
         assert foreign in await client.list_topics()
         groups = {name for name, _ in await client.list_consumer_groups()}
-    assert {one for one in groups if one.startswith(stage.prefix)} == {f"{stage.prefix}site"}
+    assert {group for group in groups if group.startswith(stage.prefix)} == {f"{stage.prefix}site"}
     assert all(path.exists() for path in stage.strangers)
     await stage.sql("SELECT * FROM public.adopters")
-    assert [one.found for one in await stage.survey()] == [(), (), (), ()]
+    assert [target.contents for target in await stage.find_targets()] == [(), (), (), ()]
 
 
 async def test_nothing_is_deleted_while_a_consumer_runs(stage: Stage) -> None:
     """Looked at before the question, and once more behind it."""
     await stage.fill()
-    found = await stage.survey()
+    targets = await stage.find_targets()
     name = topics.PETS.full_name(stage.prefix)
-    async with subscribed(stage.kafka, f"{stage.prefix}pets", [name]) as one:
-        await one.poll(timeout_ms=5_000)
+    async with subscribed(stage.kafka, f"{stage.prefix}pets", [name]) as subscription:
+        await subscription.poll(timeout_ms=5_000)
         with pytest.raises(RunningError, match=f"the group {stage.prefix}pets has members"):
-            await stage.survey()
+            await stage.find_targets()
         with pytest.raises(RunningError, match="stop petstream everywhere"):
-            await delete(found)
+            await delete(targets)
         assert await purge_tables.survey(stage.database_url)
-    assert [len(one.found) for one in await stage.survey()] == [len(one.found) for one in found]
+    assert [len(target.contents) for target in await stage.find_targets()] == [
+        len(target.contents) for target in targets
+    ]
 
 
 async def test_a_purge_that_was_cut_off_goes_on_where_it_was(
@@ -212,14 +215,14 @@ async def test_a_purge_that_was_cut_off_goes_on_where_it_was(
 
     monkeypatch.setattr(purge_topics, "delete_groups", killed)
     with pytest.raises(KeyboardInterrupt):
-        await delete(await stage.survey())
+        await delete(await stage.find_targets())
     monkeypatch.setattr(purge_topics, "delete_groups", real)
-    found = await stage.survey()
-    assert found[0].found == (f"group {stage.prefix}images", f"group {stage.prefix}pets")
-    assert found[1].empty
-    assert await delete(found) == 0
-    assert await delete(found) == 0  # what was found before is gone: harmless
-    assert [one.empty for one in await stage.survey()] == [None] * 4
+    targets = await stage.find_targets()
+    assert targets[0].contents == (f"group {stage.prefix}images", f"group {stage.prefix}pets")
+    assert targets[1].delete
+    assert await delete(targets) == 0
+    assert await delete(targets) == 0  # what was found before is gone: harmless
+    assert [target.delete for target in await stage.find_targets()] == [None] * 4
 
 
 async def test_what_cannot_be_reached_is_told_and_the_rest_is_deleted(
@@ -228,14 +231,14 @@ async def test_what_cannot_be_reached_is_told_and_the_rest_is_deleted(
     """Status 1 as long as something remains."""
     await stage.fill()
     nowhere = "postgresql://me:s3cret-canary@127.0.0.1:1/pets"
-    places = Places(stage.prefix, stage.places.archive, stage.kafka, nowhere, stage.places.pictures)
-    found = await purge_targets.survey(places, datetime.now(UTC))
-    assert await delete(found) == 1
-    said = capsys.readouterr()
-    assert "not deleted: Postgres at 127.0.0.1, schema petstream of pets" in said.err
-    assert "s3cret" not in said.out + said.err + repr(found)
+    locations = replace(stage.locations, database_url=nowhere)
+    targets = await purge_targets.find_targets(locations, datetime.now(UTC))
+    assert await delete(targets) == 1
+    printed = capsys.readouterr()
+    assert "not deleted: Postgres at 127.0.0.1, schema petstream of pets" in printed.err
+    assert "s3cret" not in printed.out + printed.err + repr(targets)
     assert await purge_tables.survey(stage.database_url)
-    assert await delete(await stage.survey()) == 0
+    assert await delete(await stage.find_targets()) == 0
 
 
 async def test_a_step_that_fails_is_told_and_the_others_are_done(
@@ -247,14 +250,19 @@ async def test_a_step_that_fails_is_told_and_the_others_are_done(
     async def refuses(_: str) -> None:
         raise PetstreamError("Postgres refuses")
 
-    found = await stage.survey()
+    targets = await stage.find_targets()
     monkeypatch.setattr(purge_tables, "drop", refuses)
-    assert await delete(found) == 1
-    said = capsys.readouterr()
-    assert "Postgres refuses" in said.err
-    assert said.out.count("deleted: ") == 3
+    assert await delete(targets) == 1
+    printed = capsys.readouterr()
+    assert "Postgres refuses" in printed.err
+    assert printed.out.count("deleted: ") == 3
     monkeypatch.undo()
-    assert [bool(one.empty) for one in await stage.survey()] == [False, True, False, False]
+    assert [bool(target.delete) for target in await stage.find_targets()] == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 async def test_a_bucket_is_emptied_of_pictures_only(monkeypatch: pytest.MonkeyPatch) -> None:

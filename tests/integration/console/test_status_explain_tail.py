@@ -8,7 +8,7 @@ import json
 import pytest
 from records_of_topics import record
 
-from console.act.dead_letters import letters
+from console.inspect.dead_letters import dead_letters
 from console.inspect.explain import explain
 from console.inspect.status import status
 from console.inspect.tail import tail
@@ -134,5 +134,5 @@ async def test_dead_letters_are_listed(
     access: KafkaAccess, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(topic_prefix=prefix)
-    assert await letters(settings, kafka=access, action="list", ident=None) == 0
+    assert await dead_letters(settings, kafka=access, action="list", ident=None) == 0
     assert capsys.readouterr().out == "No dead letters.\n"

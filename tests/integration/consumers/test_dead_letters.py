@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from console.act import dead_letters as letters
+from console.act.redrive import redrive
+from console.inspect import dead_letters as letters
 from console.inspect.kafka_reader import Record as Shown
 from console.inspect.kafka_reader import read_topic
 from consumers.app import consume
@@ -100,7 +101,7 @@ class Stage:
     async def send_back(self, *idents: str) -> int:
         """Do what ``petstream dead-letters replay`` does."""
         every = not idents
-        return await letters.replay(self.settings, kafka=self.kafka, idents=idents, every=every)
+        return await redrive(self.settings, kafka=self.kafka, idents=idents, every=every)
 
 
 @pytest.fixture
@@ -290,7 +291,7 @@ async def test_what_cannot_be_sent_back_says_why(
     with pytest.raises(UsageError, match="there is no dead letter 99"):
         await stage.send_back("99")
     with pytest.raises(UsageError, match="which dead letters"):
-        await letters.replay(stage.settings, kafka=stage.kafka, idents=["0"], every=True)
+        await redrive(stage.settings, kafka=stage.kafka, idents=["0"], every=True)
 
 
 async def test_no_more_are_sent_back_at_a_time_than_the_consumer_bears(
@@ -404,7 +405,7 @@ async def test_t44_a_refused_row_is_read_again_from_the_archive(
             export_id = (await ingest(stage.settings, stage.kafka)).export_id
         await stage.consume()
         assert (await stage.names()).keys() == feed.truth(0).pets.keys() - {first, later}
-        assert await letters.letters(
+        assert await letters.dead_letters(
             stage.settings, kafka=stage.kafka, action="list", ident=None
         ) == 0  # fmt: skip
         assert f"{export_id}/pets_1.json/" in capsys.readouterr().out

@@ -21,8 +21,8 @@ import pytest
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 from moto.server import ThreadedMotoServer
 
-from console.doctor.finding import Finding
-from console.doctor.store import store as checked
+from console.doctor.check_result import CheckResult
+from console.doctor.store import check_stores
 from consumers.engine import backoff
 from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
@@ -185,24 +185,24 @@ async def test_whatever_is_wrong_with_a_bucket_is_said_in_one_line_without_a_sec
 
 
 async def test_doctor_puts_gets_and_deletes_an_object(server: S3Server, bucket: str) -> None:
-    async def finding_of(name: str) -> Finding:
-        return (await checked(Settings(pictures=f"s3://{name}/p")))[-1]
+    async def check(name: str) -> CheckResult:
+        return (await check_stores(Settings(pictures=f"s3://{name}/p")))[-1]
 
-    finding = await finding_of(bucket)
-    assert (finding.state, finding.what) == ("pass", f"s3://{bucket}/p takes, gives and deletes")
+    result = await check(bucket)
+    assert (result.state, result.what) == ("pass", f"s3://{bucket}/p takes, gives and deletes")
     everywhere = BucketStore(f"s3://{bucket}")
     assert [file for shard in ("", "p/") async for file in everywhere.files(shard)] == []
-    finding = await finding_of("there-is-no-such-bucket")
-    assert (finding.state, finding.what) == (
+    result = await check("there-is-no-such-bucket")
+    assert (result.state, result.what) == (
         "fail",
         "the bucket there-is-no-such-bucket doesn't exist",
     )
-    assert (finding.mend or "").startswith("make it")
+    assert (result.mend or "").startswith("make it")
     server.check_keys(yes=True)
-    finding = await finding_of(bucket)
-    assert finding.state == "fail"
-    assert "AWS_ACCESS_KEY_ID" in (finding.mend or "")
-    assert "canary" not in str(finding)
+    result = await check(bucket)
+    assert result.state == "fail"
+    assert "AWS_ACCESS_KEY_ID" in (result.mend or "")
+    assert "canary" not in f"{result}"
 
 
 # ---- the workers -------------------------------------------------------------------------------

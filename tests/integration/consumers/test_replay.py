@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from console.act.replay import rewind
+from console.act.replay import rewind_consumer
 from console.inspect.kafka_reader import read_topic
 from consumers.admin import groups
 from consumers.admin.groups import group_offsets
@@ -441,7 +441,7 @@ async def test_the_command_tells_what_it_would_read_and_what_it_moved(
         asked = dict.fromkeys(("from_time", "from_offset", "from_export"))
         namespace = Namespace(**{"consumer": "pets", "dry_run": False} | asked | options)
         settings = Settings(topic_prefix=stage.prefix)
-        status = await rewind(
+        status = await rewind_consumer(
             namespace, settings, kafka=stage.kafka, database_url=stage.database_url
         )
         assert status == 0

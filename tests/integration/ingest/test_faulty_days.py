@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from days_of_a_feed import Days
 
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from console.inspect.status import render
 from consumers.app import consume
 from consumers.registry import NAMES
@@ -117,8 +117,8 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(
         NAMES, days.settings, kafka=days.kafka,
         database_url=database_url, drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
-    rows = await look(database_url, QUERIES)
-    assert not isinstance(rows, Away)
+    rows = await fetch_rows(database_url, QUERIES)
+    assert not isinstance(rows, Unavailable)
     # who came and left on days that couldn't be read was never known: no history, no removal
     unequal = [one for one in judge(wanted, rows).differences if not UNKNOWABLE.match(one)]
     assert unequal == []

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from ingest.leadership import election, group, lease
 from ingest.leadership.election import NotLeadingError, leading
@@ -118,8 +118,8 @@ async def assert_tables(settings: Settings, kafka: str, database_url: str) -> No
         ["pets", "deletions", "images"], settings, kafka=KafkaAccess(kafka),
         database_url=database_url, drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
-    found = await look(database_url, QUERIES)
-    assert not isinstance(found, Away)
+    found = await fetch_rows(database_url, QUERIES)
+    assert not isinstance(found, Unavailable)
     assert judge(expected(FEED, 0), found).differences == ()
 
 

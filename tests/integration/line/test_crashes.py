@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaConsumer
 from forked_processes import KILLED, Work, forked
 
 import consumers.engine.subscription
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.leadership import election, lease
@@ -268,6 +268,6 @@ def test_the_command_itself_dies_where_it_is_told_to_and_goes_on_when_run_again(
 
 def assert_tables(database: str, feed: History) -> None:
     """The views hold what the simulated history must have led to, its history each event once."""
-    found = asyncio.run(look(database, QUERIES))
-    assert not isinstance(found, Away)
+    found = asyncio.run(fetch_rows(database, QUERIES))
+    assert not isinstance(found, Unavailable)
     assert judge(expected(feed, feed.days - 1), found).differences == ()

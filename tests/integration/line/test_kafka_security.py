@@ -15,7 +15,7 @@ import pytest
 from secured_kafka import KEEPER, PASSWORD, Authority, Secured, start
 
 from console.embedded import servers
-from console.inspect.database_reader import Away, look
+from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.run import ingest
@@ -79,8 +79,8 @@ async def a_day(
         NAMES, settings, kafka=consumer, database_url=database_url,
         drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
-    found = await look(database_url, QUERIES)
-    assert not isinstance(found, Away)
+    found = await fetch_rows(database_url, QUERIES)
+    assert not isinstance(found, Unavailable)
     assert judge(expected(FEED, 0), found).differences == ()
 
 

@@ -1,4 +1,4 @@
-"""One line of `petstream doctor`: what was looked at, how it is, and how to mend it."""
+"""One line of `petstream doctor`: what was checked, how it is, and how to mend it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 State = Literal["pass", "warn", "fail"]
 
 
-class Finding(NamedTuple):
-    """What one check found; no part of it holds a secret."""
+class CheckResult(NamedTuple):
+    """The result of one check; no part of it holds a secret."""
 
     area: str
     state: State

@@ -1,4 +1,4 @@
-"""The pages' paper: templates to answers, everything escaped; a missing value is an error."""
+"""Renders the pages from their templates: everything is escaped, a missing value is an error."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from markupsafe import Markup, escape
 _STYLES: Final = ("console.css",)
 
 
-def answer(template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """Return a page made of a template and what it shows."""
+def page(template: str, *, status_code: int = 200, **values: Any) -> web.Response:
+    """Return a page made of a template and its values."""
     text = _templates().get_template(template).render(now=datetime.now(UTC), **values)
-    return web.Response(status=status, text=text, content_type="text/html")
+    return web.Response(status=status_code, text=text, content_type="text/html")
+
+
+def message_page(status_code: int, title: str, message: str) -> web.Response:
+    """Return a page that has only a title and a message."""
+    return page("message.html", status_code=status_code, title=title, message=message)
 
 
 def styles() -> list[web.RouteDef]:
@@ -38,22 +43,24 @@ def styles() -> list[web.RouteDef]:
 
 @cache
 def _templates() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("console.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"said": said, "linked": linked, "words": words}
-    return made
+    environment.filters |= {"readable": readable, "linked": linked, "unescaped": unescaped}
+    return environment
 
 
-def said(value: Any) -> str:
-    """Return a value of a table in words.
+def readable(value: Any) -> str:
+    """Return a value of a table as text for a person.
 
-    >>> said(True), said(12), said(datetime(2026, 11, 23, 8, 12, tzinfo=UTC)), said([{"a": 1}])
-    ('yes', '12', '2026-11-23 08:12 UTC', '[{"a": 1}]')
+    >>> readable(True), readable(12), readable([{"a": 1}])
+    ('yes', '12', '[{"a": 1}]')
+    >>> readable(datetime(2026, 11, 23, 8, 12, tzinfo=UTC))
+    '2026-11-23 08:12 UTC'
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -62,17 +69,17 @@ def said(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
-def words(text: str | None) -> str:
-    """Return a name as it is meant: RescueGroups sends some with entities. It's escaped after.
+def unescaped(text: str | None) -> str:
+    """Return a name without HTML's entities: RescueGroups sends some. The page escapes it anew.
 
-    >>> words("Fish &amp; Chips"), words(None)
+    >>> unescaped("Fish &amp; Chips"), unescaped(None)
     ('Fish & Chips', '')
     """
     return html.unescape(text or "")
 
 
 def linked(url: str) -> str:
-    """Return an address of the web as a link, anything else as text.
+    """Return a URL of the web as a link, anything else as text.
 
     >>> str(linked("javascript:alert(1)")), str(linked("http://a.example/?b=<c>"))[:25]
     ('javascript:alert(1)', '<a href="http://a.example')

@@ -1,7 +1,7 @@
-"""How events are put into words for a terminal. Pure.
+"""Formats values of events for a terminal. Pure.
 
 Rule 1: what comes from the feed is escaped: no control character ever reaches the terminal.
-Rule 2: long texts are cut; a text that is missing is said to be so.
+Rule 2: long texts are shortened; a missing text is called so.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SHORT: Final = 40
 ARROW: Final = "→"
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     r"""Return a text with everything escaped that isn't printable.
 
-    >>> plain("Bis\x1b[31mcuit\n")
+    >>> escaped("Bis\x1b[31mcuit\n")
     'Bis\\x1b[31mcuit\\n'
     """
     if text.isprintable():
@@ -30,38 +30,38 @@ def plain(text: str) -> str:
     )
 
 
-def cut(text: str, most: int) -> str:
-    """Return a text on one line, escaped, and cut to `most` characters.
+def shortened(text: str, most: int) -> str:
+    """Return a text on one line, escaped, and shortened to `most` characters.
 
-    >>> cut("a long story", 7)
+    >>> shortened("a long story", 7)
     'a long…'
     """
-    shown = plain(text)
+    shown = escaped(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
-def stamp(time: datetime) -> str:
+def to_minute(time: datetime) -> str:
     """Return a time for people: UTC, to the minute.
 
-    >>> stamp(datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC))
+    >>> to_minute(datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC))
     '2026-11-23 08:12'
     """
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def value(found: Any, most: int = SHORT) -> str:
-    """Return one value of a record in words.
+def value(field: Any, most: int = SHORT) -> str:
+    """Return one field of a record in words.
 
     >>> value("250"), value(True), value(None), value([1, 2])
     ('250', 'yes', 'nothing', '2 entries')
     """
-    if found is None or found == "":
+    if field is None or field == "":
         return "nothing"
-    if isinstance(found, bool):
-        return "yes" if found else "no"
-    if isinstance(found, list | tuple | dict):
-        return f"{len(found)} {'entry' if len(found) == 1 else 'entries'}"
-    return cut(str(found), most)
+    if isinstance(field, bool):
+        return "yes" if field else "no"
+    if isinstance(field, list | tuple | dict):
+        return f"{len(field)} {'entry' if len(field) == 1 else 'entries'}"
+    return shortened(str(field), most)
 
 
 def changes(
@@ -79,54 +79,53 @@ def change(name: str, before: Any, now: Any, most: int = SHORT) -> str:
     """
     if name == "pictures":
         return f"pictures {_pictures(before or (), now or ())}"
-    return f"{plain(name)} {value(before, most)} {ARROW} {value(now, most)}"
+    return f"{escaped(name)} {value(before, most)} {ARROW} {value(now, most)}"
 
 
-def brief(record: Mapping[str, Any], names: Iterable[str], old: Mapping[str, Any]) -> str:
+def brief_changes(record: Mapping[str, Any], names: Iterable[str], old: Mapping[str, Any]) -> str:
     """Return all changes on one line; long texts and lists by their name only."""
     return ", ".join(
         change(name, old.get(name), record.get(name))
         if _is_short(old.get(name)) and _is_short(record.get(name))
-        else plain(name)
+        else escaped(name)
         for name in names
     )
 
 
-def who(record: Mapping[str, Any]) -> str:
+def quoted_name(record: Mapping[str, Any]) -> str:
     """Return a pet's or an organisation's name, quoted.
 
-    >>> who({"name": "Biscuit"})
+    >>> quoted_name({"name": "Biscuit"})
     '"Biscuit"'
     """
     name = record.get("name")
-    return f'"{cut(str(name), SHORT)}"' if name else "(no name)"
+    return f'"{shortened(str(name), SHORT)}"' if name else "(no name)"
 
 
-def counts(found: Mapping[str, Any]) -> str:
+def counts(numbers: Mapping[str, Any]) -> str:
     """Return the counts of an export that aren't zero, ``read`` first.
 
     >>> counts({"read": 3, "added": 0, "updated": 1})
     '3 read, 1 updated'
     """
-    said = [f"{number:,} {name}" for name, number in found.items() if number]
-    return ", ".join(said) or "nothing read"
+    parts = [f"{number:,} {name}" for name, number in numbers.items() if number]
+    return ", ".join(parts) or "nothing read"
 
 
-def _is_short(found: Any) -> bool:
-    return found is None or (
-        isinstance(found, str | bool | int | float) and len(str(found)) <= SHORT
+def _is_short(field: Any) -> bool:
+    return field is None or (
+        isinstance(field, str | bool | int | float) and len(str(field)) <= SHORT
     )
 
 
 def _pictures(before: Sequence[Any], now: Sequence[Any]) -> str:
-    had, has = _ids(before), _ids(now)
-    said = [f"{len(before)} {ARROW} {len(now)}"]
-    said.extend(f"+{one}" for one in has if one not in had)
-    said.extend(f"-{one}" for one in had if one not in has)
-    if len(said) == 1:
-        said.append("same ones, other order, time or address")
-    return f"{said[0]} ({', '.join(said[1:])})"
+    old_ids, new_ids = _ids(before), _ids(now)
+    details = [f"+{picture_id}" for picture_id in new_ids if picture_id not in old_ids]
+    details += [f"-{picture_id}" for picture_id in old_ids if picture_id not in new_ids]
+    if not details:
+        details.append("same ones, other order, time or address")
+    return f"{len(before)} {ARROW} {len(now)} ({', '.join(details)})"
 
 
 def _ids(pictures: Sequence[Any]) -> list[Any]:
-    return [one.get("id") for one in pictures if isinstance(one, dict)]
+    return [picture.get("id") for picture in pictures if isinstance(picture, dict)]

@@ -1,6 +1,7 @@
-"""The views in Postgres, as the pages ask them: few at a time, and never a secret in an answer.
+"""What the pages read from the views in Postgres, and how a list of pets is shown.
 
-Rule 1: a database that is away is a page that says so.
+Rule 1: few queries at a time, and never a secret on a page.
+Rule 2: a database that is away is a page that says so.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from console.inspect.database_reader import Away, Rows, look
-from console.page import Known, paper
+from console.inspect.database_reader import Rows, Unavailable, fetch_rows
+from console.page import CurrentSettings, rendering
 
 _AT_ONCE: Final = 2
-_FEWEST_WIDTH: Final = 320
+_SMALLEST_WIDTH: Final = 320
 _MOST_DIGITS: Final = 18
 
 CARDS: Final = """
@@ -38,28 +39,26 @@ class Card(NamedTuple):
     picture: str | None
 
 
-class Views:
-    """The door of the pages to the views."""
+class Database:
+    """Reads the views for all pages."""
 
-    def __init__(self, known: Known) -> None:
-        """Ask the database that is known by then."""
-        self._known = known
+    def __init__(self, current_settings: CurrentSettings) -> None:
+        """Read the database that the settings name by then."""
+        self._current_settings = current_settings
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def rows(self, **queries: tuple[str, tuple[Any, ...]]) -> Rows | Away:
+    async def rows(self, **queries: tuple[str, tuple[Any, ...]]) -> Rows | Unavailable:
         """Return the rows of each query."""
-        settings = self._known()
+        settings = self._current_settings()
         if settings is None:
-            return Away("not reachable (it is being waited for)")
+            return Unavailable("not reachable (it is being waited for)")
         async with self._turns:
-            return await look(settings.database_url, queries)
+            return await fetch_rows(settings.database_url, queries)
 
 
-def away(why: Away) -> web.Response:
+def unavailable_page(database: Unavailable) -> web.Response:
     """Return the page that says that Postgres can't be asked."""
-    return paper.answer(
-        "said.html", status=503, title="Postgres can't be asked", said=f"It is {why.why}."
-    )
+    return rendering.message_page(503, "Postgres can't be asked", f"It is {database.reason}.")
 
 
 def cards(rows: list[dict[str, Any]]) -> list[Card]:
@@ -70,10 +69,10 @@ def cards(rows: list[dict[str, Any]]) -> list[Card]:
     ]
 
 
-def number(text: str) -> int | None:
+def parse_id(text: str) -> int | None:
     """Return an id that a person wrote, or None where no id looks like that.
 
-    >>> number("22611034"), number("-1"), number("9" * 19)
+    >>> parse_id("22611034"), parse_id("-1"), parse_id("9" * 19)
     (22611034, None, None)
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
@@ -89,13 +88,15 @@ def about(row: dict[str, Any]) -> str:
     return ", ".join(word for word in words if word)
 
 
-def thumbnail(found: Any, width: int = _FEWEST_WIDTH) -> str | None:
+def thumbnail(thumbnails: Any, width: int = _SMALLEST_WIDTH) -> str | None:
     """Return the key of the smallest picture that is at least so wide, else of the widest.
 
     >>> thumbnail('{"320": "a", "960": "b"}', 900), thumbnail("{}"), thumbnail(None)
     ('b', None, None)
     """
-    sizes: dict[str, str] = json.loads(found) if isinstance(found, str) else found or {}
-    wide = sorted(map(int, sizes))
-    chosen = next((size for size in wide if size >= width), wide[-1] if wide else None)
-    return None if chosen is None else sizes[str(chosen)]
+    keys: dict[str, str] = (
+        json.loads(thumbnails) if isinstance(thumbnails, str) else thumbnails or {}
+    )
+    widths = sorted(map(int, keys))
+    chosen = next((size for size in widths if size >= width), widths[-1] if widths else None)
+    return None if chosen is None else keys[str(chosen)]

@@ -1,0 +1,118 @@
+"""The dead letters: a list of them, or one whole.
+
+Rule 1: a letter's id is its offset in the topic, which has one partition; its origin does as well.
+Rule 2: its bytes are shown escaped: they were refused, nothing is known of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from console.inspect import formatting
+from console.inspect.kafka_reader import Record, read_topic
+from petstream import topics
+from petstream.codec import Headers
+from petstream.errors import UsageError
+from petstream.kafka.client import ensure_topics
+from petstream.settings import KafkaAccess, Settings
+
+_SHOWN_BYTES = 4_096
+
+
+async def dead_letters(
+    settings: Settings, *, kafka: KafkaAccess, action: Literal["list", "show"], ident: str | None
+) -> int:
+    """Print the dead letters, or the one called `ident`; return the exit status."""
+    letters = await read_letters(settings, kafka)
+    if action == "list":
+        print(listing(letters))  # noqa: T201  the command's output
+        return 0
+    if ident is None:
+        raise UsageError("which dead letter? For example: petstream dead-letters show 0")
+    print(whole(find_letter(letters, ident)))  # noqa: T201  the command's output
+    return 0
+
+
+async def read_letters(settings: Settings, kafka: KafkaAccess) -> list[Record]:
+    """Return every dead letter, oldest first."""
+    await ensure_topics(kafka, settings.topic_prefix)
+    return await read_topic(kafka, topics.DEAD_LETTERS.full_name(settings.topic_prefix))
+
+
+def find_letter(letters: Iterable[Record], ident: str) -> Record:
+    """Return the newest letter with this id or origin.
+
+    Raises:
+        UsageError: there is none.
+    """
+    matches = [
+        letter for letter in letters if ident in {str(letter.offset), detail(letter, "origin")}
+    ]
+    if not matches:
+        raise UsageError(
+            f"there is no dead letter {formatting.shortened(ident, 80)}: "
+            "'petstream dead-letters list' shows those there are"
+        )
+    return matches[-1]
+
+
+def detail(letter: Record, name: str) -> str:
+    """Return what the letter's ``dl_`` header of this name says, or an empty string."""
+    return header(letter.headers, name)
+
+
+def header(headers: Headers, name: str) -> str:
+    """Return what the ``dl_`` header of this name says, or an empty string."""
+    return dict(headers).get(f"dl_{name}", b"").decode("utf-8", "replace")
+
+
+def by_reason(letters: Iterable[Record]) -> dict[str, int]:
+    """Return how many letters there are of each reason, most first."""
+    numbers: dict[str, int] = {}
+    for letter in letters:
+        reason = detail(letter, "reason") or "unknown"
+        numbers[reason] = numbers.get(reason, 0) + 1
+    most_first = sorted(numbers, key=lambda reason: (-numbers[reason], reason))
+    return {reason: numbers[reason] for reason in most_first}
+
+
+def listing(letters: Sequence[Record]) -> str:
+    """Return one line a letter, oldest first."""
+    if not letters:
+        return "No dead letters."
+    lines = ["ID      AT (UTC)          WHAT   REASON        ORIGIN"]
+    for letter in letters:
+        what = formatting.shortened(detail(letter, "class"), 6)
+        reason = formatting.shortened(detail(letter, "reason"), 13)
+        origin = formatting.shortened(detail(letter, "origin"), 90)
+        at = formatting.to_minute(letter.published_at)
+        lines.append(f"{letter.offset:<7} {at}  {what:<6} {reason:<13} {origin}")
+    total = len(letters)
+    lines.append(f"{total:,} dead letter{'' if total == 1 else 's'}; one whole: "
+                 "petstream dead-letters show ID")  # fmt: skip
+    return "\n".join(lines)
+
+
+def whole(letter: Record) -> str:
+    """Return one letter: what is said about it, then its bytes."""
+    lines = [f"Dead letter {letter.offset}, {formatting.to_minute(letter.published_at)} UTC"]
+    lines.extend(
+        f"  {formatting.escaped(name.removeprefix('dl_'))}: "
+        f"{formatting.shortened(text.decode('utf-8', 'replace'), 500)}"
+        for name, text in letter.headers
+        if name.startswith("dl_")
+    )
+    value = letter.value
+    if value is None:
+        return "\n".join([*lines, "  The original has no value."])
+    more = "" if len(value) <= _SHOWN_BYTES else f", the first {_SHOWN_BYTES:,} shown"
+    cut = detail(letter, "cut")
+    what = (
+        f"The first {len(value):,} bytes of the original's {cut}"
+        if cut
+        else f"The original, {len(value):,} bytes"
+    )
+    lines.append(f"  {what}{more}:")
+    lines.append(formatting.escaped(value[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")))
+    return "\n".join(lines)

@@ -1,0 +1,93 @@
+"""Runs a petstream command for a page, as a process of its own.
+
+Rule 1: what reads a whole topic is never done in the server's process: it stays small, and its
+        loop turns.
+Rule 2: one command at a time, with a deadline; whoever asks meanwhile waits within the same one.
+Rule 3: the command reads no ``.env``: it gets the servers that are known, and no secret that it
+        doesn't need.
+Rule 4: what a page reads of a command is the JSON document that it prints with ``--json``, parsed
+        as a whole; other output is ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import fields
+from typing import Any, Final, NamedTuple
+
+from console.runtime.child import Program, inherited_environment, spawn
+from console.runtime.metrics_dir import VARIABLE
+from console.runtime.output import STDOUT
+from petstream.settings import SETTLED, KafkaAccess, Settings
+
+_FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
+
+
+class CommandResult(NamedTuple):
+    """How a command ended, and what it printed.
+
+    Attributes:
+        status: the exit status; None if it took too long, and was ended.
+        document: what it printed with ``--json``; None if that was no whole document.
+        error: what it printed on stderr, or another line about how it ended.
+    """
+
+    status: int | None
+    document: Any
+    error: str
+
+
+class CommandRunner:
+    """Runs one command at a time."""
+
+    def __init__(self) -> None:
+        """Wait for the first."""
+        self._turn = asyncio.Lock()
+
+    async def run(self, settings: Settings, *arguments: str, within_s: float) -> CommandResult:
+        """Run ``petstream ARGUMENTS`` against these servers."""
+        printed: list[str] = []
+        errors: list[str] = []
+
+        def keep(stream: int, line: str) -> None:
+            (printed if stream == STDOUT else errors).append(line)
+
+        program = Program("console", (sys.executable, "-m", "console", *arguments))
+        try:
+            async with asyncio.timeout(within_s), self._turn:
+                status = await spawn(program, environment(settings), keep).wait()
+        except TimeoutError:
+            error = f"there was no answer within {within_s:g} s: the servers are busy or away"
+            return CommandResult(None, None, error)
+        error = "\n".join(errors).replace("petstream: ", "")
+        document = _parsed(printed) if "--json" in arguments else None
+        return CommandResult(status, document, error or f"it ended with status {status}")
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a command that uses the same servers."""
+    inherited = inherited_environment()
+    inherited.pop(VARIABLE, None)
+    servers = {
+        "PETSTREAM_DATA_DIR": str(settings.data_dir),
+        "PETSTREAM_TOPIC_PREFIX": settings.topic_prefix,
+    }
+    if settings.database_url is not None:
+        servers["PETSTREAM_DATABASE_URL"] = settings.database_url
+    if settings.kafka is not None:
+        servers["PETSTREAM_KAFKA"] = settings.kafka.bootstrap
+        for field in fields(KafkaAccess):
+            value = getattr(settings.kafka, field.name)
+            if field.name != "bootstrap" and value != field.default:
+                servers[f"PETSTREAM_KAFKA_{field.name.upper()}"] = value
+    return {**inherited, **servers, **_FIXED}
+
+
+def _parsed(lines: list[str]) -> Any:
+    """Return the document; a line that is very long comes in pieces, so nothing goes between."""
+    try:
+        return json.loads("".join(lines))
+    except ValueError:
+        return None
