@@ -7,6 +7,7 @@ Rule 1: until the command line is read, there is nothing to tidy up: a signal en
 from __future__ import annotations
 
 import signal
+import sys
 from typing import NoReturn
 
 from console.runtime import lifeline
@@ -17,8 +18,12 @@ def main() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     lifeline.hold()  # before the imports below, which take a while
-    from console.cli import parser  # noqa: PLC0415  rule 1
+    try:
+        from console.cli import parser  # noqa: PLC0415  rule 1
+    except ModuleNotFoundError as error:
+        from console.runtime.exit import not_installed  # noqa: PLC0415  rule 1
 
+        sys.exit(not_installed(error))
     parser.main()
 
 

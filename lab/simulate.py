@@ -9,13 +9,15 @@ import asyncio
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from console.runtime import arguments, signals
 from lab.simulator import FtpAddress, History, history, serve_ftp, serve_pictures, write_export
-from lab.simulator.faults import check
+from lab.simulator.faults import FAULTS, check
 from petstream.stopping import pause
 
 KEY: Final = "Ab3dEf9h"
@@ -49,6 +51,39 @@ def served(
         serve_ftp(home, user=USER, password=PASSWORD, port=ftp_port) as address,
     ):
         yield Feed(address, pictures.url, home)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add what `petstream simulate` takes, and what it runs (an entry point of the command)."""
+    parser.add_argument("--pets", type=arguments.positive, default=2000, metavar="N")
+    parser.add_argument("--days", type=arguments.positive, default=3, metavar="N")
+    parser.add_argument(
+        "--fault", action="extend", nargs="+", default=[], choices=tuple(FAULTS), metavar="NAME",
+        help="what is wrong with every export: " + ", ".join(FAULTS),
+    )  # fmt: skip
+    parser.add_argument("--zip", action="store_true", help="the files are zipped")
+    parser.add_argument(
+        "--port", type=arguments.port, metavar="P", help="of the FTP server (2121 if free)"
+    )
+    parser.add_argument(
+        "--every", type=float, metavar="SECONDS", help="the next day comes by itself, not by Enter"
+    )
+    parser.set_defaults(command=_run)
+
+
+def _run(options: Namespace) -> int:
+    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return simulate(
+            pets=options.pets,
+            days=options.days,
+            faults=options.fault,
+            zipped=options.zip,
+            port=options.port,
+            every_s=options.every,
+            stopping=stopping,
+        )
+
+    return signals.run(work, stopped_status=0, patient=True)
 
 
 async def simulate(  # noqa: PLR0913  the command's options, each by name

@@ -155,24 +155,6 @@ def migrate(_options: Namespace) -> int:
     return signals.run(work, stopped_status=1)
 
 
-def simulate(options: Namespace) -> int:
-    """Serve simulated exports."""
-    from lab.simulate import simulate as serve
-
-    def work(stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
-        return serve(
-            pets=options.pets,
-            days=options.days,
-            faults=options.fault,
-            zipped=options.zip,
-            port=options.port,
-            every_s=options.every,
-            stopping=stopping,
-        )
-
-    return signals.run(work, stopped_status=0, patient=True)
-
-
 def _need_ftp(settings: Settings) -> None:
     """Refuse before any server is started."""
     if settings.ftp is None:

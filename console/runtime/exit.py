@@ -13,12 +13,16 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from console.runtime import signals
 from console.runtime.output import note
-from petstream.errors import PetstreamError
+from petstream.errors import PetstreamError, UsageError
 
 Command = Callable[[], int]
+
+_OURS: Final = {"petstream", "ingest", "consumers", "console", "lab"}
+_NOT_TO_INSTALL: Final = {"", *_OURS, *sys.stdlib_module_names}
 
 
 def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each way to end
@@ -39,12 +43,23 @@ def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as error:
+        return not_installed(error)
     except Exception as error:  # noqa: BLE001  the last door: nobody is shown a traceback
         return _bug(error)
 
 
+def not_installed(error: ModuleNotFoundError) -> int:
+    """Say which part of petstream to install; what isn't anybody else's module is a bug of ours."""
+    package = (error.name or "").partition(".")[0]
+    if package in _NOT_TO_INSTALL:
+        return _bug(error)
+    note(f"petstream: there is no module {package}: pip install 'petstream[server]'")
+    return UsageError.exit_status
+
+
 def _quiet_libraries() -> None:
-    """Our own warnings go to stderr; clients that retry by themselves needn't tell."""
+    """Our own warnings go to stderr; clients that retry by themselves needn't warn."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for name in ("aiokafka", "asyncio", "aioftp", "kafka"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
