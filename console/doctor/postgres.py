@@ -50,18 +50,18 @@ async def check_postgres(database_url: str) -> list[CheckResult]:
 
 
 def _schema(applied: dict[str, str]) -> CheckResult:
-    known = {migration.name: migration.checksum for migration in migrations()}
-    newer = sorted(applied.keys() - known.keys())
+    expected = {migration.name: migration.checksum for migration in migrations()}
+    newer = sorted(applied.keys() - expected.keys())
     if newer:
         what = f"the database is of a newer petstream (it has {newer[-1]})"
         return CheckResult("postgres", "fail", what, "update this one")
-    lacking = [name for name in known if name not in applied]
+    lacking = [name for name in expected if name not in applied]
     if lacking:
         what = f"migrations are missing: {', '.join(lacking)}"
         return CheckResult("postgres", "fail", what, "run 'petstream migrate'")
-    if applied != known:
+    if applied != expected:
         what = "a migration was edited after it was applied"
         return CheckResult(
             "postgres", "fail", what, "restore the files of consumers/sql/migrations"
         )
-    return CheckResult("postgres", "pass", f"all {len(known)} migrations are applied")
+    return CheckResult("postgres", "pass", f"all {len(expected)} migrations are applied")

@@ -148,16 +148,16 @@ class _States:
         return PetState(event, newest.listed)
 
 
-def _export(history: Memory, wanted: str) -> ComparedExport:
+def _export(history: Memory, name: str) -> ComparedExport:
     """Find an export by its id, or by how recent it is."""
     newest_first = sorted(history.completed.values(), key=lambda event: event.base, reverse=True)
     names = {"last": 0, "previous": 1}
-    if wanted in names and len(newest_first) > names[wanted]:
-        wanted = newest_first[names[wanted]].export_id
-    event = history.completed.get(wanted)
+    if name in names and len(newest_first) > names[name]:
+        name = newest_first[names[name]].export_id
+    event = history.completed.get(name)
     if event is None:
-        there = ", ".join(event.export_id for event in newest_first[:5]) or "none yet"
-        raise UsageError(f"no export {wanted} was completed; the newest are: {there}")
+        newest = ", ".join(event.export_id for event in newest_first[:5]) or "none yet"
+        raise UsageError(f"no export {name} was completed; the newest are: {newest}")
     return ComparedExport(event.export_id, event.mode, event.counts.pets)
 
 

@@ -36,8 +36,8 @@ def shortened(text: str, most: int) -> str:
     >>> shortened("a long story", 7)
     'a long…'
     """
-    shown = escaped(text)
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    line = escaped(text)
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def to_minute(time: datetime) -> str:

@@ -51,9 +51,9 @@ class Schedule(NamedTuple):
 
     def day_of(self, began: datetime) -> date:
         """Return the day that an export begun at this moment is that of (rule 2)."""
-        there = began.astimezone(NEW_YORK)
+        in_new_york = began.astimezone(NEW_YORK)
         evening = max(_EVENING, self.last)
-        return there.date() + timedelta(days=there.time() > evening)
+        return in_new_york.date() + timedelta(days=in_new_york.time() > evening)
 
     def done(self, now: datetime, newest: datetime | None) -> bool:
         """Tell whether today's export is completed; `newest` is when the newest one was begun."""
@@ -98,9 +98,9 @@ def landing(completed: Iterable[ExportEvent]) -> Landing | None:
 
 def _minute(moment: datetime) -> int:
     """Return the minute of the day, counted from midnight; in the evening before it is negative."""
-    there = moment.astimezone(NEW_YORK)
-    minute = there.hour * 60 + there.minute
-    return minute - _MINUTES if there.time() >= _EVENING else minute
+    in_new_york = moment.astimezone(NEW_YORK)
+    minute = in_new_york.hour * 60 + in_new_york.minute
+    return minute - _MINUTES if in_new_york.time() >= _EVENING else minute
 
 
 def _time(minute: float) -> time:
@@ -110,5 +110,5 @@ def _time(minute: float) -> time:
 
 def _moments(day: date, at: time) -> tuple[datetime, datetime]:
     """Return both moments at which the clock shows this (rule 3); mostly they are the same."""
-    there = datetime.combine(day, at, NEW_YORK)
-    return there.astimezone(UTC), there.replace(fold=1).astimezone(UTC)
+    in_new_york = datetime.combine(day, at, NEW_YORK)
+    return in_new_york.astimezone(UTC), in_new_york.replace(fold=1).astimezone(UTC)

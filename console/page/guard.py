@@ -1,4 +1,4 @@
-"""What stands before every page: the Host header is checked, and strict headers are set.
+"""Guards every page: checks the Host header, and sets strict headers.
 
 Rule 1: bound to loopback, only loopback's names are answered: no foreign name can be rebound to it.
 Rule 2: another site's page may link to us, and no more: it embeds, fetches and sends nothing, so
@@ -31,10 +31,10 @@ def guard(app: web.Application, bound_host: str) -> None:
     app.on_response_prepare.append(_with_headers)
     if bound_host in _LOOPBACK:
         app.middlewares.append(_only_loopback)
-    app.middlewares.append(_no_errands)
+    app.middlewares.append(_refuse_cross_site)
 
 
-def foreign(headers: Mapping[str, str]) -> bool:
+def is_cross_site(headers: Mapping[str, str]) -> bool:
     """Tell whether a browser sends this for another site's page.
 
     What the browser says itself counts, where it does; a proxy may have changed the Host.
@@ -46,13 +46,13 @@ def foreign(headers: Mapping[str, str]) -> bool:
 
 
 @web.middleware
-async def _no_errands(
+async def _refuse_cross_site(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     headers = request.headers
-    followed = request.method in {"GET", "HEAD"} and headers.get("Sec-Fetch-Mode") == "navigate"
-    framed = headers.get("Sec-Fetch-Dest", "document") != "document"
-    if foreign(headers) and (framed or not followed):
+    is_link = request.method in {"GET", "HEAD"} and headers.get("Sec-Fetch-Mode") == "navigate"
+    is_embedded = headers.get("Sec-Fetch-Dest", "document") != "document"
+    if is_cross_site(headers) and (is_embedded or not is_link):
         return web.Response(status=403, text="this request comes from another site\n")
     return await handler(request)
 
@@ -61,7 +61,7 @@ async def _no_errands(
 async def _only_loopback(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    if _name(request.headers.get("Host", "")) not in _LOOPBACK:
+    if _host_name(request.headers.get("Host", "")) not in _LOOPBACK:
         return web.Response(status=421, text="this name isn't answered here: use localhost\n")
     return await handler(request)
 
@@ -71,7 +71,7 @@ async def _with_headers(_request: web.Request, response: web.StreamResponse) -> 
         response.headers.setdefault(name, value)
 
 
-def _name(host: str) -> str:
+def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()
