@@ -52,7 +52,7 @@ class Stage(NamedTuple):
     settings: Settings
     kafka: KafkaAccess
     database_url: str
-    feed: simulate.Feed
+    feed: simulate.ServedFeed
     zipped: bool
     first_day: date
 
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace, data_dir: Path = DATA_DIR) -> int:
             servers.down(data_dir, say=note)
 
 
-def _stage(data_dir: Path, feed: simulate.Feed, options: argparse.Namespace) -> Stage:
+def _stage(data_dir: Path, feed: simulate.ServedFeed, options: argparse.Namespace) -> Stage:
     address = feed.address
     values = {
         SETTLED: "1",
@@ -119,7 +119,9 @@ async def _play(stage: Stage, options: argparse.Namespace, stopping: asyncio.Eve
     return await _serve(stage, options, stopping)
 
 
-async def _day(stage: Stage, made: History, day: int, stopping: asyncio.Event) -> demo_summary.Day:
+async def _day(
+    stage: Stage, made: History, day: int, stopping: asyncio.Event
+) -> demo_summary.DayResult:
     clock = asyncio.get_running_loop().time
     await asyncio.to_thread(stage.feed.write, made, day, zipped=stage.zipped)
     began = clock()
@@ -140,7 +142,7 @@ async def _day(stage: Stage, made: History, day: int, stopping: asyncio.Event) -
             progress=adding_up(progress),
         )
     say(f"day {day + 1}: applied in {clock() - read:.1f} s")
-    return demo_summary.Day(day + 1, result.outcome, read - began)
+    return demo_summary.DayResult(day + 1, result.outcome, read - began)
 
 
 async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Event) -> int:

@@ -25,7 +25,7 @@ _COUNTS: Final = ("read", "added", "updated", "unchanged", "removed", "relisted"
 _WIDTH: Final = 90
 
 
-class Day(NamedTuple):
+class DayResult(NamedTuple):
     """What one day came to, and how long the ingester took."""
 
     number: int
@@ -38,7 +38,7 @@ async def tell(
     kafka: KafkaAccess,
     database_url: str,
     expected: Expected,
-    days: Sequence[Day],
+    days: Sequence[DayResult],
 ) -> bool:
     """Print the account; return whether the tables hold what they should."""
     screen = Console()
@@ -50,8 +50,8 @@ async def tell(
         for remark in day.outcome.notes:
             say(f"day {day.number}: {remark}")
     behind: Counter[str] = Counter()
-    for one in await lag(kafka, settings.topic_prefix):
-        behind[one.consumer] += one.lag
+    for group in await lag(kafka, settings.topic_prefix):
+        behind[group.consumer] += group.lag
     lags = ", ".join(f"{name} {number:,}" for name, number in behind.items())
     say(f"events not yet applied, by consumer: {lags}")
     rows = await fetch_rows(database_url, expectations.QUERIES)
@@ -80,7 +80,7 @@ def how_on(data_dir: Path, prefix: str) -> Iterator[str]:
     yield "On the real feed: set PETSTREAM_FTP_URL in .env (see .env.example), then scripts/up"
 
 
-def _table(days: Sequence[Day]) -> Table:
+def _table(days: Sequence[DayResult]) -> Table:
     table = Table(
         title="What each export brought (pets)",
         title_justify="left",

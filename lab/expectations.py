@@ -28,14 +28,14 @@ QUERIES: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
 _SHOWN: Final = 5
 
 
-class Verdict(NamedTuple):
+class TableCheck(NamedTuple):
     """What was compared, in words, and what differs (nothing: all is as expected)."""
 
     compared: tuple[str, ...]
     differences: tuple[str, ...]
 
 
-def judge(expected: Expected, rows: Rows) -> Verdict:
+def judge(expected: Expected, rows: Rows) -> TableCheck:
     """Compare the rows of `QUERIES` with what is expected."""
     names = {key: row["name"] or None for key, row in expected.pets.items()}
     owners = {key: int(row["orgID"]) for key, row in expected.pets.items()}
@@ -71,13 +71,13 @@ def judge(expected: Expected, rows: Rows) -> Verdict:
         f"{len(expected.removed):,} removed pets",
         f"{sum(map(len, ops.values())):,} events in the history",
     )
-    return Verdict(compared, differences)
+    return TableCheck(compared, differences)
 
 
-def _differ(what: str, wanted: Mapping[int, object], found: Mapping[int, object]) -> Iterable[str]:
-    missing = sorted(wanted.keys() - found.keys())
-    extra = sorted(found.keys() - wanted.keys())
-    other = sorted(key for key in wanted.keys() & found.keys() if wanted[key] != found[key])
+def _differ(what: str, wanted: Mapping[int, object], actual: Mapping[int, object]) -> Iterable[str]:
+    missing = sorted(wanted.keys() - actual.keys())
+    extra = sorted(actual.keys() - wanted.keys())
+    other = sorted(key for key in wanted.keys() & actual.keys() if wanted[key] != actual[key])
     if missing:
         yield f"{what}: {len(missing):,} are missing: {_some(missing)}"
     if extra:
@@ -86,7 +86,7 @@ def _differ(what: str, wanted: Mapping[int, object], found: Mapping[int, object]
         first = other[0]
         yield (
             f"{what}: {len(other):,} differ: {_some(other)}; "
-            f"{first} is {found[first]!r}, not {wanted[first]!r}"
+            f"{first} is {actual[first]!r}, not {wanted[first]!r}"
         )
 
 

@@ -10,10 +10,10 @@ def children(pid: int) -> Iterator[int]:
     """Return the pids of a process's living children."""
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            found = tasks.read_text("ascii").split()
+            pids = tasks.read_text("ascii").split()
         except OSError:
             continue  # that thread has just ended
-        yield from map(int, found)
+        yield from map(int, pids)
 
 
 def descendants(pid: int) -> Iterator[int]:

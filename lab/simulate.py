@@ -27,7 +27,7 @@ FTP_PORT: Final = 2121
 PICTURES_PORT: Final = 8643
 
 
-class Feed(NamedTuple):
+class ServedFeed(NamedTuple):
     """A simulated feed that is being served."""
 
     address: FtpAddress
@@ -42,7 +42,7 @@ class Feed(NamedTuple):
 @contextmanager
 def served(
     home: Path, *, port: int | None = None, pictures_port: int = PICTURES_PORT
-) -> Iterator[Feed]:
+) -> Iterator[ServedFeed]:
     """Serve `home` over FTP and pictures over HTTP; without a port, the usual one if it is free."""
     ftp_port = _free_or_any(FTP_PORT) if port is None else port
     home.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def served(
         serve_pictures(_free_or_any(pictures_port)) as pictures,
         serve_ftp(home, user=USER, password=PASSWORD, port=ftp_port) as address,
     ):
-        yield Feed(address, pictures.url, home)
+        yield ServedFeed(address, pictures.url, home)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -140,8 +140,8 @@ async def _next(
         return
     waits = {asyncio.create_task(stopping.wait()), asyncio.create_task(enter.wait())}
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for one in waits:
-        one.cancel()
+    for task in waits:
+        task.cancel()
     enter.clear()
 
 

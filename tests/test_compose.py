@@ -24,8 +24,8 @@ GIVEN = {
 def _filled(text: str) -> str:
     """Put in what the file takes from .env, as compose does."""
 
-    def value(found: re.Match[str]) -> str:
-        name, sign, other = found["name"], found["sign"], found["other"]
+    def value(match: re.Match[str]) -> str:
+        name, sign, other = match["name"], match["sign"], match["other"]
         return GIVEN.get(name) or (other if sign == ":-" else "")
 
     return re.sub(r"\$\{(?P<name>\w+)(?P<sign>:[-?])?(?P<other>[^}]*)\}", value, text)
@@ -93,7 +93,7 @@ def test_the_database_is_migrated_once_before_any_consumer() -> None:
 
 
 def test_only_the_console_is_published_and_only_on_loopback() -> None:
-    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"console": ["127.0.0.1:8642:8642"]}
     assert SERVICES["console"]["environment"]["PETSTREAM_CONSOLE"] == "0.0.0.0:8642"
 

@@ -49,8 +49,8 @@ def test_every_setting_is_in_the_example_of_an_env_file_and_no_other() -> None:
 
 
 def test_every_command_of_the_parser_is_in_operating_or_the_readme() -> None:
-    told = _commands_in("docs/operating.md") | _commands_in("README.md")
-    assert _commands() - told == set()
+    documented = _commands_in("docs/operating.md") | _commands_in("README.md")
+    assert _commands() - documented == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -125,16 +125,16 @@ def _read(name: str) -> str:
 
 
 def _block(name: str, language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```", _read(name), re.MULTILINE | re.DOTALL)
-    assert found, f"{name} shows no {language}"
-    return found[1]
+    match = re.search(rf"^```{language}\n(.*?)^```", _read(name), re.MULTILINE | re.DOTALL)
+    assert match, f"{name} shows no {language}"
+    return match[1]
 
 
 def _commands_in(name: str) -> set[str]:
     """Return the commands that stand in code: after `petstream `, at the start or after a path."""
     code = re.findall(r"```.*?```|`[^`\n]+`", _read(name), re.DOTALL)
     started = r"(?:^|[`/]|&& |then: )petstream ([a-z][a-z-]+)"
-    return {found for part in code for found in re.findall(started, part, re.MULTILINE)}
+    return {command for part in code for command in re.findall(started, part, re.MULTILINE)}
 
 
 def _commands() -> set[str]:

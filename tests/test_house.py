@@ -59,13 +59,13 @@ def test_the_top_level_is_as_agreed() -> None:
 
 @pytest.mark.parametrize("what", FOREIGN)
 def test_nothing_names_what_belongs_to_one_machine(what: str) -> None:
-    found = [
+    foreign = [
         f"{name}:{number}: {line.strip()[:100]}"
         for name in _tracked()
         for number, line in enumerate(_lines(ROOT / name), 1)
         if re.search(FOREIGN[what], line)
     ]
-    assert found == []
+    assert foreign == []
 
 
 @pytest.mark.parametrize(
@@ -84,22 +84,24 @@ def test_an_exception_without_its_reason_is_seen(line: str, *, bare: bool) -> No
 
 
 def test_every_exception_to_a_rule_says_why() -> None:
-    found = [
+    unexplained = [
         f"{name}: {comment}"
         for name in _tracked()
         if name.endswith(".py")
         for comment in _bare((ROOT / name).read_text("utf-8"))
     ]
-    assert found == []
+    assert unexplained == []
 
 
 def _bare(source: str) -> list[str]:
     """Return the comments that except something from a rule, and don't say why."""
     read = io.StringIO(f"{source}\n").readline
     tokens = tokenize.generate_tokens(read)
-    comments = [one.string.replace(LAYOUT, "") for one in tokens if one.type == tokenize.COMMENT]
-    excepted = [one for one in comments if EXCEPTION.search(one)]
-    return [one for one in excepted if not EXCEPTION.sub("", one).strip("# ")]
+    comments = [
+        token.string.replace(LAYOUT, "") for token in tokens if token.type == tokenize.COMMENT
+    ]
+    excepted = [comment for comment in comments if EXCEPTION.search(comment)]
+    return [comment for comment in excepted if not EXCEPTION.sub("", comment).strip("# ")]
 
 
 def _tracked() -> list[str]:

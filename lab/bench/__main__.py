@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from console.runtime.arguments import positive
-from lab.bench.feed import Feed, Kind, feed
+from lab.bench.feed import Kind, MeasuredFeed, feed
 from lab.bench.steps import MEANINGS, Measured, round_of_steps, servers
 
 
@@ -34,11 +34,11 @@ def main() -> None:
     for line in table(rounds, measured):
         print(line)  # noqa: T201  the result
     if options.json:
-        told = json.dumps(document(rounds, measured), indent=1)
-        options.json.write_text(told + "\n", encoding="ascii")
+        figures = json.dumps(document(rounds, measured), indent=1)
+        options.json.write_text(figures + "\n", encoding="ascii")
 
 
-def table(rounds: Sequence[Measured], measured: Feed) -> list[str]:
+def table(rounds: Sequence[Measured], measured: MeasuredFeed) -> list[str]:
     """Return the medians as a Markdown table; rows/s with its extremes."""
     lines = [
         f"{measured.pets:,} pets, rows of {measured.row_bytes / 1000:.1f} KB, medians",
@@ -46,15 +46,15 @@ def table(rounds: Sequence[Measured], measured: Feed) -> list[str]:
         "| step | rows/s (least-most) | MB/s | CPU µs a row, each process | peak RSS, MB |",
         "|---|---|---|---|---|",
     ]
-    for step in dict.fromkeys(one.step for one in rounds):
-        runs = [one for one in rounds if one.step == step]
-        speeds = sorted(one.rows / one.seconds for one in runs)
+    for step in dict.fromkeys(run.step for run in rounds):
+        runs = [run for run in rounds if run.step == step]
+        speeds = sorted(run.rows / run.seconds for run in runs)
         speed = statistics.median(speeds)
-        names = dict.fromkeys(name for one in runs for name in one.costs)
+        names = dict.fromkeys(name for run in runs for name in run.costs)
         cpu = {
-            name: _median(one.costs[name].cpu_s / one.rows * 1e6 for one in runs) for name in names
+            name: _median(run.costs[name].cpu_s / run.rows * 1e6 for run in runs) for name in names
         }
-        peaks = {name: max(one.costs[name].peak_mb for one in runs) for name in names}
+        peaks = {name: max(run.costs[name].peak_mb for run in runs) for name in names}
         lines.append(
             f"| {step} | {speed:,.0f} ({speeds[0]:,.0f}-{speeds[-1]:,.0f}) "
             f"| {speed * measured.row_bytes / 1e6:,.0f} "
@@ -62,14 +62,14 @@ def table(rounds: Sequence[Measured], measured: Feed) -> list[str]:
             f"| {' · '.join(f'{name} {peak:,.0f}' for name, peak in peaks.items())} |"
         )
         for key in runs[0].more:
-            seconds = _median(one.more[key] for one in runs)
+            seconds = _median(run.more[key] for run in runs)
             lines.append(
                 f"| - {MEANINGS[key]} | {measured.pets / seconds:,.0f} | | {seconds:.2f} s | |"
             )
     return lines
 
 
-def document(rounds: Sequence[Measured], measured: Feed) -> dict[str, object]:
+def document(rounds: Sequence[Measured], measured: MeasuredFeed) -> dict[str, object]:
     """Return everything that was measured, and on what machine."""
     return {
         "machine": {
@@ -80,25 +80,25 @@ def document(rounds: Sequence[Measured], measured: Feed) -> dict[str, object]:
         "pets": measured.pets,
         "row_bytes": measured.row_bytes,
         "runs": [
-            one._asdict() | {"costs": {name: used._asdict() for name, used in one.costs.items()}}
-            for one in rounds
+            run._asdict() | {"costs": {name: used._asdict() for name, used in run.costs.items()}}
+            for run in rounds
         ],
     }
 
 
 def _run(
-    directory: Path, measured: Feed, names: Sequence[str], *, whole_line_only: bool
+    directory: Path, measured: MeasuredFeed, names: Sequence[str], *, whole_line_only: bool
 ) -> list[Measured]:
     """Run rounds of steps; the first one warms up and isn't counted."""
-    found: list[Measured] = []
+    counted: list[Measured] = []
     with servers(directory / "servers", measured) as around:
         for name in names:
-            for one in round_of_steps(around, measured, name, whole_line_only=whole_line_only):
-                speed = f"{one.rows / one.seconds:,.0f} rows/s"
-                print(f"{name}: {one.step}: {speed}", file=sys.stderr, flush=True)  # noqa: T201  for the person who waits
+            for run in round_of_steps(around, measured, name, whole_line_only=whole_line_only):
+                speed = f"{run.rows / run.seconds:,.0f} rows/s"
+                print(f"{name}: {run.step}: {speed}", file=sys.stderr, flush=True)  # noqa: T201  for the person who waits
                 if name != names[0]:
-                    found.append(one)
-    return found
+                    counted.append(run)
+    return counted
 
 
 def _median(numbers: Iterable[float]) -> float:

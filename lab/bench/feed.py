@@ -18,7 +18,7 @@ Kind = Literal["short", "real"]
 _LONGEST_HTML, _LONGEST_TEXT = 2_200, 2_000
 
 
-class Feed(NamedTuple):
+class MeasuredFeed(NamedTuple):
     """An export in a directory: how many pets and organisations, and a pet's mean size in bytes."""
 
     directory: Path
@@ -27,7 +27,7 @@ class Feed(NamedTuple):
     row_bytes: float
 
 
-def feed(directory: Path, pets: int, kind: Kind) -> Feed:
+def feed(directory: Path, pets: int, kind: Kind) -> MeasuredFeed:
     """Return the feed of that many pets, made if it isn't there.
 
     Args:
@@ -46,7 +46,7 @@ def feed(directory: Path, pets: int, kind: Kind) -> Feed:
         size = sum(file.stat().st_size for file in home.glob("pets_*.json"))
         organizations = sum(_rows(file) for file in home.glob("orgs_*.json")) - 1  # the time stamp
         made.write_text(json.dumps([organizations, size / pets]), encoding="ascii")
-    return Feed(home, pets, *json.loads(made.read_text(encoding="ascii")))
+    return MeasuredFeed(home, pets, *json.loads(made.read_text(encoding="ascii")))
 
 
 def _rows(file: Path) -> int:

@@ -35,9 +35,9 @@ def main(what: str, *arguments: str) -> None:
         "consume": consume,
     }
     began = time.time()
-    told = parts[what](*arguments)
-    told |= {"began": began} | usage(os.getpid())._asdict()
-    print(json.dumps(told), flush=True)  # noqa: T201  what the caller reads
+    report = parts[what](*arguments)
+    report |= {"began": began} | usage(os.getpid())._asdict()
+    print(json.dumps(report), flush=True)  # noqa: T201  what the caller reads
 
 
 def serve(directory: str, port: str) -> dict[str, Any]:
@@ -64,18 +64,18 @@ def ingest(mode: str) -> dict[str, Any]:
 
     began = time.time()
     wanted = cast("Literal['initial', 'scrub']", mode)
-    found: list[Result] = []
+    results: list[Result] = []
 
     async def work(_stopping: asyncio.Event) -> int:
         result = await read_export(
             settings, kafka, wanted=wanted, progress=progress,
             say=lambda line: known.append(time.time()) if line.startswith("export ") else None,
         )  # fmt: skip
-        found.append(result)
+        results.append(result)
         return 0
 
     signals.run(work, stopped_status=1)
-    (result,) = found
+    (result,) = results
     times = [mark for file in marks.values() for mark in file]
     rows = sum(file[-1][1] for file in marks.values())
     return {

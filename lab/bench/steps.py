@@ -20,7 +20,7 @@ from consumers.engine.migrate import migrate
 from consumers.engine.postgres import connected
 from consumers.registry import NAMES
 from lab.bench import part
-from lab.bench.feed import Feed
+from lab.bench.feed import MeasuredFeed
 from lab.bench.usage import Usage, usage
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess
@@ -44,7 +44,7 @@ class Measured(NamedTuple):
     more: dict[str, float]
 
 
-class Servers(NamedTuple):
+class BenchServers(NamedTuple):
     """The servers of a bench, and where they keep their data."""
 
     data_dir: Path
@@ -54,15 +54,15 @@ class Servers(NamedTuple):
 
     def usages(self) -> dict[str, Usage]:
         """Return what each server has cost so far."""
-        found = {"ftp": usage(self.ftp)}
+        usages = {"ftp": usage(self.ftp)}
         for name in ("kafka", "postgres"):
             process = recorded(self.data_dir, name)
-            found |= {} if process is None else {name: usage(process.pid)}
-        return found
+            usages |= {} if process is None else {name: usage(process.pid)}
+        return usages
 
 
 @contextmanager
-def servers(data_dir: Path, feed: Feed) -> Iterator[Servers]:
+def servers(data_dir: Path, feed: MeasuredFeed) -> Iterator[BenchServers]:
     """Start what is measured against: Kafka and Postgres as users get them, new, and FTP."""
     embedded.down(data_dir)
     shutil.rmtree(data_dir, ignore_errors=True)
@@ -74,14 +74,14 @@ def servers(data_dir: Path, feed: Feed) -> Iterator[Servers]:
         if not ftp.stdout.readline():
             raise SystemExit("the FTP server of the bench didn't start: see above")
         try:
-            yield Servers(data_dir, kafka, database_url, ftp.pid)
+            yield BenchServers(data_dir, kafka, database_url, ftp.pid)
         finally:
             ftp.stdin.close()
             embedded.down(data_dir)
 
 
 def round_of_steps(
-    around: Servers, feed: Feed, name: str, *, whole_line_only: bool
+    around: BenchServers, feed: MeasuredFeed, name: str, *, whole_line_only: bool
 ) -> Iterator[Measured]:
     """Run every step once, with topics and databases of its own."""
     if whole_line_only:
@@ -95,7 +95,7 @@ def round_of_steps(
     yield _end_to_end(around, feed, _prepared(around, f"{name}_b"))
 
 
-def _prepared(around: Servers, name: str) -> dict[str, str]:
+def _prepared(around: BenchServers, name: str) -> dict[str, str]:
     """Return the environment of the parts; topics and tables are there already."""
     database_url = asyncio.run(_fresh_database(around.database_url, f"bench_{name}"))
     asyncio.run(migrate(database_url))
@@ -126,17 +126,19 @@ async def _at_rest(url: str) -> None:
 
 
 def _measured(
-    around: Servers, step: str, environment: Mapping[str, str], *arguments: str
+    around: BenchServers, step: str, environment: Mapping[str, str], *arguments: str
 ) -> Measured:
     before = around.usages()
-    told = _told(_begun(environment, *arguments))
-    more = {key: float(told[key]) for key in MEANINGS if key in told}
-    costs = _costs(around, before, {arguments[0]: told})
+    report = _told(_begun(environment, *arguments))
+    more = {key: float(report[key]) for key in MEANINGS if key in report}
+    costs = _costs(around, before, {arguments[0]: report})
     asyncio.run(_at_rest(environment["PETSTREAM_DATABASE_URL"]))
-    return Measured(step, told["rows"], told["seconds"], costs, more)
+    return Measured(step, report["rows"], report["seconds"], costs, more)
 
 
-def _end_to_end(around: Servers, feed: Feed, environment: Mapping[str, str]) -> Measured:
+def _end_to_end(
+    around: BenchServers, feed: MeasuredFeed, environment: Mapping[str, str]
+) -> Measured:
     """From the start of the ingester to the last row committed by the consumer pets."""
     before = around.usages()
     records = feed.pets + feed.organizations + 2  # export.started, export.completed
@@ -164,12 +166,12 @@ def _told(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     out, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"a part of the bench failed with status {process.returncode}: see above")
-    told: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return told
+    report: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return report
 
 
 def _costs(
-    around: Servers, before: Mapping[str, Usage], parts: Mapping[str, Mapping[str, Any]]
+    around: BenchServers, before: Mapping[str, Usage], parts: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Usage]:
-    own = {name: Usage(told["cpu_s"], told["peak_mb"]) for name, told in parts.items()}
+    own = {name: Usage(report["cpu_s"], report["peak_mb"]) for name, report in parts.items()}
     return own | {name: used.since(before[name]) for name, used in around.usages().items()}

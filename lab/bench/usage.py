@@ -30,17 +30,17 @@ def usage(pid: int) -> Usage:
 
 def _cpu_s(pid: int) -> float:
     try:
-        told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0.0
-    fields = told.rpartition(")")[2].split()
+    fields = stat.rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) * _TICK_S  # user, system, and both of ended children
 
 
 def _peak_mb(pid: int) -> float:
     try:
-        told = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0.0
-    lines = (line.split() for line in told.splitlines() if line.startswith("VmHWM:"))
+    lines = (line.split() for line in status.splitlines() if line.startswith("VmHWM:"))
     return next((int(line[1]) / 1024 for line in lines), 0.0)

@@ -158,7 +158,7 @@ def _with_odd_pictures(at: int, row: dict[str, Any]) -> None:
     if not row["pictures"]:
         row["pictures"] = "" if at % 2 else None
     elif at % 3 == 0:
-        row["pictures"] = {str(index): one for index, one in enumerate(row["pictures"])}
+        row["pictures"] = {str(index): picture for index, picture in enumerate(row["pictures"])}
 
 
 def _with_odd_name(at: int, row: dict[str, Any]) -> None:

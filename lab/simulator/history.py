@@ -178,15 +178,15 @@ def _changes(ops: dict[int, tuple[tuple[int, Op], ...]], day: int) -> tuple[DayC
         for at, op in went:
             sets[at][op].add(key)
     changes, listed = [], 0
-    for found in sets:
-        unchanged = listed - len(found["updated"]) - len(found["removed"])
-        listed += len(found["added"]) + len(found["relisted"]) - len(found["removed"])
+    for ids in sets:
+        unchanged = listed - len(ids["updated"]) - len(ids["removed"])
+        listed += len(ids["added"]) + len(ids["relisted"]) - len(ids["removed"])
         changes.append(
             DayChanges(
-                frozenset(found["added"]),
-                frozenset(found["updated"]),
-                frozenset(found["relisted"]),
-                frozenset(found["removed"]),
+                frozenset(ids["added"]),
+                frozenset(ids["updated"]),
+                frozenset(ids["relisted"]),
+                frozenset(ids["removed"]),
                 unchanged,
             )
         )

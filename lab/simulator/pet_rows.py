@@ -28,7 +28,7 @@ _BLANK: Row = dict.fromkeys(PET_KEYS, "")
 _SPECIES, _SPECIES_WEIGHTS = zip(*vocabulary.SPECIES, strict=True)
 
 
-class Pet(NamedTuple):
+class SimulatedPet(NamedTuple):
     """What is remembered of a pet; all else follows from it."""
 
     animal_id: int
@@ -40,7 +40,7 @@ class Pet(NamedTuple):
     """A megabyte of description, as some feeds had."""
 
 
-def pet_row(seed: int, pictures_url: str, pet: Pet, edits: list[Edit]) -> Row:
+def pet_row(seed: int, pictures_url: str, pet: SimulatedPet, edits: list[Edit]) -> Row:
     """The pet's row after those edits."""
     rng = seeded(seed, 1, pet.animal_id)
     row = _BLANK.copy()
@@ -66,7 +66,7 @@ def pet_row(seed: int, pictures_url: str, pet: Pet, edits: list[Edit]) -> Row:
     return row
 
 
-def _describe_animal(rng: Random, row: Row, pet: Pet) -> None:
+def _describe_animal(rng: Random, row: Row, pet: SimulatedPet) -> None:
     species = rng.choices(_SPECIES, _SPECIES_WEIGHTS)[0]
     breed = rng.choice(vocabulary.BREEDS[species])
     other = rng.choice(vocabulary.BREEDS[species]) if chance(rng, 0.2) else ""
@@ -87,7 +87,7 @@ def _describe_animal(rng: Random, row: Row, pet: Pet) -> None:
         row["sizeUOM"] = "Pounds"
 
 
-def _describe_home(rng: Random, row: Row, pet: Pet) -> None:
+def _describe_home(rng: Random, row: Row, pet: SimulatedPet) -> None:
     row["courtesy"] = "Yes" if chance(rng, 0.04) else "No"
     row["found"] = "No"
     row["messagePet"] = "Yes" if chance(rng, 0.9) else "No"
@@ -111,7 +111,7 @@ def _describe_home(rng: Random, row: Row, pet: Pet) -> None:
         row["petUrl"] = f"https://{org_site(pet.org_id)}/animals/{pet.animal_id}"
 
 
-def _write_texts(rng: Random, row: Row, pet: Pet) -> None:
+def _write_texts(rng: Random, row: Row, pet: SimulatedPet) -> None:
     if chance(rng, 0.03):
         row["summary"] = "Sweet & small; see the long text."
     row["trackerImageUrl"] = prose.tracker_url(pet.animal_id)
@@ -124,7 +124,7 @@ def _write_texts(rng: Random, row: Row, pet: Pet) -> None:
         row["description"] = prose.html_text(rng, "", pet.animal_id)
 
 
-def _add_media(rng: Random, row: Row, pet: Pet, pictures_url: str) -> None:
+def _add_media(rng: Random, row: Row, pet: SimulatedPet, pictures_url: str) -> None:
     row["pictures"] = picture_rows.first_pictures(
         rng,
         base_url=pictures_url,

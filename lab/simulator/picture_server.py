@@ -97,10 +97,10 @@ def _colour(hue: int, light: int) -> tuple[int, int, int]:
 
 
 async def _answer(request: web.Request) -> web.StreamResponse:
-    found = _PATH.fullmatch(request.path)
-    if found is None or int(found["folder"]) != int(found["animal"]) // 1000:
+    match = _PATH.fullmatch(request.path)
+    if match is None or int(match["folder"]) != int(match["animal"]) // 1000:
         raise web.HTTPNotFound
-    media_id, width, height = int(found["media"]), int(found["width"]), int(found["height"])
+    media_id, width, height = int(match["media"]), int(match["width"]), int(match["height"])
     if not (0 < width <= MOST_PIXELS_A_SIDE and 0 < height <= MOST_PIXELS_A_SIDE):
         raise web.HTTPNotFound
     etag = f"{media_id:x}-{width:x}-{height:x}"

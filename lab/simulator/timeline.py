@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lab.simulator.pet_edits import Edit, Kind
-from lab.simulator.pet_rows import DAY_S, Pet
+from lab.simulator.pet_rows import DAY_S, SimulatedPet
 from lab.simulator.shapes import chance, seeded
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Life:
 class PetLife(Life):
     """A pet's way; `fresh` says which of the first day's files it stands in besides pets_n."""
 
-    pet: Pet = field(kw_only=True)
+    pet: SimulatedPet = field(kw_only=True)
     fresh: Literal["new", "updated", ""] = ""
 
 
@@ -85,7 +85,7 @@ def _first_day(rng: Random, pets: int, start: int) -> Timeline:
             fresh = "updated"
         first_at = _first_update(rng, start, fresh != "")
         huge = pets >= HUGE_FROM_PETS and ordinal == pets // 2
-        pet = Pet(animal_id, ordinal, owners[ordinal], first_at, huge)
+        pet = SimulatedPet(animal_id, ordinal, owners[ordinal], first_at, huge)
         lives[animal_id] = PetLife([(0, "added")], pet=pet, fresh=fresh)
     return Timeline(lives, {org_id: Life([(0, "added")]) for org_id in org_ids})
 
@@ -187,7 +187,7 @@ class _Day:
             animal_id += self.rng.randrange(1, 3)
             org_id = new_orgs[at] if at < len(new_orgs) else self.rng.choice(orgs)
             days_ago = self.rng.randrange(2, 40) if chance(self.rng, 0.1) else 0
-            pet = Pet(animal_id, ordinal + at, org_id, self._moment() - days_ago * DAY_S)
+            pet = SimulatedPet(animal_id, ordinal + at, org_id, self._moment() - days_ago * DAY_S)
             self.pets[animal_id] = PetLife([(self.day, "added")], pet=pet)
 
     def _moment(self) -> int:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     _empty(data_dir)
     first_day = datetime.now(UTC).date() - timedelta(days=options.days)
     plan = drawn(options.seed, options.days, options.faults, options.restart_every)
-    found: list[account.Soaked] = []
+    soaks: list[account.Soaked] = []
     with Hosts(data_dir / "feed") as hosts:
         made = history(
             options.seed, options.pets, options.days,
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         )  # fmt: skip
 
         async def work(_stopping: asyncio.Event) -> int:
-            found.append(await soak(plan, made, hosts, data_dir, {}))
+            soaks.append(await soak(plan, made, hosts, data_dir, {}))
             return 0
 
         try:
@@ -54,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
             servers.down(data_dir, say=note)
     if status:
         return status
-    (soaked,) = found
+    (soaked,) = soaks
     for line in account.lines(soaked):
         say(line)
     if options.json:
-        told = json.dumps(account.document(soaked), indent=1)
-        options.json.write_text(told + "\n", encoding="ascii")
+        figures = json.dumps(account.document(soaked), indent=1)
+        options.json.write_text(figures + "\n", encoding="ascii")
     return 0 if account.right(soaked) else 1
 
 

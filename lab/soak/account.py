@@ -7,8 +7,8 @@ import platform
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from lab.soak.flatness import Row, Sample, judged, rows
-from lab.soak.plan import Day
+from lab.soak.flatness import Sample, Trend, judged, trends
+from lab.soak.plan import SoakDay
 
 
 class Soaked(NamedTuple):
@@ -22,7 +22,7 @@ class Soaked(NamedTuple):
         wrong: what is wrong with the tables or the daemon (nothing: all is right).
     """
 
-    days: Sequence[Day]
+    days: Sequence[SoakDay]
     seconds: Sequence[float]
     samples: Sequence[Sample]
     compared: Sequence[str]
@@ -31,26 +31,26 @@ class Soaked(NamedTuple):
 
 def lines(soaked: Soaked) -> Iterator[str]:
     """Return the account, ending with the verdict."""
-    found = rows(soaked.samples)
+    drawn = trends(soaked.samples)
     yield "| part | figure | first third | second | last | |"
     yield "|---|---|---|---|---|---|"
-    for one in found:
-        first, second, last = (_number(value) for value in one.thirds)
-        yield f"| {one.part} | {one.figure} | {first} | {second} | {last} | {_verdict(one)} |"
+    for trend in drawn:
+        first, second, last = (_number(value) for value in trend.thirds)
+        yield f"| {trend.part} | {trend.figure} | {first} | {second} | {last} | {_verdict(trend)} |"
     yield ""
     yield from (f"wrong: {what}" for what in soaked.wrong)
     if not soaked.wrong:
         yield f"after {len(soaked.seconds)} days the tables are right: {', '.join(soaked.compared)}"
-    grown = [one for one in found if one.grown]
-    for one in grown:
-        yield f"not flat: {one.part}, {one.figure}: {one.grown}"
+    grown = [trend for trend in drawn if trend.grown]
+    for trend in grown:
+        yield f"not flat: {trend.part}, {trend.figure}: {trend.grown}"
     if not grown:
         yield "everything is flat"
 
 
 def right(soaked: Soaked) -> bool:
     """Tell whether the tables are right and everything is flat."""
-    return not soaked.wrong and not any(one.grown for one in rows(soaked.samples))
+    return not soaked.wrong and not any(trend.grown for trend in trends(soaked.samples))
 
 
 def document(soaked: Soaked) -> dict[str, Any]:
@@ -68,15 +68,15 @@ def document(soaked: Soaked) -> dict[str, Any]:
             {"day": day.number + 1, "what": str(day), "seconds": round(took, 1)}
             for day, took in zip(soaked.days, soaked.seconds, strict=False)
         ],
-        "rows": [one._asdict() for one in rows(soaked.samples)],
-        "samples": [one._asdict() for one in soaked.samples],
+        "rows": [trend._asdict() for trend in trends(soaked.samples)],
+        "samples": [sample._asdict() for sample in soaked.samples],
     }
 
 
-def _verdict(row: Row) -> str:
-    if row.grown:
+def _verdict(trend: Trend) -> str:
+    if trend.grown:
         return "**grown**"
-    return "flat" if judged(row.part, row.figure) else "not judged"
+    return "flat" if judged(trend.part, trend.figure) else "not judged"
 
 
 def _number(value: float) -> str:

@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     figures: Mapping[str, float]
 
 
-class Row(NamedTuple):
+class Trend(NamedTuple):
     """One figure of one part: the medians of the three thirds of all days, and how it grew."""
 
     part: str
@@ -54,15 +54,15 @@ class Row(NamedTuple):
     grown: str | None
 
 
-def rows(samples: Sequence[Sample]) -> list[Row]:
-    """Return a row for each figure of each part; `grown` is None for what is flat or not judged."""
-    found = []
-    for part in dict.fromkeys(one.part for one in samples):
-        own = [one for one in samples if one.part == part]
+def trends(samples: Sequence[Sample]) -> list[Trend]:
+    """Return each figure of each part; `grown` is None for what is flat or not judged."""
+    drawn = []
+    for part in dict.fromkeys(sample.part for sample in samples):
+        own = [sample for sample in samples if sample.part == part]
         for figure in own[0].figures:
-            values = [one.figures[figure] for one in own]
-            found.append(Row(part, figure, _thirds(values), _grown(own, figure)))
-    return found
+            values = [sample.figures[figure] for sample in own]
+            drawn.append(Trend(part, figure, _thirds(values), _grown(own, figure)))
+    return drawn
 
 
 def judged(part: str, figure: str) -> bool:
@@ -79,7 +79,7 @@ def _grown(own: Sequence[Sample], figure: str) -> str | None:
     for name, span in [("all days", own), *((_named(life), life) for life in lives)]:
         if len(span) < LONG and span is not own:
             continue
-        values = [one.figures[figure] for one in span]
+        values = [sample.figures[figure] for sample in span]
         before, after = _quarter(values, 1), _quarter(values, 3)
         if after > before * _TENTH + ALLOWED[figure]:
             return f"from {before:,.1f} to {after:,.1f} over {name}"
@@ -89,8 +89,8 @@ def _grown(own: Sequence[Sample], figure: str) -> str | None:
 def _heavier(lives: Sequence[Sequence[Sample]]) -> str | None:
     """Compare the end of each life with the beginning of the next."""
     for life, following in pairwise(lives):
-        old = _quarter([one.figures[_MEMORY] for one in life], 3)
-        young = max(one.figures[_MEMORY] for one in following[:_YOUNG])
+        old = _quarter([sample.figures[_MEMORY] for sample in life], 3)
+        young = max(sample.figures[_MEMORY] for sample in following[:_YOUNG])
         if len(following) >= _YOUNG and old > young * _TENTH + ALLOWED[_MEMORY]:
             return f"{old:,.1f} at the end of {_named(life)}, and {young:,.1f} in the next one"
     return None
@@ -98,8 +98,8 @@ def _heavier(lives: Sequence[Sequence[Sample]]) -> str | None:
 
 def _lives(own: Iterable[Sample]) -> list[list[Sample]]:
     lives: dict[int, list[Sample]] = {}
-    for one in own:
-        lives.setdefault(one.pid, []).append(one)
+    for sample in own:
+        lives.setdefault(sample.pid, []).append(sample)
     return list(lives.values())
 
 

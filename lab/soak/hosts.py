@@ -13,7 +13,7 @@ from typing import Self
 
 from lab.simulate import KEY, PASSWORD, USER
 from lab.simulator import FtpAddress, History, serve_ftp, serve_pictures, write_export
-from lab.soak.plan import Day
+from lab.soak.plan import SoakDay
 
 
 class Hosts:
@@ -41,7 +41,7 @@ class Hosts:
         for stack in self._up.values():
             stack.close()
 
-    def write(self, made: History, day: Day, *, faulty: bool) -> None:
+    def write(self, made: History, day: SoakDay, *, faulty: bool) -> None:
         """Put the export of a day on the server."""
         faults = [day.fault] if faulty and day.fault else []
         write_export(self._home, made, day.number, zipped=day.zipped, faults=faults)

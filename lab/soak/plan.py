@@ -35,7 +35,7 @@ _LAST_RESTART: Final = 6
 HOSTS: Final = ("feed", "pictures")
 
 
-class Day(NamedTuple):
+class SoakDay(NamedTuple):
     """A day of a soak, and what happens to the daemon in it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Day(NamedTuple):
         zipped: whether the files are.
         killed: the part that gets SIGKILL.
         away: the host that goes away for a while.
-        told: what the daemon is told: to end (then it is started again), or to reload.
+        restart: whether the daemon ends and is started again, or reloads.
         after_s: how long after the whole export has come all that happens.
     """
 
@@ -53,18 +53,18 @@ class Day(NamedTuple):
     zipped: bool = False
     killed: str | None = None
     away: str | None = None
-    told: Literal["end", "reload"] | None = None
+    restart: Literal["end", "reload"] | None = None
     after_s: float = 0.0
 
     def __str__(self) -> str:
         """Say what is unusual about it."""
         killed = self.killed and f"kill -9 of {self.killed}"
         away = self.away and f"{self.away} away"
-        told = {"end": "stopped and started", "reload": "SIGHUP", None: None}[self.told]
-        return ", ".join(one for one in (self.fault, killed, away, told) if one)
+        restarted = {"end": "stopped and started", "reload": "SIGHUP", None: None}[self.restart]
+        return ", ".join(event for event in (self.fault, killed, away, restarted) if event)
 
 
-def drawn(seed: int, days: int, faults: float, restart_every: int = 40) -> list[Day]:
+def drawn(seed: int, days: int, faults: float, restart_every: int = 40) -> list[SoakDay]:
     """Draw the days.
 
     Args:
@@ -74,7 +74,7 @@ def drawn(seed: int, days: int, faults: float, restart_every: int = 40) -> list[
             are away on a quarter, and settings are read again on an eighth of them.
         restart_every: so many days, the daemon is stopped and started; at the least four times.
     """
-    found = [Day(0)]
+    plan = [SoakDay(0)]
     every = max(2, min(restart_every, days // _RESTARTS))
     for number in range(1, days):
         rng = Random(f"{seed} {number}")  # noqa: S311  a draw that can be repeated
@@ -85,15 +85,15 @@ def drawn(seed: int, days: int, faults: float, restart_every: int = 40) -> list[
         reload = rng.random() < faults / 8
         end = number % every == every - 1 or number == days - _LAST_RESTART
         zipped, after_s = rng.random() < 0.3, rng.uniform(0, 2.0)  # noqa: PLR2004  some, and soon
-        found.append(
-            Day(number, zipped=zipped)
+        plan.append(
+            SoakDay(number, zipped=zipped)
             if last
-            else Day(
+            else SoakDay(
                 number, fault, zipped, killed, away,
                 "end" if end else "reload" if reload else None, after_s,
             )
         )  # fmt: skip
-    return found
+    return plan
 
 
 def _one_of(rng: Random, names: tuple[str, ...], share: float) -> str | None:

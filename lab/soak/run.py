@@ -22,7 +22,7 @@ from lab.soak.account import Soaked
 from lab.soak.daemon import Daemon
 from lab.soak.flatness import Sample
 from lab.soak.hosts import Hosts
-from lab.soak.plan import HELD, PARTS, TAKEN, UNREAD, Day
+from lab.soak.plan import HELD, PARTS, TAKEN, UNREAD, SoakDay
 from lab.soak.samples import parts, samples
 
 DAY_S: Final = 300.0
@@ -33,7 +33,7 @@ _HELD: Final = "SELECT plan_id FROM petstream.removal_plans WHERE export_id LIKE
 
 
 async def soak(
-    plan: Sequence[Day], made: History, hosts: Hosts, data_dir: Path, values: Mapping[str, str]
+    plan: Sequence[SoakDay], made: History, hosts: Hosts, data_dir: Path, values: Mapping[str, str]
 ) -> Soaked:
     """Let the days go by.
 
@@ -71,7 +71,7 @@ class _Run:
         self._made, self._hosts, self._daemon = made, hosts, daemon
         self._data_dir, self._database = data_dir, database
 
-    async def play(self, day: Day) -> None:
+    async def play(self, day: SoakDay) -> None:
         """Publish a day's export, do what the plan says, wait for the tables, measure."""
         if day.fault is not None:
             await self._publish_faulty(day)
@@ -82,22 +82,22 @@ class _Run:
             self._daemon.kill_part(day.killed)
         if day.away is not None:
             await self._hosts.away(day.away, _AWAY_S)
-        if day.told == "end":
+        if day.restart == "end":
             await self._daemon.end()
             self._daemon.start()
-        elif day.told == "reload":
+        elif day.restart == "reload":
             await self._reload()
         await self._right(await asyncio.to_thread(expected, self._made, day.number))
         await self._measure(day.number)
 
-    async def _publish_faulty(self, day: Day) -> None:
+    async def _publish_faulty(self, day: SoakDay) -> None:
         before = len(self._daemon.lines)
         await asyncio.to_thread(self._hosts.write, self._made, day, faulty=True)
         start = f"{self._made.start(day.number):%FT%TZ}"
 
         async def held() -> bool:
-            found = await fetch_rows(self._url(), {"held": (_HELD, (start,))})
-            return not isinstance(found, Unavailable) and bool(found["held"])
+            answer = await fetch_rows(self._url(), {"held": (_HELD, (start,))})
+            return not isinstance(answer, Unavailable) and bool(answer["held"])
 
         if day.fault in UNREAD:
             await self._happened(
@@ -122,19 +122,19 @@ class _Run:
         )
 
     async def _right(self, wanted: Expected) -> None:
-        found: list[expectations.Verdict | Unavailable] = [Unavailable("not asked")]
+        last: list[expectations.TableCheck | Unavailable] = [Unavailable("not asked")]
 
         async def right() -> bool:
             rows = await fetch_rows(self._url(), expectations.QUERIES)
-            found[0] = rows if isinstance(rows, Unavailable) else expectations.judge(wanted, rows)
-            return isinstance(found[0], expectations.Verdict) and not found[0].differences
+            last[0] = rows if isinstance(rows, Unavailable) else expectations.judge(wanted, rows)
+            return isinstance(last[0], expectations.TableCheck) and not last[0].differences
 
         await self._happened(right, "the tables aren't right")
-        if isinstance(found[0], expectations.Verdict):
-            self.compared = found[0].compared
-            self._daemon.wrong += found[0].differences
+        if isinstance(last[0], expectations.TableCheck):
+            self.compared = last[0].compared
+            self._daemon.wrong += last[0].differences
         else:
-            self._daemon.wrong.append(f"Postgres is {found[0].reason}")
+            self._daemon.wrong.append(f"Postgres is {last[0].reason}")
 
     async def _measure(self, day: int) -> None:
         pid, url = self._daemon.pid, self._url()
@@ -151,8 +151,8 @@ class _Run:
         """Wait until it has happened; if it doesn't, that is wrong."""
         until = time.monotonic() + DAY_S
         while time.monotonic() < until and not self._daemon.wrong:
-            found = what()
-            if found is True or (isinstance(found, Awaitable) and await found):
+            outcome = what()
+            if outcome is True or (isinstance(outcome, Awaitable) and await outcome):
                 return
             await asyncio.sleep(_ASK_EVERY_S)
         self._daemon.wrong.append(wrong)

@@ -46,27 +46,27 @@ async def samples(day: int, pid: int, data_dir: Path, database_url: str) -> list
                 readings.setdefault((part, own), []).append(read)
         rows = await fetch_rows(database_url, QUERIES)
         if not isinstance(rows, Unavailable):
-            counted.append({name: float(found[0]["n"]) for name, found in rows.items()})
+            counted.append({name: float(counts[0]["n"]) for name, counts in rows.items()})
         await asyncio.sleep(_APART_S)
-    found = [Sample(day, part, own, _least(read)) for (part, own), read in readings.items()]
+    taken = [Sample(day, part, own, _least(read)) for (part, own), read in readings.items()]
     if counted:
-        found.append(Sample(day, "postgres", 0, _least(counted)))
+        taken.append(Sample(day, "postgres", 0, _least(counted)))
     if (log := data_dir / "kafka" / "log").is_dir():
         size = sum(file.stat().st_size for file in _files(log) if file.suffix == ".log")
-        found.append(Sample(day, "topics", 0, {"topics_mb": size / _MB}))
-    return found
+        taken.append(Sample(day, "topics", 0, {"topics_mb": size / _MB}))
+    return taken
 
 
 def parts(pid: int) -> dict[str, int]:
     """Return the pid of every part of a daemon that runs."""
-    found = {}
+    pids = {}
     for child in children(pid):
         words = _words(child)
         if "ingest" in words:
-            found["watch"] = child
+            pids["watch"] = child
         elif "consume" in words:
-            found[words[words.index("consume") + 1]] = child
-    return found
+            pids[words[words.index("consume") + 1]] = child
+    return pids
 
 
 def _servers(data_dir: Path) -> dict[str, int]:
@@ -75,7 +75,7 @@ def _servers(data_dir: Path) -> dict[str, int]:
 
 
 def _least(readings: list[dict[str, float]]) -> dict[str, float]:
-    return {name: min(one[name] for one in readings) for name in readings[0]}
+    return {name: min(reading[name] for reading in readings) for name in readings[0]}
 
 
 def _figures(pid: int) -> dict[str, float] | None:
@@ -84,14 +84,14 @@ def _figures(pid: int) -> dict[str, float] | None:
         links = [_link(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return None  # it has just ended
-    told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    if "VmRSS" not in told:
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    if "VmRSS" not in fields:
         return None  # the same
     return {
-        "rss_mb": int(told["VmRSS"].split()[0]) * 1024 / _MB,
+        "rss_mb": int(fields["VmRSS"].split()[0]) * 1024 / _MB,
         "files": float(len(links)),
         "sockets": float(sum(link.startswith("socket:") for link in links)),
-        "threads": float(told["Threads"]),
+        "threads": float(fields["Threads"]),
         "processes": float(1 + sum(1 for _ in descendants(pid))),
     }
 

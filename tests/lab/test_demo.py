@@ -42,9 +42,9 @@ def rows_of(wanted: Expected) -> Rows:
 
 
 def test_tables_as_expected_differ_in_nothing() -> None:
-    found = expectations.judge(EXPECTED, rows_of(EXPECTED))
-    assert found.differences == ()
-    assert found.compared[0] == f"{len(EXPECTED.pets):,} pets"
+    comparison = expectations.judge(EXPECTED, rows_of(EXPECTED))
+    assert comparison.differences == ()
+    assert comparison.compared[0] == f"{len(EXPECTED.pets):,} pets"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,6 @@ def test_three_small_days_end_as_the_simulator_expects(
 ) -> None:
     options = demo.parser().parse_args(["--pets", "60", "--days", "3", "--no-serve", "--zip"])
     assert ended_well(lambda: demo.run(options, tmp_path / "demo"), daemon=False) == 0
-    told = capsys.readouterr()
-    assert "the tables equal what the simulator expects:" in told.out
-    assert "Traceback" not in told.err
+    printed = capsys.readouterr()
+    assert "the tables equal what the simulator expects:" in printed.out
+    assert "Traceback" not in printed.err

@@ -27,8 +27,8 @@ def facts(day: int = 0) -> Facts:
 def refolded(log: list[Publication]) -> Ledger:
     """Fold a log, as the next run does."""
     ledger = Ledger()
-    for one in log:
-        assert ledger.fold(one.key.encode(), one.headers, one.value)
+    for publication in log:
+        assert ledger.fold(publication.key.encode(), publication.headers, publication.value)
     return ledger
 
 
@@ -48,19 +48,19 @@ class Feed:
             new += run.compare(framed(*rows), family, f"{family}_1.json")[0]
         self.log += new
         self.counts = msgspec.structs.asdict(run.counts)
-        return [event_of(one) for one in new]
+        return [event_of(publication) for publication in new]
 
     def remove(self, day: int, key: int) -> PetEvent | None:
         """Remove a key, as the gate would."""
         made = facts(day)
         run = Comparison(PETS, refolded(self.log), made)
-        one = run.removal(key, removal_sequence(made.base), "petlist.csv")
-        self.log += [] if one is None else [one]
-        return None if one is None else event_of(one)
+        removal = run.removal(key, removal_sequence(made.base), "petlist.csv")
+        self.log += [] if removal is None else [removal]
+        return None if removal is None else event_of(removal)
 
 
-def event_of(one: Publication) -> PetEvent:
+def event_of(publication: Publication) -> PetEvent:
     """Decode a publication as any subscriber would."""
-    event = decode(one.headers, one.value).event
+    event = decode(publication.headers, publication.value).event
     assert isinstance(event, PetEvent)
     return event

@@ -54,8 +54,8 @@ class Days:
 
     async def exports(self) -> list[ExportEvent | PlanEvent]:
         """Return what exports.v1 says, in order."""
-        found = [event async for event in self._events(topics.EXPORTS)]
-        return [event for event in found if isinstance(event, ExportEvent | PlanEvent)]
+        events = [event async for event in self._events(topics.EXPORTS)]
+        return [event for event in events if isinstance(event, ExportEvent | PlanEvent)]
 
     async def said(self) -> list[str]:
         """Return how exports and plans stand, in order."""
@@ -88,7 +88,9 @@ class Days:
         """Return the listed pets' names."""
         ledger = await self.ledger()
         held = {key: ledger.get(key) for key in ledger.listed()}
-        return {key: one.event()["pet"]["name"] for key, one in held.items() if one is not None}
+        return {
+            key: entry.event()["pet"]["name"] for key, entry in held.items() if entry is not None
+        }
 
     async def length(self, topic: topics.Topic) -> int:
         """Return how many records a topic holds."""

@@ -38,8 +38,8 @@ def forked(*works: tuple[Work, str]) -> list[Ended]:
         running.append((pid, read))
     ended = []
     for pid, read in running:
-        with os.fdopen(read, "rb") as told:
-            passed = told.read()
+        with os.fdopen(read, "rb") as report:
+            passed = report.read()
         _, status = os.waitpid(pid, 0)
         counts = Counter(json.loads(passed)) if passed else Counter[str]()
         ended.append(Ended(os.waitstatus_to_exitcode(status), counts))

@@ -139,9 +139,9 @@ class Server:
 
     def process(self) -> Process:
         """Return the process that was started."""
-        found = recorded(self.data_dir, self.name)
-        assert found is not None
-        return found
+        process = recorded(self.data_dir, self.name)
+        assert process is not None
+        return process
 
     def _pids(self) -> list[int]:
         parent = self.process().pid
@@ -217,28 +217,28 @@ class Feed:
         try:
             async with asyncio.timeout(20):
                 await admin.start()
-                told = await admin.describe_consumer_groups([self.group])
+                responses = await admin.describe_consumer_groups([self.group])
         except (KafkaError, TimeoutError):
             return []
         finally:
             await admin.close()
         # a group is (error, group, state, protocol type, protocol, members, …),
         # and a member is (id, …, its assignment)
-        (group,) = [found for response in told for found in response.groups]
-        return [_places(one[-1]) for one in group[5]] if group[2] == "Stable" else []
+        (group,) = [described for response in responses for described in response.groups]
+        return [_places(member[-1]) for member in group[5]] if group[2] == "Stable" else []
 
     async def shared_among(self, members: int) -> list[set[Place]]:
         """Wait until so many members have all partitions among them; return their shares."""
-        found: list[set[Place]] = []
+        shares: list[set[Place]] = []
         everything = (await self.ends()).keys()
 
         async def are_shared() -> bool:
-            found[:] = await self.shares()
-            held = [place for share in found for place in share]
-            return len(found) == members and sorted(held) == sorted(everything)
+            shares[:] = await self.shares()
+            held = [place for share in shares for place in share]
+            return len(shares) == members and sorted(held) == sorted(everything)
 
         await until(f"shared among {members}", are_shared)
-        return found
+        return shares
 
     async def differences(self) -> tuple[str, ...]:
         """Let the other consumers apply all; return where the views aren't as the history says."""
@@ -246,23 +246,25 @@ class Feed:
             ("deletions", "images"), self.settings, kafka=self.kafka,
             database_url=self.database_url, drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
-        found = await fetch_rows(self.database_url, QUERIES)
-        assert not isinstance(found, Unavailable)
+        rows = await fetch_rows(self.database_url, QUERIES)
+        assert not isinstance(rows, Unavailable)
         letters = await self.fetch("SELECT * FROM petstream.dead_letters")
-        told = (f"{len(letters)} dead letters",) if letters else ()
-        return *judge(expected(self.history, self.days - 1), found).differences, *told
+        refused = (f"{len(letters)} dead letters",) if letters else ()
+        return *judge(expected(self.history, self.days - 1), rows).differences, *refused
 
 
 def _places(assignment: bytes) -> set[Place]:
     if not assignment:
         return set()
-    told = ConsumerProtocolMemberAssignment.decode(assignment)
+    decoded = ConsumerProtocolMemberAssignment.decode(assignment)
     return {
-        Place(topic, partition) for topic, partitions in told.assignment for partition in partitions
+        Place(topic, partition)
+        for topic, partitions in decoded.assignment
+        for partition in partitions
     }
 
 
 def bugs(members: list[Member]) -> list[str]:
     """Return what members said that they never should."""
-    said = "\n".join(one.said() for one in members)
+    said = "\n".join(member.said() for member in members)
     return re.findall(r"^.*(?:Traceback|this is a bug|never retrieved).*$", said, re.MULTILINE)

@@ -15,18 +15,18 @@ PUBLISHED = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
 
 def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) -> Record:
     """Return the golden record of a type, with other headers and values where told."""
-    found = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
+    golden = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
     if "sequence" in changes:
-        found["headers"]["ce_sequence"] = f"{changes['sequence']:019}"
+        golden["headers"]["ce_sequence"] = f"{changes['sequence']:019}"
     return Record(
         topic=f"petstream.{type_.partition('.')[0]}s.v1",
         partition=3,
         offset=offset,
         published_at=PUBLISHED,
-        key=found["key"].encode(),
-        value=json.dumps({**found["value"], **changes}).encode(),
+        key=golden["key"].encode(),
+        value=json.dumps({**golden["value"], **changes}).encode(),
         headers=tuple(
-            (name, text.encode()) for name, text in {**found["headers"], **dict(headers)}.items()
+            (name, text.encode()) for name, text in {**golden["headers"], **dict(headers)}.items()
         ),
     )
 

@@ -102,10 +102,10 @@ class Secured(NamedTuple):
         """Let somebody in by SCRAM."""
         admin = self._admin()  # held: without a holder it ends before it is done
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
-            one = UserScramCredentialUpsertion(
+            credential = UserScramCredentialUpsertion(
                 name, ScramCredentialInfo(mechanism, 4096), password.encode()
             )
-            for done in admin.alter_user_scram_credentials([one]).values():
+            for done in admin.alter_user_scram_credentials([credential]).values():
                 done.result(20)
 
     def allow(self, user: str, rights: Iterable[tuple[str, str, str, bool]]) -> None:
@@ -151,11 +151,11 @@ def _further(text: str, ports: dict[str, int], keys: Path, authority: Path) -> s
     before = dict(line.split("=", 1) for line in text.splitlines())
     bound = "".join(f",{name.upper()}://127.0.0.1:{port}" for name, port in ports.items())
     protocols = "".join(f",{name.upper()}:{what}" for name, what in LISTENERS.items())
-    told = bound.replace("ELSEWHERE://127.0.0.1", "ELSEWHERE://localhost")
+    advertised = bound.replace("ELSEWHERE://127.0.0.1", "ELSEWHERE://localhost")
     known = "listener.security.protocol.map"
     lines = {
         "listeners": before["listeners"] + bound,
-        "advertised.listeners": before["advertised.listeners"] + told,
+        "advertised.listeners": before["advertised.listeners"] + advertised,
         known: before[known] + protocols,
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(keys),

@@ -10,16 +10,16 @@ import pytest
 from lab.simulator import history
 from lab.soak import account
 from lab.soak.hosts import Hosts
-from lab.soak.plan import Day
+from lab.soak.plan import SoakDay
 from lab.soak.run import soak
 
 pytestmark = pytest.mark.servers
 
 PLAN = [
-    Day(0),
-    Day(1, "cut-file", killed="pets", after_s=0.5),
-    Day(2, "missing-petlist", zipped=True, away="feed", told="end"),
-    Day(3),
+    SoakDay(0),
+    SoakDay(1, "cut-file", killed="pets", after_s=0.5),
+    SoakDay(2, "missing-petlist", zipped=True, away="feed", restart="end"),
+    SoakDay(3),
 ]
 PARTS = {"up", "watch", "pets", "images", "deletions", "postgres"}
 
@@ -42,13 +42,15 @@ async def test_t49_t50_days_with_a_fault_a_kill_and_a_restart_end_with_the_right
     assert soaked.wrong == []
     assert len(soaked.seconds) == len(PLAN)
     assert soaked.compared[0].endswith(" pets")
-    assert {(one.day, one.part) for one in soaked.samples} == {
+    assert {(sample.day, sample.part) for sample in soaked.samples} == {
         (day, part) for day in range(len(PLAN)) for part in PARTS
     }
-    pids = {part: {one.pid for one in soaked.samples if one.part == part} for part in PARTS}
+    pids = {
+        part: {sample.pid for sample in soaked.samples if sample.part == part} for part in PARTS
+    }
     assert len(pids["watch"]) == len(pids["up"]) == 2, "stopped and started"
     assert len(pids["pets"]) == 3, "killed as well"
-    assert all(one.figures["files"] > 0 for one in soaked.samples if one.pid)
+    assert all(sample.figures["files"] > 0 for sample in soaked.samples if sample.pid)
     assert account.document(soaked)["days"][1]["what"] == "cut-file, kill -9 of pets"
     said = (tmp_path / "daemon.log").read_text("utf-8")
     assert "pets was killed by SIGKILL" in said

@@ -30,20 +30,20 @@ TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 
 
 async def everything(kafka: str, prefix: str, database: str) -> str:
     """Return all that is in the topics and in the tables, as text."""
-    found = []
+    texts = []
     names = [topic.full_name(prefix) for topic in topics.ALL]
     async with aclosing(read_to_end(KafkaAccess(kafka), names)) as batches:
         async for batch in batches:
-            found += [repr(record) for record in batch]
+            texts += [repr(record) for record in batch]
     connection = await asyncpg.connect(database)
     try:
         for (name,) in await connection.fetch(TABLES):
             rows = await connection.fetch(f"SELECT t::text FROM petstream.{name} t")  # noqa: S608  names from the catalogue
-            found += [row[0] for row in rows]
+            texts += [row[0] for row in rows]
     finally:
         await connection.close()
-    assert len(found) > 100
-    return "\n".join(found)
+    assert len(texts) > 100
+    return "\n".join(texts)
 
 
 def everything_served(cwd: Path, environment: dict[str, str]) -> list[str]:
@@ -60,9 +60,9 @@ def everything_served(cwd: Path, environment: dict[str, str]) -> list[str]:
         if name.startswith("PETSTREAM_")
     }
     with serving(cwd, **settings) as (url, said):
-        found = [_answer(url + path) for path in paths]
+        answers = [_answer(url + path) for path in paths]
     assert "".join(said) == ""
-    return found
+    return answers
 
 
 def _answer(url: str) -> str:
@@ -108,6 +108,6 @@ def test_t27_no_secret_of_a_run_is_said_published_or_kept(
     said += pages
     secrets = {KEY, PASSWORD, TOKEN, urlsplit(database).password or PASSWORD}
     for text in said:
-        assert not [one for one in secrets if one in text], text[:2_000]
+        assert not [secret for secret in secrets if secret in text], text[:2_000]
     assert any("pets_1.json.zst" in text for text in said)
     assert [page.split(None, 1)[0] for page in pages] == ["200"] * 6 + ["404"] * 2

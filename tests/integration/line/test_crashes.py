@@ -68,9 +68,9 @@ class Stage:
             few = [topic._replace(partitions=min(2, topic.partitions)) for topic in topics.ALL]
             await ensure_topics(self.kafka, prefix, wanted=few)
             async with Publisher(self.kafka) as publisher:
-                for one in records:
-                    topic = prefix + one.topic.split(".", 1)[1]
-                    await publisher.send(topic, one.key.decode(), one.value, one.headers)
+                for record in records:
+                    topic = prefix + record.topic.split(".", 1)[1]
+                    await publisher.send(topic, record.key.decode(), record.value, record.headers)
 
         asyncio.run(fill())
         return replace(self.settings, topic_prefix=prefix, data_dir=self.settings.data_dir / prefix)
@@ -95,11 +95,11 @@ class Stage:
 
     async def approve(self, settings: Settings) -> object:
         """Approve the plan that is held, if it is."""
-        (one,) = await held_plans.plans(settings, self.kafka)
-        if one.state != "held":
+        (held,) = await held_plans.plans(settings, self.kafka)
+        if held.state != "held":
             return None
         return await held_plans.approve(
-            settings, self.kafka, one.plan.plan_id, by="a person", reason="they are gone"
+            settings, self.kafka, held.plan.plan_id, by="a person", reason="they are gone"
         )
 
 
@@ -127,30 +127,30 @@ def moments(passed: int) -> list[int]:
 def facts(records: Iterable[Record]) -> set[tuple[str, bytes, bytes, bytes]]:
     """Return the events of pets and organisations, each once, with all that they say."""
     return {
-        (one.topic.split(".", 1)[1], one.key, dict(one.headers)["ce_id"], one.value)
-        for one in records
-        if one.topic.endswith((topics.PETS.name, topics.ORGS.name))
+        (record.topic.split(".", 1)[1], record.key, dict(record.headers)["ce_id"], record.value)
+        for record in records
+        if record.topic.endswith((topics.PETS.name, topics.ORGS.name))
     }
 
 
 def completed(records: Iterable[Record]) -> Counter[str]:
     """Return how often each export was completed."""
-    found: Counter[str] = Counter()
-    for one in records:
-        if one.topic.endswith(topics.EXPORTS.name):
-            envelope = codec.decode(one.headers, one.value)
-            found[envelope.export_id] += envelope.type.endswith("export.completed")
-    return +found
+    completions: Counter[str] = Counter()
+    for record in records:
+        if record.topic.endswith(topics.EXPORTS.name):
+            envelope = codec.decode(record.headers, record.value)
+            completions[envelope.export_id] += envelope.type.endswith("export.completed")
+    return +completions
 
 
 def assert_sequences_rise(records: Iterable[Record]) -> None:
     """Of a key's events, each is newer than the one before it, or the same one again."""
     held: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
-    for one in records:
-        if one.topic.endswith((topics.PETS.name, topics.ORGS.name)):
-            headers, key = dict(one.headers), (one.topic, one.key)
+    for record in records:
+        if record.topic.endswith((topics.PETS.name, topics.ORGS.name)):
+            headers, key = dict(record.headers), (record.topic, record.key)
             now = (headers["ce_sequence"], headers["ce_digest"])
-            assert held.get(key, now) <= now, (one.key, held[key], now)
+            assert held.get(key, now) <= now, (record.key, held[key], now)
             held[key] = now
 
 
@@ -163,16 +163,16 @@ def assert_healed(stage: Stage, command: Command) -> Counter[str]:
     wanted = stage.records(undisturbed)
     for place, passed in ended.passed.items():
         cases = {nth: stage.fresh(command.before) for nth in moments(passed)}
-        works = {nth: functools.partial(command.work, one) for nth, one in cases.items()}
+        works = {nth: functools.partial(command.work, case) for nth, case in cases.items()}
         killed = forked(*((work, f"{place}:{nth}") for nth, work in works.items()))
-        assert [one.status for one in killed] == [KILLED] * len(cases), place
+        assert [process.status for process in killed] == [KILLED] * len(cases), place
         again = forked(*((work, "") for work in works.values()))
-        assert [one.status for one in again] == [0] * len(cases), place
+        assert [process.status for process in again] == [0] * len(cases), place
         for nth, settings in cases.items():
-            found = stage.records(settings)
-            assert facts(found) == facts(wanted), (place, nth)
-            assert completed(found) == completed(wanted), (place, nth)
-            assert_sequences_rise(found)
+            records = stage.records(settings)
+            assert facts(records) == facts(wanted), (place, nth)
+            assert completed(records) == completed(wanted), (place, nth)
+            assert_sequences_rise(records)
     return ended.passed
 
 
@@ -224,20 +224,20 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
 
     database = databases()
     undisturbed = forked(*((work(database, name), "") for name in NAMES))
-    assert [one.status for one in undisturbed] == [0, 0, 0]
+    assert [process.status for process in undisturbed] == [0, 0, 0]
     assert_tables(database, FEED)
-    places = {place for one in undisturbed for place in one.passed}
+    places = {place for process in undisturbed for place in process.passed}
     assert places == {place for place in failpoints.PLACES if place.startswith("consumer.")}
     for place in sorted(places):
-        most = max(one.passed[place] for one in undisturbed)
+        most = max(process.passed[place] for process in undisturbed)
         for nth in moments(most):
             database = databases()
             cases = [(work(database, name), f"{place}:{nth}") for name in NAMES]
             killed = forked(*cases)
-            for one, whole in zip(killed, undisturbed, strict=True):
-                assert one.status == (KILLED if whole.passed[place] >= nth else 0), (place, nth)
+            for process, whole in zip(killed, undisturbed, strict=True):
+                assert process.status == (KILLED if whole.passed[place] >= nth else 0), (place, nth)
             again = forked(*((work(database, name), "") for name in NAMES))
-            assert [one.status for one in again] == [0, 0, 0], (place, nth)
+            assert [process.status for process in again] == [0, 0, 0], (place, nth)
             assert_tables(database, FEED)
 
 
@@ -268,6 +268,6 @@ def test_the_command_itself_dies_where_it_is_told_to_and_goes_on_when_run_again(
 
 def assert_tables(database: str, feed: History) -> None:
     """The views hold what the simulated history must have led to, its history each event once."""
-    found = asyncio.run(fetch_rows(database, QUERIES))
-    assert not isinstance(found, Unavailable)
-    assert judge(expected(feed, feed.days - 1), found).differences == ()
+    rows = asyncio.run(fetch_rows(database, QUERIES))
+    assert not isinstance(rows, Unavailable)
+    assert judge(expected(feed, feed.days - 1), rows).differences == ()

@@ -79,9 +79,9 @@ async def a_day(
         NAMES, settings, kafka=consumer, database_url=database_url,
         drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
-    found = await fetch_rows(database_url, QUERIES)
-    assert not isinstance(found, Unavailable)
-    assert judge(expected(FEED, 0), found).differences == ()
+    rows = await fetch_rows(database_url, QUERIES)
+    assert not isinstance(rows, Unavailable)
+    assert judge(expected(FEED, 0), rows).differences == ()
 
 
 @pytest.mark.parametrize(

@@ -178,21 +178,21 @@ async def test_an_approved_plan_removes_just_its_pets_once(practice: Practice) -
     write_export(practice.home, feed, 1, faults=["truncated-petlist"])
     (plan_id, *others) = (await practice.ingest()).held
     assert others == []
-    (found,) = await held_plans.plans(practice.settings, practice.kafka)
-    assert (found.plan.plan_id, found.state) == (plan_id, "held")
+    (held,) = await held_plans.plans(practice.settings, practice.kafka)
+    assert (held.plan.plan_id, held.state) == (plan_id, "held")
     described = await held_plans.describe(practice.settings, practice.kafka, plan_id)
-    assert {one.key for one in described} == set(found.plan.removals)
-    assert all(one.name for one in described)
+    assert {pet.key for pet in described} == set(held.plan.removals)
+    assert all(pet.name for pet in described)
     count = await held_plans.approve(
         practice.settings, practice.kafka, plan_id, by="me", reason="seen"
     )
-    assert count == len(found.plan.removals) > 0
+    assert count == len(held.plan.removals) > 0
     with pytest.raises(UsageError, match="approved already"):
         await held_plans.approve(practice.settings, practice.kafka, plan_id, by=None, reason=None)
     assert (await practice.ingest()).exit_status == 0, "nothing is held any more"
     await practice.consume()
     gone = await practice.rows("SELECT animal_id FROM petstream.removed_pets")
-    assert {row["animal_id"] for row in gone} == set(found.plan.removals)
+    assert {row["animal_id"] for row in gone} == set(held.plan.removals)
     plans = await practice.rows("SELECT state, removals FROM petstream.removal_plans")
     assert plans == [{"state": "approved", "removals": count}]
 
@@ -248,7 +248,7 @@ async def test_odd_files_lose_no_pet(practice: Practice, fault: str) -> None:
     assert {row["animal_id"] for row in listed} == set(feed.truth(0).pets)
     letters = await practice.rows("SELECT origin, reason FROM petstream.dead_letters")
     assert bool(letters) == (fault == "bad-row")
-    assert not [one for one in letters if "Ab3dEf9h" in one["origin"]]
+    assert not [letter for letter in letters if "Ab3dEf9h" in letter["origin"]]
 
 
 @pytest.mark.parametrize("fault", ["cut-last-row", "missing-part", "cut-file"])
@@ -302,8 +302,10 @@ async def compare(  # noqa: PLR0913  what is compared, and what is left out
     )
     for key, row in pets.items():
         compare_pet(row, wanted.pets[key])
-        compare_pictures([one for one in pictures if one["animal_id"] == key], wanted.pets[key])
-    assert {one["animal_id"] for one in pictures} <= set(pets)
+        compare_pictures(
+            [picture for picture in pictures if picture["animal_id"] == key], wanted.pets[key]
+        )
+    assert {picture["animal_id"] for picture in pictures} <= set(pets)
     orgs = {
         row["org_id"]: row for row in await practice.rows("SELECT * FROM petstream.organizations")
     }
@@ -352,15 +354,15 @@ def compare_pet(row: dict[str, Any], sent: Row) -> None:
 def compare_pictures(rows: list[dict[str, Any]], sent: Row) -> None:
     """Compare the wanted pictures of a pet with its row of the feed."""
     pictures: Any = sent["pictures"]
-    ordered = sorted(pictures, key=lambda one: int(one["mediaOrder"]))
+    ordered = sorted(pictures, key=lambda picture: int(picture["mediaOrder"]))
     assert [
         (row["picture_id"], row["position"], row["updated_at"], row["original_url"],
          row["large_url"], row["small_url"], row["status"])
         for row in rows
     ] == [
-        (int(one["mediaID"]), int(one["mediaOrder"]), epoch(one["lastUpdated"]),
-         one["original"]["url"], one["large"]["url"], one["small"]["url"], "due")
-        for one in ordered
+        (int(picture["mediaID"]), int(picture["mediaOrder"]), epoch(picture["lastUpdated"]),
+         picture["original"]["url"], picture["large"]["url"], picture["small"]["url"], "due")
+        for picture in ordered
     ]  # fmt: skip
 
 

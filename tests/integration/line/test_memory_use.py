@@ -73,9 +73,9 @@ def peak_mb(
                 stdout=subprocess.PIPE,
                 text=True,
             )
-        told = json.loads(done.stdout.splitlines()[-1])
-        assert told["rows"] >= pets
-        return float(told["peak_mb"])
+        report = json.loads(done.stdout.splitlines()[-1])
+        assert report["rows"] >= pets
+        return float(report["peak_mb"])
 
     return run
 

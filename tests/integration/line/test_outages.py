@@ -68,10 +68,10 @@ class Servers:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with put_away(tmp_path_factory.mktemp("outages")) as data_dir:
-        found = Servers(data_dir)
+        started = Servers(data_dir)
         make_owner = f"CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'"
-        asyncio.run(execute(found.start_postgres(), make_owner))
-        yield found
+        asyncio.run(execute(started.start_postgres(), make_owner))
+        yield started
 
 
 @pytest.fixture

@@ -84,14 +84,14 @@ async def test_both_clients_end_with_the_pets_that_the_feed_lists(
     assert events == len(log)
     for client in CLIENTS:
         lines = (tmp_path / f"{client}.out").read_text("ascii").splitlines()
-        told = [json.loads(line) for line in lines]
-        assert len(told) == events, f"{client}: each event once, though many came twice"
-        state = {animal_id: (op, name) for op, animal_id, name, _ in told}
+        received = [json.loads(line) for line in lines]
+        assert len(received) == events, f"{client}: each event once, though many came twice"
+        state = {animal_id: (op, name) for op, animal_id, name, _ in received}
         listed = {key: name for key, (op, name) in state.items() if op != "removed"}
         assert listed == {key: row["name"] or None for key, row in truth.pets.items()}
         assert {key for key, (op, _) in state.items() if op == "removed"} == truth.removed.keys()
         ops: dict[int, list[str]] = {}
-        for op, animal_id, _, _ in told:
+        for op, animal_id, _, _ in received:
             ops.setdefault(animal_id, []).append(op)
         assert ops == {key: [op for _, op in past] for key, past in truth.pet_history.items()}
 

@@ -53,7 +53,7 @@ def ids(content: bytes) -> list[int]:
 
 
 def listed(content: bytes) -> list[int]:
-    return [int(one) for one in content.decode().replace("\n", ",").strip(",").split(",")]
+    return [int(key) for key in content.decode().replace("\n", ",").strip(",").split(",")]
 
 
 def leaves(value: object) -> list[object]:
@@ -267,9 +267,9 @@ def test_odd_forms_of_the_same_rows() -> None:
     assert b"orgID" in damaged("no-stamp", "orgs_1.json").splitlines()[0]
     moved = rows(damaged("moved-pictures", "pets_1.json"))
     for old, new in zip(good, moved, strict=True):
-        for one, other in zip(old["pictures"], new["pictures"], strict=True):
-            assert one["mediaID"] == other["mediaID"]
+        for before, other in zip(old["pictures"], new["pictures"], strict=True):
+            assert before["mediaID"] == other["mediaID"]
             assert other["originalUrl"].startswith(f"http://127.0.0.1:8643/cdn/{old['orgID']}/")
-            assert other["large"]["url"] == other["largeUrl"] != one["largeUrl"]
+            assert other["large"]["url"] == other["largeUrl"] != before["largeUrl"]
     repeated = ids(damaged("repeated-rows", "pets_1.json"))
     assert repeated[-3:] == repeated[:3]

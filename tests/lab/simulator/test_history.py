@@ -100,17 +100,17 @@ def test_a_fifth_of_the_updates_bring_a_picture_and_a_few_only_another_order() -
         1
         for old, new in pairs
         if old["pictures"] != new["pictures"]
-        and {one["mediaID"] for one in old["pictures"]}
-        == {one["mediaID"] for one in new["pictures"]}
+        and {picture["mediaID"] for picture in old["pictures"]}
+        == {picture["mediaID"] for picture in new["pictures"]}
     ]
     assert 1 <= len(reordered) <= len(updated) // 20
 
 
 def test_media_ids_are_never_shared() -> None:
     ids = [
-        one["mediaID"]
+        picture["mediaID"]
         for row in history(pets=1500, days=2).truth(1).pets.values()
-        for one in row["pictures"]
+        for picture in row["pictures"]
     ]
     assert len(ids) == len(set(ids))
 

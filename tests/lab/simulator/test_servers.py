@@ -79,7 +79,7 @@ def test_the_server_says_nothing(
 async def test_declared_pictures_are_real_ones_of_the_declared_size() -> None:
     with serve_pictures() as host:
         feed = history(pets=12, days=1, pictures_url=host.url)
-        pictures = [one for row in feed.truth(0).pets.values() for one in row["pictures"]]
+        pictures = [picture for row in feed.truth(0).pets.values() for picture in row["pictures"]]
         async with aiohttp.ClientSession() as session:
             for picture in pictures[:8]:
                 for size in (picture["original"], picture["large"], picture["small"]):

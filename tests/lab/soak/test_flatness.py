@@ -9,7 +9,7 @@ import pytest
 from lab.simulator import FAULTS
 from lab.soak import account, plan
 from lab.soak.account import Soaked
-from lab.soak.flatness import Sample, rows
+from lab.soak.flatness import Sample, trends
 
 
 def days_of(
@@ -23,7 +23,7 @@ def days_of(
 
 
 def grown(samples: list[Sample]) -> list[str]:
-    return [one.grown for one in rows(samples) if one.grown]
+    return [trend.grown for trend in trends(samples) if trend.grown]
 
 
 def test_what_swings_is_flat() -> None:
@@ -38,21 +38,21 @@ def test_what_grows_in_the_first_quarter_only_has_warmed_up() -> None:
 @pytest.mark.parametrize("figure", ["files", "sockets", "threads", "processes", "connections"])
 def test_t49_a_leak_a_day_isnt_flat(figure: str) -> None:
     """T49: one more of anything a day."""
-    (told,) = grown(days_of(lambda day, _: 16 + day, name=figure))
-    assert told.endswith("over all days")
+    (trend,) = grown(days_of(lambda day, _: 16 + day, name=figure))
+    assert trend.endswith("over all days")
 
 
 def test_t49_a_leak_that_ends_with_its_process_is_seen_within_its_life() -> None:
     """T49: over all days the figures of such a process go up and down."""
-    (told,) = grown(days_of(lambda _, age: 16 + age, lives_of=25))
-    assert told == "from 24.5 to 37.0 over days 1 to 25, the life of a process"
+    (trend,) = grown(days_of(lambda _, age: 16 + age, lives_of=25))
+    assert trend == "from 24.5 to 37.0 over days 1 to 25, the life of a process"
 
 
 def test_t49_memory_that_a_new_process_doesnt_take_is_a_leak() -> None:
     """T49: what a process holds for its age, not for the log."""
-    (told,) = grown(days_of(lambda _, age: 90 + age, lives_of=40, name="rss_mb"))
+    (trend,) = grown(days_of(lambda _, age: 90 + age, lives_of=40, name="rss_mb"))
     assert (
-        told == "124.5 at the end of days 1 to 40, the life of a process, and 93.0 in the next one"
+        trend == "124.5 at the end of days 1 to 40, the life of a process, and 93.0 in the next one"
     )
 
 
@@ -75,17 +75,17 @@ def test_tables_and_topics_may_grow() -> None:
 
 def test_the_account_ends_with_what_is_wrong() -> None:
     samples = days_of(lambda day, _: 16.0 + day)
-    told = list(account.lines(Soaked((), [1.0], samples, (), ["pets: 1 is missing"])))
-    assert told[2] == "| pets | files | 48.5 | 115 | 182 | **grown** |"
-    assert told[4] == "wrong: pets: 1 is missing"
-    assert told[-1].startswith("not flat: pets, files: from 90.5 to 190.5")
+    printed = list(account.lines(Soaked((), [1.0], samples, (), ["pets: 1 is missing"])))
+    assert printed[2] == "| pets | files | 48.5 | 115 | 182 | **grown** |"
+    assert printed[4] == "wrong: pets: 1 is missing"
+    assert printed[-1].startswith("not flat: pets, files: from 90.5 to 190.5")
     assert not account.right(Soaked((), [1.0], [], (), ["pets: 1 is missing"]))
 
 
 def test_the_same_seed_draws_the_same_days_and_another_others() -> None:
-    one = plan.drawn(7, 200, 0.2)
-    assert one == plan.drawn(7, 200, 0.2)
-    assert one != plan.drawn(8, 200, 0.2)
+    days = plan.drawn(7, 200, 0.2)
+    assert days == plan.drawn(7, 200, 0.2)
+    assert days != plan.drawn(8, 200, 0.2)
 
 
 def test_all_kinds_of_trouble_are_drawn_and_only_known_ones() -> None:
@@ -94,7 +94,7 @@ def test_all_kinds_of_trouble_are_drawn_and_only_known_ones() -> None:
     assert {*plan.UNREAD, *plan.HELD, *plan.TAKEN} < FAULTS.keys()
     assert {day.killed for day in days} == {None, *plan.PARTS}
     assert {day.away for day in days} == {None, *plan.HOSTS}
-    assert {day.told for day in days} == {None, "end", "reload"}
+    assert {day.restart for day in days} == {None, "end", "reload"}
     assert str(days[0]) == str(days[-1]) == ""
 
 
