@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from consumers.audit import schedule
-from consumers.engine.migrate import missing_migrations
+from consumers.engine.migrate import check_migrated
 from consumers.engine.runner import Consumer, RunContext, run
 from consumers.pets import history, removals
-from consumers.pets.retention import forget_once, keep_forgetting
+from consumers.pets.retention import forget_once, keep_forgetting, policy_of
 from consumers.pictures import wanted
 from consumers.pictures.worker import with_workers, worker_config
 from consumers.registry import Name
@@ -21,11 +21,11 @@ from petstream.metrics import RECORDS
 from petstream.settings import KafkaAccess, Settings
 from petstream.stopping import pause, unless_stopped
 
-_ASK_AGAIN: Final = Delays(1.0, factor=1.0)
+_DELAYS: Final = Delays(1.0, factor=1.0)
 
 
 def _silent(_name: str, _records: int) -> None:
-    """Tell nobody."""
+    """Report to nobody."""
 
 
 async def consume(  # noqa: PLR0913  the composition root takes what all parts need
@@ -57,7 +57,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
     await unless_stopped(
         ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s), stopping
     )
-    await _check_migrated(database_url, patience_s, stopping)
+    await _until_reachable(database_url, patience_s, stopping)
 
     applied = asyncio.Event()
 
@@ -67,7 +67,10 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         if name == "pets":
             applied.set()
 
-    context = RunContext(kafka, database_url, settings.topic_prefix, drain, stopping, counted)
+    context = RunContext(
+        kafka=kafka, database_url=database_url, prefix=settings.topic_prefix, drain=drain,
+        stopping=stopping, progress=counted,
+    )  # fmt: skip
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
@@ -75,17 +78,19 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
                 if name == "images":
                     consuming = with_workers(consuming, worker_config(settings), context)
                 group.create_task(consuming, name=name)
-            forgetting = unless_stopped(keep_forgetting(names, settings, context), stopping)
-            group.create_task(forgetting, name="retention")
+            if "deletions" in names and not drain:
+                forgetting = keep_forgetting(policy_of(settings), context)
+                group.create_task(unless_stopped(forgetting, stopping), name="retention")
             if "pets" in names and not drain:
                 auditing = schedule.keep_auditing(settings.pictures, context, applied)
                 group.create_task(unless_stopped(auditing, stopping), name="audit")
-        await unless_stopped(forget_once(names, settings, context), stopping)
+        if "deletions" in names and drain:
+            await unless_stopped(forget_once(policy_of(settings), context), stopping)
     except ExceptionGroup as errors:
-        told, others = errors.split(PetstreamError)
-        if told is None or others is not None:
+        ours, others = errors.split(PetstreamError)
+        if ours is None or others is not None:
             raise
-        raise _first(told) from None
+        raise _first(ours) from None
 
 
 def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
@@ -99,23 +104,20 @@ def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
             return wanted.consumer(settings.pictures)
 
 
-async def _check_migrated(
+async def _until_reachable(
     database_url: str, patience_s: float | None, stopping: asyncio.Event
 ) -> None:
-    backoff = Backoff(_ASK_AGAIN, give_up_after_s=patience_s)
+    """Return once the database is there, and see that it is migrated."""
+    backoff = Backoff(_DELAYS, give_up_after_s=patience_s)
     while not stopping.is_set():
         try:
-            missing = await missing_migrations(database_url)
+            await check_migrated(database_url)
         except UnreachableError:
             wait_s = backoff.failed()
             if wait_s is None:
                 raise
             await pause(stopping, wait_s)
         else:
-            if missing:
-                raise PetstreamError(
-                    f"the database lacks {', '.join(missing)}: run 'petstream migrate'"
-                )
             return
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from consumers.admin import groups
 from consumers.admin.groups import InUseError, group_offsets
 from consumers.engine import offsets
-from consumers.engine.migrate import missing_migrations
+from consumers.engine.migrate import check_migrated
 from consumers.engine.postgres import Connection, connected, kind_of
 from consumers.engine.queries import query
 from consumers.engine.subscription import TROUBLE, Place, ends
@@ -84,8 +84,7 @@ async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
         UsageError: there is no such export, partition or offset.
         UnreachableError: a server is away.
     """
-    if missing := await missing_migrations(database_url):
-        raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
+    await check_migrated(database_url)
     group = group_of(consumer, prefix)
     try:
         await groups.check_idle(access, group)

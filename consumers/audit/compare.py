@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
 
 from consumers.audit.folded_log import Completed, Log, Newest, folded
-from consumers.engine.migrate import missing_migrations
+from consumers.engine.migrate import check_migrated
 from consumers.engine.postgres import Connection, connected, kind_of
 from consumers.engine.queries import query
 from consumers.engine.subscription import TROUBLE, Place
 from consumers.registry import NAMES, Name
-from petstream.errors import PetstreamError, UnreachableError
+from petstream.errors import UnreachableError
 from petstream.settings import KafkaAccess
 from petstream.topics import ORGS, PETS, Topic
 
@@ -124,8 +124,7 @@ async def audit(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
         PetstreamError: the database isn't migrated.
         UnreachableError: a server is away.
     """
-    if missing := await missing_migrations(database_url):
-        raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
+    await check_migrated(database_url)
     with unreachable_if_away():
         return await compare(access, database_url, prefix)
 

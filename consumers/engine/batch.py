@@ -1,7 +1,7 @@
 """What a batch of records comes to: the newest per key, and the culprits of a refused one.
 
 Rule 1: newest means the highest (sequence, digest), never the last offset.
-Rule 2: only what is refused alone is parked: halves are tried until it is found.
+Rule 2: only what is refused alone becomes a dead letter: halves are tried until it is isolated.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def newest(
 ) -> list[T]:
     """Return the newest item of each key, ordered by key (so that two writers never deadlock).
 
-    >>> newest([(1, 5), (2, 1), (1, 4)], key=lambda one: one[0], rank=lambda one: (one[1], ""))
+    >>> newest([(1, 5), (2, 1), (1, 4)], key=lambda item: item[0], rank=lambda item: (item[1], ""))
     [(1, 5), (2, 1)]
     """
-    found: dict[Hashable, T] = {}
+    by_key: dict[Hashable, T] = {}
     for item in items:
-        held = found.get(key(item))
+        held = by_key.get(key(item))
         if held is None or rank(item) >= rank(held):
-            found[key(item)] = item
-    return [found[one] for one in sorted(found)]  # type: ignore[type-var]  # ids sort
+            by_key[key(item)] = item
+    return [by_key[each] for each in sorted(by_key)]  # type: ignore[type-var]  # ids sort
 
 
 async def apply_isolating(

@@ -57,6 +57,17 @@ async def migrate(database_url: str) -> list[str]:
         raise _explained(error) from error
 
 
+async def check_migrated(database_url: str) -> None:
+    """Return if the database is at this version.
+
+    Raises:
+        PetstreamError: it isn't.
+        UnreachableError: Postgres is away.
+    """
+    if missing := await missing_migrations(database_url):
+        raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
+
+
 async def missing_migrations(database_url: str) -> list[str]:
     """Return the names of the migrations that were not applied yet; changes nothing."""
     try:
@@ -71,10 +82,10 @@ async def missing_migrations(database_url: str) -> list[str]:
 def migrations() -> list[Migration]:
     """Return all there are, in order."""
     directory = files("consumers") / "sql" / "migrations"
-    found = [file for file in directory.iterdir() if file.name.endswith(".sql")]
+    sql_files = [file for file in directory.iterdir() if file.name.endswith(".sql")]
     return [
         Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
-        for file in sorted(found, key=lambda one: one.name)
+        for file in sorted(sql_files, key=lambda file: file.name)
     ]
 
 

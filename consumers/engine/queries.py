@@ -28,21 +28,21 @@ def query(name: str) -> str:
 @cache
 def queries() -> Mapping[str, str]:
     """Return every query by its name."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     directory = files("consumers") / "sql"
     for file in sorted(directory.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
-            for name, text in parsed(file.read_text(encoding="utf-8")):
-                if name in found:
+            for name, text in parse(file.read_text(encoding="utf-8")):
+                if name in texts:
                     raise PetstreamError(f"two queries are called {name}, one of them in {file}")
-                found[name] = text
-    return found
+                texts[name] = text
+    return texts
 
 
-def parsed(text: str) -> list[tuple[str, str]]:
+def parse(text: str) -> list[tuple[str, str]]:
     r"""Return the names and texts of the queries of one file, in its order.
 
-    >>> parsed("-- name: one\nSELECT 1;\n")
+    >>> parse("-- name: one\nSELECT 1;\n")
     [('one', 'SELECT 1')]
     """
     _, *parts = _NAME.split(text)

@@ -6,7 +6,7 @@ Rule 2: what was removed is a row as well, not listed: what comes late loses aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -28,53 +28,52 @@ STATE_COLUMNS: Final = (
 """What follows a record's own columns in its row."""
 
 
-class Change(NamedTuple):
-    """An event and the bytes it came as."""
+class DecodedEvent(NamedTuple):
+    """An event, and the bytes it came as."""
 
     envelope: Envelope
     value: bytes
 
 
-def op_of(change: Change) -> str | None:
+def op_of(change: DecodedEvent) -> str | None:
     """Return what happened to a pet or an organisation."""
     event = change.envelope.event
     return event.op if isinstance(event, (PetEvent, OrganizationEvent)) else None
 
 
-async def apply(connection: Connection, changes: Iterable[Change]) -> None:
+async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None:
     """Write the newest of each pet and organisation, if it isn't older than what is held."""
-    held = list(changes)
-    for kind, name, row in (
+    for kind, name, row_of in (
         (PetEvent, "upsert_pet", pet_row),
         (OrganizationEvent, "upsert_organization", organization_row),
     ):
-        of_kind = [one for one in held if isinstance(one.envelope.event, kind)]
+        of_kind = [change for change in changes if isinstance(change.envelope.event, kind)]
         latest = newest(of_kind, key=key_of, rank=rank_of)
         if latest:
             # not a list: rows are made while Postgres works on those before them
-            await connection.executemany(query(name), (row(one) for one in latest))
+            await connection.executemany(query(name), (row_of(change) for change in latest))
 
 
-def pet_row(change: Change) -> tuple[Any, ...]:
+def pet_row(change: DecodedEvent) -> tuple[Any, ...]:
     """Return the parameters of `upsert_pet`."""
     event = change.envelope.event
     assert isinstance(event, PetEvent)  # noqa: S101  chosen by type above
     pet = event.pet
-    shown = rendered(pet.description_html, pet.description_text, pet.tracker_image_url)
-    own = (getattr(pet, name) for name in PET_COLUMNS)
-    return (*own, shown, *_state(change, event, _PET_REST))
+    html = rendered(pet.description_html, pet.description_text, pet.tracker_image_url)
+    columns = (getattr(pet, name) for name in PET_COLUMNS)
+    return (*columns, html, *_state(change, event, _PET_REST))
 
 
-def organization_row(change: Change) -> tuple[Any, ...]:
+def organization_row(change: DecodedEvent) -> tuple[Any, ...]:
     """Return the parameters of `upsert_organization`."""
     event = change.envelope.event
     assert isinstance(event, OrganizationEvent)  # noqa: S101  chosen by type above
-    own = (getattr(event.organization, name) for name in ORGANIZATION_COLUMNS)
-    return (*own, *_state(change, event, _ORGANIZATION_REST))
+    columns = (getattr(event.organization, name) for name in ORGANIZATION_COLUMNS)
+    return (*columns, *_state(change, event, _ORGANIZATION_REST))
 
 
 def _state(
-    change: Change, event: PetEvent | OrganizationEvent, rest: msgspec.json.Decoder[Any]
+    change: DecodedEvent, event: PetEvent | OrganizationEvent, rest: msgspec.json.Decoder[Any]
 ) -> Iterator[Any]:
     envelope = change.envelope
     yield attributes(change.value, rest)
@@ -90,14 +89,14 @@ def attributes(value: bytes, rest: msgspec.json.Decoder[Any]) -> str:
     return codec.encode(rest.decode(value).record).decode()
 
 
-def key_of(change: Change) -> int:
+def key_of(change: DecodedEvent) -> int:
     """Return the id of the pet or the organisation."""
     event = change.envelope.event
     assert isinstance(event, (PetEvent, OrganizationEvent))  # noqa: S101  chosen by type above
     return event.animal_id if isinstance(event, PetEvent) else event.org_id
 
 
-def rank_of(change: Change) -> tuple[int, str]:
+def rank_of(change: DecodedEvent) -> tuple[int, str]:
     """Return what decides which of two changes of a key is the newer one."""
     return change.envelope.sequence, change.envelope.digest
 
@@ -109,12 +108,12 @@ def _rest_of(
 
     Decoding the bytes a second time, into just what is wanted, costs less than walking the fields.
     """
-    left = [
+    rest_fields = [
         (field.name, field.type, msgspec.field(name=field.encode_name, **_default(field)))
         for field in structs.fields(record)
         if field.name not in columns and field.name != "pictures"
     ]
-    rest = msgspec.defstruct(f"{record.__name__}Rest", left, kw_only=True)
+    rest = msgspec.defstruct(f"{record.__name__}Rest", rest_fields, kw_only=True)
     wrapper = msgspec.defstruct("Rest", [("record", rest, msgspec.field(name=name))])
     return msgspec.json.Decoder(wrapper)
 

@@ -15,35 +15,40 @@ from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Record
 from consumers.pets import current
-from consumers.pets.current import Change
+from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import ExportEvent, PetEvent, PlanEvent
 from petstream.topics import DEAD_LETTERS
 
-Item = Change | DeadLetter
+Item = DecodedEvent | DeadLetter
 
-_SHOWN: Final = ("started", "completed", "failed")
+_RECORDED_STATES: Final = ("started", "completed", "failed")
 
 
 def read(record: Record) -> Item:
     """Return what a record says."""
     if record.place.topic.endswith(DEAD_LETTERS.name):
         return dead_letters.read(record)
-    return Change(codec.decode(record.headers, record.value), record.value or b"")
+    return DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
 
 
 async def apply(connection: Connection, items: Sequence[Item]) -> None:
     """Apply a batch: the newest of each key to the state, all to the history."""
-    changes = [item for item in items if isinstance(item, Change)]
-    await current.apply(connection, [one for one in changes if current.op_of(one) != "removed"])
+    changes = [item for item in items if isinstance(item, DecodedEvent)]
+    listed = [change for change in changes if current.op_of(change) != "removed"]
+    await current.apply(connection, listed)
     envelopes = [change.envelope for change in changes]
     await _record_pet_events(connection, envelopes)
     await _record_exports(connection, envelopes)
     letters = [item for item in items if isinstance(item, DeadLetter)]
     if letters:
-        await connection.executemany(query("record_dead_letter"), letters)
+        rows = [
+            (letter.offset, letter.at, letter.origin, letter.reason, letter.error)
+            for letter in letters
+        ]
+        await connection.executemany(query("record_dead_letter"), rows)
 
 
 async def _record_pet_events(connection: Connection, envelopes: Sequence[Envelope]) -> None:
@@ -56,7 +61,7 @@ async def _record_pet_events(connection: Connection, envelopes: Sequence[Envelop
         if isinstance(event := envelope.event, PetEvent)
     ]  # fmt: skip
     if rows:
-        rows.sort(key=lambda row: row[:3])
+        rows.sort(key=lambda row: row[:3])  # so that two writers never deadlock
         await connection.executemany(query("record_pet_event"), rows)
 
 
@@ -73,7 +78,7 @@ async def _record_exports(connection: Connection, envelopes: Sequence[Envelope])
 
 
 async def _record_export(connection: Connection, envelope: Envelope, event: ExportEvent) -> None:
-    if event.state in _SHOWN:
+    if event.state in _RECORDED_STATES:
         await connection.execute(
             query("record_export_event"),
             event.export_id, event.state, event.at, envelope.digest, event.mode,

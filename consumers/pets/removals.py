@@ -15,36 +15,36 @@ from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Record
 from consumers.pets import current
-from consumers.pets.current import Change
+from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.events import TYPE_PREFIX, OrganizationEvent, PetEvent
 
-_OTHERS: Final = frozenset(
+_NOT_REMOVED: Final = frozenset(
     f"{TYPE_PREFIX}{entity}.{op}".encode()
     for entity in ("pet", "organization")
     for op in ("added", "updated", "relisted")
 )
 
 
-def read(record: Record) -> Change | None:
+def read(record: Record) -> DecodedEvent | None:
     """Return a removal; None for any other change, which the consumer pets looks at."""
-    if dict(record.headers).get("ce_type") in _OTHERS:
+    if dict(record.headers).get("ce_type") in _NOT_REMOVED:
         return None
-    change = Change(codec.decode(record.headers, record.value), record.value or b"")
+    change = DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
     return change if current.op_of(change) == "removed" else None
 
 
-async def apply(connection: Connection, changes: Sequence[Change]) -> None:
+async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None:
     """Write the newest removal of each key, unless what is held is newer."""
     for kind, name in ((PetEvent, "remove_pet"), (OrganizationEvent, "remove_organization")):
-        of_kind = [one for one in changes if isinstance(one.envelope.event, kind)]
+        of_kind = [change for change in changes if isinstance(change.envelope.event, kind)]
         rows = [
             (
-                current.key_of(one), one.envelope.sequence, one.envelope.digest, one.envelope.time,
-                one.envelope.export_id,
+                current.key_of(change), change.envelope.sequence, change.envelope.digest,
+                change.envelope.time, change.envelope.export_id,
             )
-            for one in newest(of_kind, key=current.key_of, rank=current.rank_of)
+            for change in newest(of_kind, key=current.key_of, rank=current.rank_of)
         ]  # fmt: skip
         if rows:
             await connection.executemany(query(name), rows)

@@ -12,7 +12,6 @@ Rule 4: what a replay or a rebuild brings back goes again: pets at the next look
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -24,16 +23,14 @@ from consumers.engine.runner import RunContext
 from petstream.settings import Settings
 from petstream.stopping import pause
 
-_LOOK_S: Final = 60.0
-_AT_ONCE: Final = 500
+_CHECK_EVERY_S: Final = 60.0
+_BATCH_ROWS: Final = 500
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
-
-Names = Sequence[str]
 
 _log = logging.getLogger(__name__)
 
 
-class Rules(NamedTuple):
+class RetentionPolicy(NamedTuple):
     """How many days a removed pet is remembered (None: for ever), and whether contacts are kept."""
 
     removed_days: int | None
@@ -50,64 +47,67 @@ class Forgotten(NamedTuple):
     contacts: int = 0
 
 
-async def keep_forgetting(names: Names, settings: Settings, context: RunContext) -> None:
-    """Look every minute beside the consumer deletions of a daemon, until told to stop."""
-    if context.drain or "deletions" not in names:
-        return
+def policy_of(settings: Settings) -> RetentionPolicy:
+    """Return what the settings ask for."""
+    return RetentionPolicy(settings.removed_days, settings.publish_contacts)
+
+
+async def keep_forgetting(policy: RetentionPolicy, context: RunContext) -> None:
+    """Forget every minute what is due, until told to stop: beside a daemon's deletions."""
     retry = Retry("retention", context.stopping, limited=False)
     while not context.stopping.is_set():
         async with retry:
-            await _look(settings, context)
+            await _connect_and_forget(policy, context)
             retry.progressed()
-            await pause(context.stopping, _LOOK_S)
+            await pause(context.stopping, _CHECK_EVERY_S)
 
 
-async def forget_once(names: Names, settings: Settings, context: RunContext) -> None:
-    """Look once behind a consumer deletions that drains; gives up on a server after 60 s."""
-    if not context.drain or "deletions" not in names:
-        return
+async def forget_once(policy: RetentionPolicy, context: RunContext) -> None:
+    """Forget what is due, behind deletions that drain; gives up on a server after 60 s."""
     retry = Retry("retention", context.stopping, limited=True)
     while not context.stopping.is_set():
         async with retry:
-            await _look(settings, context)
+            await _connect_and_forget(policy, context)
             return
 
 
-async def _look(settings: Settings, context: RunContext) -> None:
+async def _connect_and_forget(policy: RetentionPolicy, context: RunContext) -> None:
     async with connected(context.database_url) as connection:
-        await in_turn(connection, rules_of(settings))
+        await forget_if_due(connection, policy)
 
 
-def rules_of(settings: Settings) -> Rules:
-    """Return what the settings say about it."""
-    return Rules(settings.removed_days, settings.publish_contacts)
-
-
-async def in_turn(connection: Connection, rules: Rules) -> Forgotten | None:
+async def forget_if_due(connection: Connection, policy: RetentionPolicy) -> Forgotten | None:
     """Forget what is to be forgotten, if a day has passed or there is something; else None."""
-    until = await forgotten_until(connection, rules, datetime.now(UTC))
-    due = await connection.fetchval(query("begin_retention"), *rules) is not None
+    until = await forgotten_until(connection, policy, datetime.now(UTC))
+    began = await connection.fetchval(
+        query("begin_retention"), policy.removed_days, policy.contacts
+    )
+    due = began is not None
     if not due and (
         until is None or not await connection.fetchval(query("anything_to_forget"), until)
     ):
         return None
-    found = Forgotten() if until is None else await forget(connection, until)
-    if due and not rules.contacts:
-        found = found._replace(contacts=await _forget_contacts(connection))
-    if any(found):
-        told = ", ".join(f"{name} {count:,}" for name, count in found._asdict().items() if count)
-        _log.info("forgotten, as PETSTREAM_REMOVED_DAYS and PETSTREAM_CONTACTS ask: %s", told)
-    return found
+    forgotten = Forgotten() if until is None else await forget(connection, until)
+    if due and not policy.contacts:
+        forgotten = forgotten._replace(contacts=await _forget_contacts(connection))
+    if any(forgotten):
+        counts = ", ".join(
+            f"{name} {count:,}" for name, count in forgotten._asdict().items() if count
+        )
+        _log.info("forgotten, as PETSTREAM_REMOVED_DAYS and PETSTREAM_CONTACTS ask: %s", counts)
+    return forgotten
 
 
-async def forgotten_until(connection: Connection, rules: Rules, now: datetime) -> datetime | None:
+async def forgotten_until(
+    connection: Connection, policy: RetentionPolicy, now: datetime
+) -> datetime | None:
     """Return until when removals are forgotten; None: none is."""
-    if rules.removed_days is None:
+    if policy.removed_days is None:
         return None
     for row in await connection.fetch(query("newest_exports")):
         with suppress(ValueError, OverflowError):
             start = datetime.fromisoformat(row["export_id"].partition("Z")[0]).replace(tzinfo=UTC)
-            return min(start, now) - timedelta(days=rules.removed_days)
+            return min(start, now) - timedelta(days=policy.removed_days)
     return None
 
 
@@ -116,27 +116,27 @@ async def forget(connection: Connection, until: datetime) -> Forgotten:
     pets = events = pictures = 0
     last: tuple[datetime, int] = (_BEGINNING, 0)
     while True:
-        rows = await connection.fetch(query("departed_pets"), until, *last, _AT_ONCE)
+        rows = await connection.fetch(query("departed_pets"), until, *last, _BATCH_ROWS)
         keys = sorted(row["animal_id"] for row in rows)
         if keys:
             events += _count(await connection.execute(query("forget_history"), keys, until))
             pictures += await connection.fetchval(query("forget_pictures"), keys, until)
             pets += _count(await connection.execute(query("forget_pets"), keys, until))
             last = (rows[-1]["removed_at"], rows[-1]["animal_id"])
-        if len(rows) < _AT_ONCE:
+        if len(rows) < _BATCH_ROWS:
             break
     organizations = _count(await connection.execute(query("forget_organizations"), until))
     return Forgotten(pets, organizations, events, pictures)
 
 
 async def _forget_contacts(connection: Connection) -> int:
-    rows = last = 0
-    while found := await connection.fetch(query("forget_contacts"), last, _AT_ONCE):
-        last = max(row["animal_id"] for row in found)
-        rows += len(found)
-    while found_old := _count(await connection.execute(query("forget_old_contacts"), _AT_ONCE)):
-        rows += found_old
-    return rows
+    pets = events = last = 0
+    while rows := await connection.fetch(query("forget_contacts"), last, _BATCH_ROWS):
+        last = max(row["animal_id"] for row in rows)
+        pets += len(rows)
+    while cleared := _count(await connection.execute(query("forget_old_contacts"), _BATCH_ROWS)):
+        events += cleared
+    return pets + events
 
 
 def _count(status: str) -> int:

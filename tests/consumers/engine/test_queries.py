@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 
-from consumers.engine.queries import parsed, queries
+from consumers.engine.queries import parse, queries
 from consumers.pets.current import STATE_COLUMNS
 from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
 
 
 def columns_of(name: str) -> list[str]:
-    found = re.search(r"AS held \(([^)]*)\)", queries()[name])
-    assert found is not None
-    return [column.strip() for column in found[1].split(",")]
+    columns = re.search(r"AS held \(([^)]*)\)", queries()[name])
+    assert columns is not None
+    return [column.strip() for column in columns[1].split(",")]
 
 
 def test_a_file_is_cut_into_its_queries() -> None:
     text = "-- A heading.\n\n-- name: one\n-- Says one.\nSELECT 1;\n\n-- name: two\nSELECT 2;\n"
-    assert parsed(text) == [("one", "-- Says one.\nSELECT 1"), ("two", "SELECT 2")]
+    assert parse(text) == [("one", "-- Says one.\nSELECT 1"), ("two", "SELECT 2")]
 
 
 def test_every_query_says_what_it_does() -> None:

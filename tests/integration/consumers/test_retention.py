@@ -18,7 +18,7 @@ from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.engine.subscription import Place, Record, send_all
 from consumers.pets import history, removals
-from consumers.pets.retention import Rules, in_turn
+from consumers.pets.retention import RetentionPolicy, forget_if_due
 from consumers.pictures import wanted
 from consumers.registry import NAMES
 from petstream import codec, topics
@@ -38,8 +38,8 @@ pytestmark = pytest.mark.servers
 
 START = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
 KEPT = {"animal_id", "org_id", "sequence", "digest", "listed", "removed_at", "export_id"}
-MONTH = Rules(30, contacts=False)
-FOR_EVER = Rules(None, contacts=False)
+MONTH = RetentionPolicy(30, contacts=False)
+FOR_EVER = RetentionPolicy(None, contacts=False)
 CONTACTS = {"contactName", "contactEmail"}
 
 
@@ -150,11 +150,11 @@ async def test_a_pet_that_left_long_ago_is_forgotten_and_its_tombstone_stays(
     caplog.set_level(logging.INFO, "consumers.pets.retention")
     await tables.apply(*LIFE, completed(31))
     before = await tables.pet()
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     assert data_in(await tables.pet(), KEPT) == data_in(before, KEPT)
 
     await tables.apply(completed(32))
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     after = await tables.pet()
     assert data_in(after, KEPT) == set()
     assert after["org_id"] is None
@@ -176,7 +176,7 @@ async def test_a_pet_that_left_long_ago_is_forgotten_and_its_tombstone_stays(
     assert await tables.old(2) == [{}, {"name": "Old"}]  # but for the contact
     assert "pets 1, organizations 1, events 1, pictures 1" in caplog.records[-1].getMessage()
     lines = len(caplog.records)
-    assert await in_turn(tables.connection, MONTH) is None
+    assert await forget_if_due(tables.connection, MONTH) is None
     assert len(caplog.records) == lines
 
 
@@ -197,7 +197,7 @@ async def test_nothing_older_brings_a_forgotten_pet_back_and_a_relisted_one_is_w
     tables: Tables,
 ) -> None:
     await tables.apply(*LIFE, completed(40))
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     for late in (pet("added", 0), pet("updated", 1), pet("removed", 2)):
         await tables.apply(late)
         row = await tables.pet()
@@ -208,17 +208,17 @@ async def test_nothing_older_brings_a_forgotten_pet_back_and_a_relisted_one_is_w
     assert json.loads(row["attributes"])["extra"] == {"new": 1}
     pictures = await tables.rows("SELECT status FROM petstream.pet_pictures WHERE animal_id = 1")
     assert pictures == [{"status": "due"}]
-    await in_turn(tables.connection, Rules(0, contacts=True))
+    await forget_if_due(tables.connection, RetentionPolicy(0, contacts=True))
     assert (await tables.pet())["name"] == "Back"
 
 
 async def test_what_a_rebuild_brings_back_is_forgotten_at_the_next_look(tables: Tables) -> None:
     """The topics still hold the last known pet: its row comes again, and goes again."""
     await tables.apply(completed(40))
-    await in_turn(tables.connection, MONTH)  # today's run is done, and the tables are empty
+    await forget_if_due(tables.connection, MONTH)  # today's run is done, and the tables are empty
     await tables.apply(*LIFE)
     assert (await tables.pet())["name"] == "Rex"
-    done = await in_turn(tables.connection, MONTH)
+    done = await forget_if_due(tables.connection, MONTH)
     assert done is not None
     assert (done.pets, done.events) == (1, 1)
     assert data_in(await tables.pet(), KEPT) == set()
@@ -226,34 +226,34 @@ async def test_what_a_rebuild_brings_back_is_forgotten_at_the_next_look(tables: 
 
 async def test_history_that_a_replay_brings_back_is_forgotten_within_a_day(tables: Tables) -> None:
     await tables.apply(*LIFE, completed(40))
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     await tables.apply(pet("updated", 1))
     assert await tables.old() == [{}, {"name": "Old", "contactName": "Ann"}, {}]
     await tables.connection.execute(
         "UPDATE petstream.retention SET ran_at = ran_at - interval '25 hours'"
     )
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     assert await tables.old() == [{}, {}, {}]
 
 
 @pytest.mark.parametrize(
-    ("rules", "day", "gone"),
+    ("policy", "day", "gone"),
     [
-        (Rules(0, contacts=True), 2, True),
-        (Rules(1, contacts=True), 2, False),
-        (Rules(1, contacts=True), 3, True),
-        (Rules(None, contacts=True), 30_000, False),
-        (Rules(365, contacts=True), 366, False),
+        (RetentionPolicy(0, contacts=True), 2, True),
+        (RetentionPolicy(1, contacts=True), 2, False),
+        (RetentionPolicy(1, contacts=True), 3, True),
+        (RetentionPolicy(None, contacts=True), 30_000, False),
+        (RetentionPolicy(365, contacts=True), 366, False),
     ],
 )
 async def test_days_count_up_to_the_newest_completed_export(
-    tables: Tables, rules: Rules, day: int, *, gone: bool
+    tables: Tables, policy: RetentionPolicy, day: int, *, gone: bool
 ) -> None:
     await tables.apply(*LIFE)
-    await in_turn(tables.connection, rules)  # without an export nothing is forgotten
+    await forget_if_due(tables.connection, policy)  # without an export nothing is forgotten
     assert (await tables.pet())["name"] == "Rex"
     await tables.apply(completed(day))
-    await in_turn(tables.connection, rules)
+    await forget_if_due(tables.connection, policy)
     assert ((await tables.pet())["name"] is None) == gone
 
 
@@ -261,16 +261,16 @@ async def test_an_export_of_the_future_ages_nothing(tables: Tables) -> None:
     """A start stamp of the year 2107 isn't believed further than the clock."""
     left = (datetime.now(UTC) - START).days - 1
     await tables.apply(pet("added", 0), pet("removed", left), completed(30_000))
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     assert (await tables.pet())["name"] == "Rex"
 
 
 async def test_contacts_go_when_they_are_not_published_any_more(tables: Tables) -> None:
     """Switched from publish to omit: listed pets too, rows and history, and only the contacts."""
     await tables.apply(*LIFE)
-    await in_turn(tables.connection, FOR_EVER._replace(contacts=True))
+    await forget_if_due(tables.connection, FOR_EVER._replace(contacts=True))
     assert json.loads((await tables.pet(2))["attributes"]).keys() >= CONTACTS
-    done = await in_turn(tables.connection, FOR_EVER)
+    done = await forget_if_due(tables.connection, FOR_EVER)
     assert done is not None
     assert done.contacts == 4
     for animal_id in (1, 2):
@@ -278,7 +278,7 @@ async def test_contacts_go_when_they_are_not_published_any_more(tables: Tables) 
         assert not held.keys() & CONTACTS
         assert held["extra"] == {"new": 1}
         assert (await tables.old(animal_id))[1] == {"name": "Old"}
-    assert await in_turn(tables.connection, FOR_EVER) is None
+    assert await forget_if_due(tables.connection, FOR_EVER) is None
 
 
 async def test_it_never_waits_for_a_row_that_somebody_holds(
@@ -293,11 +293,11 @@ async def test_it_never_waits_for_a_row_that_somebody_holds(
                 "UPDATE petstream.pet SET export_id = export_id WHERE animal_id = 1"
             )
             async with asyncio.timeout(10):
-                await in_turn(tables.connection, MONTH)
+                await forget_if_due(tables.connection, MONTH)
         assert (await tables.pet())["name"] == "Rex"
     finally:
         await other.close()
-    await in_turn(tables.connection, MONTH)
+    await forget_if_due(tables.connection, MONTH)
     assert (await tables.pet())["name"] is None
 
 
@@ -310,7 +310,7 @@ async def test_many_are_forgotten_in_small_steps(tables: Tables) -> None:
         START,
     )
     await tables.apply(completed(40))
-    done = await in_turn(tables.connection, MONTH)
+    done = await forget_if_due(tables.connection, MONTH)
     assert done is not None
     assert done.pets == 1203
     assert await tables.rows("SELECT FROM petstream.pet WHERE name IS NOT NULL") == []
