@@ -163,17 +163,19 @@ def replay(options: Namespace) -> int:
     return signals.run(work, stopped_status=1)
 
 
-def replay_arguments(one: ArgumentParser) -> None:
+def replay_arguments(parser: ArgumentParser) -> None:
     """Add what `replay` takes."""
-    one.add_argument("consumer", choices=NAMES)
-    where = one.add_mutually_exclusive_group(required=True)
+    parser.add_argument("consumer", choices=NAMES)
+    where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--from-beginning", action="store_true")
     where.add_argument("--from-time", metavar="T", help="when published: 2026-11-20T08:00Z")
     where.add_argument(
         "--from-offset", nargs="+", metavar="PARTITION:OFFSET", help="3:120, orgs.v1/0:40"
     )
     where.add_argument("--from-export", metavar="ID", help="its first event: 2026-11-20T08:12:04Z")
-    one.add_argument("--dry-run", action="store_true", help="say what would be read, move nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be read, move nothing"
+    )
 
 
 def schemas(options: Namespace) -> int:

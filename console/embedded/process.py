@@ -58,8 +58,8 @@ def port_for(data_dir: Path, name: str) -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            found: int = probe.getsockname()[1]
-            return found
+            free: int = probe.getsockname()[1]
+            return free
     raise OSError("there is no free port on 127.0.0.1")
 
 
@@ -160,10 +160,10 @@ def _start_time(pid: int) -> str | None:
 
 
 def _start_time_by_ps(pid: int) -> str | None:
-    found = subprocess.run(  # noqa: S603  macOS has no /proc
+    done = subprocess.run(  # noqa: S603  macOS has no /proc
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return found.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def _reap(pid: int) -> None:

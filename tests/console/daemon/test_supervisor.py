@@ -108,7 +108,7 @@ class Kept:
         self.ended.append((name, by_itself))
 
     def pids(self, name: str = "") -> list[int]:
-        """Return the process ids that parts have told."""
+        """Return the process ids that parts have printed."""
         return [int(line.split()[3]) for line in self.said if line.startswith(f"{name or ''}")
                 and " | pid " in line]  # fmt: skip
 
@@ -276,7 +276,7 @@ class Up:
             limit.cancel()
 
     def pids(self) -> list[int]:
-        """Return the process ids that its parts have told."""
+        """Return the process ids that its parts have printed."""
         return [int(line.split()[3]) for line in self.lines if " | pid " in line]
 
     def rest(self) -> int:
@@ -514,7 +514,7 @@ def kill(data_dir: Path, name: str) -> None:
     os.kill(server.pid, signal.SIGKILL)
 
 
-# --- what a service manager is told ---------------------------------------------------------------
+# --- how a service manager is notified ------------------------------------------------------------
 
 
 @pytest.fixture(params=["path", "abstract"])

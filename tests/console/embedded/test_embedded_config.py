@@ -27,17 +27,17 @@ def settings(*, for_tests: bool = False) -> dict[str, str]:
 
 
 def test_every_address_of_the_broker_is_on_loopback() -> None:
-    found = settings()
-    addresses = [value for name, value in found.items() if "listeners" in name and "//" in value]
+    values = settings()
+    addresses = [value for name, value in values.items() if "listeners" in name and "//" in value]
     assert addresses == ["PLAINTEXT://127.0.0.1:9000,CONTROLLER://127.0.0.1:9001"] * 2
-    assert found["controller.quorum.bootstrap.servers"] == "127.0.0.1:9001"
+    assert values["controller.quorum.bootstrap.servers"] == "127.0.0.1:9001"
 
 
 def test_the_broker_takes_the_largest_record_that_a_topic_allows() -> None:
-    found = settings()
+    values = settings()
     largest = max(int(topic.configs["max.message.bytes"]) for topic in ALL)
     for name in ("message.max.bytes", "replica.fetch.max.bytes", "socket.request.max.bytes"):
-        assert int(found[name]) >= largest, name
+        assert int(values[name]) >= largest, name
 
 
 def test_topics_are_never_made_by_a_typing_error() -> None:
@@ -45,8 +45,8 @@ def test_topics_are_never_made_by_a_typing_error() -> None:
 
 
 def test_one_node_is_enough_for_every_inner_topic() -> None:
-    found = settings()
-    inner = {name: value for name, value in found.items() if "replication.factor" in name}
+    values = settings()
+    inner = {name: value for name, value in values.items() if "replication.factor" in name}
     assert set(inner.values()) == {"1"}
     assert len(inner) == 3
 
@@ -172,13 +172,13 @@ def test_data_that_the_other_user_cannot_reach_lie_elsewhere_and_are_found_again
     closed, elsewhere = tmp_path / "closed", tmp_path / "elsewhere"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(postgres, "_ELSEWHERE", elsewhere)
-    found = postgres._data(closed, 65534)  # noqa: SLF001  has no effect on a server to see
-    assert elsewhere in found.parents
-    assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
+    cluster = postgres._data(closed, 65534)  # noqa: SLF001  has no effect on a server to see
+    assert elsewhere in cluster.parents
+    assert stat.S_IMODE(cluster.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700, "nobody's permissions are opened"
-    assert postgres._data(closed, 65534) == found  # noqa: SLF001  as above
+    assert postgres._data(closed, 65534) == cluster  # noqa: SLF001  as above
     (closed / "postgres.location").unlink()
-    assert postgres._data(closed, 65534) != found, "made anew"  # noqa: SLF001  as above
+    assert postgres._data(closed, 65534) != cluster, "made anew"  # noqa: SLF001  as above
 
 
 def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
