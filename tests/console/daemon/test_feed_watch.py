@@ -35,7 +35,7 @@ OUTCOME = Outcome(
 )
 
 
-class Feed:
+class PlayedFeed:
     """Plays the ingester: a list of what each look comes to."""
 
     def __init__(self, looks: list[Result | Exception], stopping: asyncio.Event) -> None:
@@ -68,7 +68,7 @@ async def watched(
     now: datetime | Callable[[], datetime],
     *past: ExportEvent,
     monotonic: Callable[[], float] = time.monotonic,
-    feed_of: type[Feed] = Feed,
+    feed_of: type[PlayedFeed] = PlayedFeed,
 ) -> tuple[list[str], list[str]]:
     stopping = asyncio.Event()
     feed = feed_of(looks, stopping)
@@ -144,7 +144,7 @@ async def test_t38_whatever_the_clock_does_a_day_is_warned_of_once_and_an_export
     def clock() -> datetime:
         return moment
 
-    class Stepping(Feed):
+    class Stepping(PlayedFeed):
         async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
             nonlocal moment
             moment = next(now, moment)

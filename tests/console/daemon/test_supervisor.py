@@ -77,7 +77,7 @@ def test_how_a_process_ended_is_told_in_words(status: int, words: str) -> None:
 # --- parts, kept by this process ------------------------------------------------------------------
 
 
-class Kept:
+class SupervisedParts:
     """Some parts that are kept going, and what was said."""
 
     def __init__(
@@ -120,7 +120,7 @@ async def until(happened: Callable[[], object]) -> None:
 
 
 async def test_a_part_that_is_killed_begins_again_and_the_others_dont_notice() -> None:
-    kept = Kept("good", "slow", BATCH_S="0")
+    kept = SupervisedParts("good", "slow", BATCH_S="0")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1)
     await until(lambda: kept.pids("good"))
@@ -137,7 +137,7 @@ async def test_a_part_that_is_killed_begins_again_and_the_others_dont_notice() -
 
 
 async def test_a_part_that_ends_well_by_itself_begins_again_too() -> None:
-    kept = Kept("good")
+    kept = SupervisedParts("good")
     running = asyncio.create_task(kept.tree.run())
     await until(kept.pids)
     os.kill(kept.pids()[0], signal.SIGTERM)
@@ -148,7 +148,7 @@ async def test_a_part_that_ends_well_by_itself_begins_again_too() -> None:
 
 
 async def test_a_crash_loop_ends_everything_and_says_why() -> None:
-    kept = Kept("good", "crashing")
+    kept = SupervisedParts("good", "crashing")
     with pytest.raises(PetstreamError) as ended:
         await kept.tree.run()
     assert str(ended.value) == (
@@ -161,7 +161,7 @@ async def test_a_crash_loop_ends_everything_and_says_why() -> None:
 
 
 async def test_wrong_settings_end_everything_at_once() -> None:
-    kept = Kept("good", "wrong")
+    kept = SupervisedParts("good", "wrong")
     with pytest.raises(
         PetstreamError, match=r"wrong ended with status 2, and everything .*: there"
     ):
@@ -170,7 +170,7 @@ async def test_wrong_settings_end_everything_at_once() -> None:
 
 
 async def test_new_settings_are_given_to_one_part_after_another() -> None:
-    kept = Kept("good", "slow", BATCH_S="0.3", COLOUR="red")
+    kept = SupervisedParts("good", "slow", BATCH_S="0.3", COLOUR="red")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and len(kept.pids()) == 2)
     kept.said.clear()
@@ -186,7 +186,7 @@ async def test_new_settings_are_given_to_one_part_after_another() -> None:
 
 
 async def test_a_part_that_waits_to_begin_again_takes_new_settings_at_once() -> None:
-    kept = Kept("good", limits=RestartLimits(first_s=600, longest_s=600), COLOUR="red")
+    kept = SupervisedParts("good", limits=RestartLimits(first_s=600, longest_s=600), COLOUR="red")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and kept.pids())
     os.kill(kept.pids()[0], signal.SIGKILL)
@@ -200,7 +200,7 @@ async def test_a_part_that_waits_to_begin_again_takes_new_settings_at_once() -> 
 
 
 async def test_to_be_cancelled_kills_all_parts_and_their_children() -> None:
-    kept = Kept("deaf", "good")
+    kept = SupervisedParts("deaf", "good")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and len(kept.pids()) == 3)
     running.cancel()
@@ -213,7 +213,7 @@ async def test_a_part_that_doesnt_end_is_killed_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(supervisor, "GRACE_S", 0.3)
-    kept = Kept("deaf", "good")
+    kept = SupervisedParts("deaf", "good")
     running = asyncio.create_task(kept.tree.run())
     await until(lambda: kept.ups == 1 and len(kept.pids()) == 3)
     kept.ending.set()
@@ -254,7 +254,7 @@ async def test_what_a_part_said_before_it_died_isnt_lost_whatever_it_was() -> No
 # --- a supervisor as a process --------------------------------------------------------------------
 
 
-class Up:
+class SupervisorProcess:
     """A supervisor that runs."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -287,13 +287,13 @@ class Up:
 
 
 @contextmanager
-def up(*names: str, **environment: str) -> Iterator[Up]:
+def up(*names: str, **environment: str) -> Iterator[SupervisorProcess]:
     process = subprocess.Popen(  # noqa: S603  ours
         [sys.executable, str(small_up.HERE), *names], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
     )  # fmt: skip
-    tree = Up(process)
+    tree = SupervisorProcess(process)
     try:
         yield tree
     finally:
@@ -391,7 +391,7 @@ def test_a_terminal_that_hangs_up_ends_it_and_any_other_hangup_doesnt() -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     os.close(theirs)
-    tree = Up(process)
+    tree = SupervisorProcess(process)
     try:
         tree.read_until("all up")
         process.send_signal(signal.SIGHUP)
