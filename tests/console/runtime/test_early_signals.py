@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,11 +28,11 @@ DELAYS_S = [0.02 + 0.04 * step for step in range(13)]
 
 def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: float) -> int | str:
     """Start a command, signal it so long after; return its status, or who wrote a traceback."""
-    ours = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
+    environment = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
     with subprocess.Popen(  # noqa: S603  ours
         [sys.executable, *command], cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        env={**ours, **SETTINGS, "PETSTREAM_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        env={**environment, **SETTINGS, "PETSTREAM_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
     ) as process:  # fmt: skip
         try:
             time.sleep(delay_s)
@@ -41,7 +42,8 @@ def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: fl
             process.kill()  # leaving the block waits for it
     if "Traceback" not in said:
         return process.returncode
-    return "petstream" if ", in main\n" in said else "Python"
+    ours = re.search(r'console/__main__\.py", line \d+, in main$', said, re.MULTILINE)
+    return "petstream" if ours else "Python"
 
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
