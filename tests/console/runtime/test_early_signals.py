@@ -28,11 +28,11 @@ DELAYS_S = [0.02 + 0.04 * step for step in range(13)]
 
 def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: float) -> int | str:
     """Start a command, signal it so long after; return its status, or who wrote a traceback."""
-    environment = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
+    others = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
     with subprocess.Popen(  # noqa: S603  ours
         [sys.executable, *command], cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        env={**environment, **SETTINGS, "PETSTREAM_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        env={**others, **SETTINGS, "PETSTREAM_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
     ) as process:  # fmt: skip
         try:
             time.sleep(delay_s)
