@@ -1,20 +1,21 @@
 """An export read once more, from the archive: into empty topics the same events with the same ids.
 
-Rule 1: where the topics have it already, nothing new is said; a newer one stays on top of it.
+Rule 1: where the topics have it already, nothing new is published; a newer one stays on top of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 
-from ingest.leadership.election import Leadership, leading
+from ingest.export import Assignment, Progress
+from ingest.leadership.election import leading
 from ingest.parse.rows import assert_backend
-from ingest.run import Result, carry_out
-from ingest.run_types import Progress
+from ingest.run import IngestContext, Result, Say, carry_out
 from ingest.source.archive import Archive
-from ingest.source.archive_manifest import Listing, archived_listing
-from ingest.source.listing import Part
+from ingest.source.archive_manifest import Manifest, read_manifest
+from ingest.source.listing import Part, refuse_incomplete
 from ingest.source.reader import Reader, Source
+from ingest.state.export_history import Choice, Identity, Memory
 from ingest.state.restore import fold_exports
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings
@@ -26,7 +27,7 @@ async def ingest_again(
     export_id: str,
     *,
     progress: Progress = lambda _file, _rows: None,
-    say: Callable[[str], None] = lambda _line: None,
+    say: Say = lambda _line: None,
 ) -> Result:
     """Read an archived export in the mode in which it was read first.
 
@@ -34,7 +35,7 @@ async def ingest_again(
         settings: where the archive is, and the rest of what a run needs but FTP.
         kafka: how to reach Kafka.
         export_id: as `petstream status` shows it.
-        progress: is told each file's rows as they are read.
+        progress: is called with each file's rows as they are read.
         say: takes one line for a person at a time.
 
     Raises:
@@ -42,32 +43,27 @@ async def ingest_again(
         NotReadyError: a file of it is missing or damaged there.
     """
     assert_backend()
-    archive = Archive(settings.data_dir / "archive")
-    listing = await archived_listing(archive, export_id)
-    await ensure_topics(kafka, settings.topic_prefix)
-    async with leading(kafka, settings.topic_prefix, say) as lead:
-        return await _again(settings, kafka, archive, listing, progress, say, lead)
+    context = IngestContext.of(settings, kafka, progress, say)
+    manifest = await read_manifest(context.archive, export_id)
+    reader = Reader(from_archive(context.archive, export_id), None, export_id, say)
+    await ensure_topics(kafka, context.prefix)
+    async with leading(kafka, context.prefix, say) as lead:
+        history = await fold_exports(kafka, context.prefix)
+        assignment = _assignment(manifest, history)
+        refuse_incomplete(assignment.files, manifest.mode, manifest.stamp)
+        return await carry_out(context, assignment, history, reader, lead)
 
 
-async def _again(  # noqa: PLR0913, PLR0917  `ingest_again`, leading
-    settings: Settings,
-    kafka: KafkaAccess,
-    archive: Archive,
-    listing: Listing,
-    progress: Progress,
-    say: Callable[[str], None],
-    lead: Leadership,
-) -> Result:
-    export_id = listing.export_id
-    memory = await fold_exports(kafka, settings.topic_prefix)
-    newest = memory.newest
-    assignment = listing.assignment(
-        again=export_id in memory.completed,
-        older=newest is not None and listing.base < newest.base,
+def _assignment(manifest: Manifest, history: Memory) -> Assignment:
+    newest = history.newest
+    return Assignment(
+        Identity(manifest.export_id, manifest.base, manifest.start),
+        Choice(manifest.mode),
+        manifest.export_set(),
+        manifest.stamp,
+        again=manifest.export_id in history.completed,
+        older=newest is not None and manifest.base < newest.base,
     )
-    reader = Reader(from_archive(archive, export_id), None, export_id, say)
-    files = listing.export_set()
-    return await carry_out(settings, kafka, memory, assignment, files, reader, progress, say, lead)
 
 
 def from_archive(archive: Archive, export_id: str) -> Source:

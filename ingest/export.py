@@ -8,7 +8,10 @@ Rule 3: a broken or missing file ends the run with `export.failed`: what was pub
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -21,75 +24,117 @@ from ingest.publish.publisher import Publisher
 from ingest.removals import decide
 from ingest.removals.gate import ChangeRate, RemovalLimits
 from ingest.removals.petlist import PetList
-from ingest.run_types import Assignment, Outcome, Progress, State
 from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
 from ingest.source.reader import Reader
+from ingest.state.export_history import Choice, Identity, Memory
+from ingest.state.ledger import Ledger
 from ingest.state.log_ends import Measure
 from petstream import failpoints
-from petstream.errors import NotReadyError, PetstreamError
-from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead
+from petstream.errors import NotReadyError
+from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead, Mode
 from petstream.sequence import Family
-from petstream.settings import Settings
+
+Progress = Callable[[str, int], None]
+"""Is called with a file's logical name and how many of its rows were read so far."""
+
+
+class Assignment(NamedTuple):
+    """What a run is to read, and how: decided before it begins."""
+
+    identity: Identity
+    choice: Choice
+    files: ExportSet
+    stamp: datetime | None
+    """The export's own start stamp, if it is believed."""
+    again: bool = False
+    """It was completed before: nothing is published unless there is news."""
+    older: bool = False
+    """A newer one was completed: nobody is removed for this one."""
+
+    def notes(self) -> list[str]:
+        """Return what is unusual before anything is read."""
+        notes = [] if self.choice.why is None else [self.choice.why]
+        if self.stamp is None:
+            notes.append(
+                "orgs_1.json has no start stamp to believe: named by the newest file's time"
+            )
+        return notes
+
+
+class RestoredState(NamedTuple):
+    """What was restored from the topics before the run."""
+
+    history: Memory
+    pets: Ledger
+    orgs: Ledger
+
+
+@dataclass(frozen=True)
+class ExportContext:
+    """Where a run reads and publishes, and within which limits."""
+
+    reader: Reader
+    publisher: Publisher
+    measure: Measure
+    progress: Progress
+    prefix: str
+    limits: RemovalLimits
+    publish_contacts: bool
+
+
+class Outcome(NamedTuple):
+    """What became of an export; `held` names the plans that wait for a person."""
+
+    export_id: str
+    mode: Mode
+    counts: ExportCounts
+    held: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class ExportRun:
     """The run of one export; `run` once."""
 
-    def __init__(  # noqa: PLR0913  the six things a run is made of, each by name
-        self,
-        *,
-        assignment: Assignment,
-        files: ExportSet,
-        state: State,
-        reader: Reader,
-        publisher: Publisher,
-        settings: Settings,
-        measure: Measure,
-        progress: Progress,
+    def __init__(
+        self, assignment: Assignment, state: RestoredState, context: ExportContext
     ) -> None:
         """Prepare a run; nothing happens yet."""
-        self._assignment, self._files, self._state = assignment, files, state
-        self._reader, self._settings = reader, settings
-        self._measure, self._progress = measure, progress
-        identity, self._mode, memory = assignment.identity, assignment.choice.mode, state.memory
+        self._assignment, self._files = assignment, assignment.files
+        self._context, self._reader = context, context.reader
+        self._history = history = state.history
+        identity, self._mode = assignment.identity, assignment.choice.mode
         facts = Facts(
-            identity.export_id, identity.base, identity.start, self._mode, settings.publish_contacts
+            identity.export_id, identity.base, identity.start, self._mode, context.publish_contacts
         )
-        self._pets = WatchedComparison(PETS, state.pets, facts, memory.vocabulary)
+        self._pets = WatchedComparison(PETS, state.pets, facts, history.vocabulary)
         self._orgs = WatchedComparison(ORGS, state.orgs, facts, {})
-        begun = identity.export_id in memory.started
+        begun = identity.export_id in history.started
         self._change_rate = ChangeRate(state.pets, identity.base, read_before=begun)
         self._read: list[FileRead] = []
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None
         self._ends: dict[str, int] = {}
         self._lifecycle = Lifecycle(
-            publisher,
-            settings.topic_prefix,
+            context.publisher,
+            context.prefix,
             self._event,
             quiet=assignment.again,
-            failed_before=(identity.export_id, files.fingerprint) in memory.failed,
+            failed_before=(identity.export_id, assignment.files.fingerprint) in history.failed,
         )
 
     async def run(self) -> Outcome:
         """Read the export, publish what changed, and complete it.
 
         Raises:
-            NotReadyError: the export isn't whole; nothing was completed or removed.
+            NotReadyError: a file is broken or changed; nothing was completed or removed.
         """
-        files, stamp = self._files, self._assignment.stamp
-        lacking = missing(files, self._mode) or misfits(files, self._mode, stamp)
-        if lacking:
-            raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
         await self._lifecycle.start()
         try:
             held = await self._everything()
-        except PetstreamError as error:
-            if isinstance(error, NotReadyError):
-                if self._lifecycle.announced:
-                    await self._lifecycle.announce("failed", str(error))
-                    await self._lifecycle.flush()
-                error.told = True
+        except NotReadyError as error:
+            if self._lifecycle.announced:
+                await self._lifecycle.announce("failed", str(error))
+                await self._lifecycle.flush()
             raise
         export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
         return Outcome(export_id, self._mode, self._counts(), held, notes)
@@ -103,9 +148,7 @@ class ExportRun:
         self._petlist_digest = None if found.petlist is None else found.petlist.digest
         if self._mode == "daily" and found.petlist is not None and not found.wrong:
             await self._fill_gaps(found.petlist)
-        self._notes.extend(
-            schema_drift.notes(self._drift(), first=not self._state.memory.vocabulary)
-        )
+        self._notes.extend(schema_drift.notes(self._drift(), first=not self._history.vocabulary))
         odd = (self._reader.odd, self._pets.odd, self._orgs.odd)
         self._notes.extend(schema_drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
         await self._lifecycle.flush()
@@ -114,7 +157,7 @@ class ExportRun:
         await self._lifecycle.flush()  # removals first: `completed` says that they are there
         failpoints.point("ingest.removals.flushed")
         if self._lifecycle.has_news:
-            self._ends = await self._measure()
+            self._ends = await self._context.measure()
             failpoints.point("ingest.completed.before")
             await self._lifecycle.complete()
             failpoints.point("ingest.completed.sent")
@@ -143,7 +186,7 @@ class ExportRun:
                 self._change_rate.take(publications)
             await self._lifecycle.publish_changes(comparison.kind, publications)
             await self._lifecycle.publish_refused(refused, self._assignment.identity.export_id)
-            self._progress(part.name, check.rows)
+            self._context.progress(part.name, check.rows)
         check.end()
         remote = part.remote
         self._read.append(FileRead(part.name, remote.size_bytes, remote.modified_at, check.rows))
@@ -164,8 +207,8 @@ class ExportRun:
         await self._families(self._pets, "pets")
 
     async def _removals(self, found: decide.Found) -> tuple[str, ...]:
-        identity, memory = self._assignment.identity, self._state.memory
-        upheaval = self._change_rate.problems() if memory.completed else []
+        identity, history = self._assignment.identity, self._history
+        upheaval = self._change_rate.problems() if history.completed else []
         self._notes.extend(f"warning: {one}" for one in upheaval)
         if self._assignment.older:
             self._notes.append("a newer export was completed: nobody is removed for this one")
@@ -177,15 +220,13 @@ class ExportRun:
             found=found,
             upheaval=upheaval,
             identity=identity,
-            limits=RemovalLimits(
-                self._settings.removal_max_share, self._settings.removal_max_count
-            ),
+            limits=self._context.limits,
             make_event=self._event,
-            memory=memory,
+            memory=history,
         )
         self._notes.extend(settled.notes)
         if self._lifecycle.has_news:
-            await decide.supersede(self._lifecycle, memory, identity)
+            await decide.supersede(self._lifecycle, history, identity)
         return settled.held
 
     def _drift(self) -> Drift | None:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from msgspec import structs
 
+from ingest.export import Outcome
 from ingest.leadership.election import NotLeadingError
-from ingest.run_types import Outcome
 from petstream.errors import BrokenFileError, NotReadyError, PetstreamError
 from petstream.metrics import LETTERS, LOOKS, PLANS_HELD, ROWS, STAGE_SECONDS, WARNINGS
 

@@ -1,34 +1,45 @@
-"""The ingester put together: look at the feed, fold the topics, read one export.
+"""The ingester put together: list the feed, restore what the topics hold, read one export.
 
-Rule 1: it leads, and then folds the topics, at the start of every run: what is remembered from
-        the last, or was read before it led, counts for nothing.
+Rule 1: it leads, and then restores its state from the topics, at the start of every run: what is
+        known from the last, or was read before it led, counts for nothing.
 Rule 2: a file that changes under us sends the run back to the listing, three times at the most.
 Rule 3: an export that was completed with just these files costs a listing and nothing else.
+Rule 4: an older export than the newest completed one isn't read, unless somebody wants it.
+Rule 5: an export that is there and can't be read is published as a failed attempt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple, Self
 
-from ingest.completed import nothing_new, refuse_older
-from ingest.export import ExportRun
+from ingest.export import (
+    Assignment,
+    ExportContext,
+    ExportRun,
+    Outcome,
+    Progress,
+    RestoredState,
+)
+from ingest.failed_attempt import FailedAttempt, lead_and_publish, publish, unless_unreachable
 from ingest.leadership.election import Leadership, leading
 from ingest.metrics import stage
 from ingest.parse.rows import assert_backend
 from ingest.publish.publisher import Publisher
+from ingest.removals.gate import RemovalLimits
 from ingest.removals.held_plans import expire
-from ingest.run_types import Assignment, Outcome, Progress, State
 from ingest.source.archive import Archive
-from ingest.source.archive_manifest import keep_listing
-from ingest.source.arrival import settled_export, start_stamp
+from ingest.source.archive_manifest import Manifest, archived_files, keep_manifest
+from ingest.source.arrival import list_export, start_stamp
 from ingest.source.ftp import FileChangedError
-from ingest.source.listing import ExportSet
+from ingest.source.listing import ExportSet, refuse_incomplete
 from ingest.source.reader import Reader, from_ftp
-from ingest.state.export_history import Choice, Memory, Wanted
+from ingest.state.export_history import Choice, Memory, Wanted, start_of
 from ingest.state.log_ends import end_offsets, lost_since
 from ingest.state.restore import fold_exports, fold_ledgers
 from ingest.state.spill_file import FileShelf
@@ -38,6 +49,10 @@ from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 Say = Callable[[str], None]
 _TRIES: Final = 3
+_CHANGING: Final = (
+    f"files changed {_TRIES} times while the export was read: it is still being written; run this "
+    "again in some minutes"
+)
 
 
 class Result(NamedTuple):
@@ -53,20 +68,52 @@ class Result(NamedTuple):
         return 4 if self.held else 0
 
 
-class _Order(NamedTuple):
-    """What `ingest` was told to do, and by which means."""
+@dataclass(frozen=True)
+class IngestContext:
+    """What every run depends on, whether its files come from FTP or from the archive."""
 
-    settings: Settings
-    ftp: FtpUrl
     kafka: KafkaAccess
-    wanted: Wanted
-    allow_older: bool
+    prefix: str
+    data_dir: Path
+    limits: RemovalLimits
+    publish_contacts: bool
     progress: Progress
     say: Say
+
+    @classmethod
+    def of(cls, settings: Settings, kafka: KafkaAccess, progress: Progress, say: Say) -> Self:
+        """Take from the settings what every run needs."""
+        return cls(
+            kafka=kafka,
+            prefix=settings.topic_prefix,
+            data_dir=settings.data_dir,
+            limits=RemovalLimits(settings.removal_max_share, settings.removal_max_count),
+            publish_contacts=settings.publish_contacts,
+            progress=progress,
+            say=say,
+        )
+
+    @property
+    def archive(self) -> Archive:
+        """The archive of raw files, whether or not anything is kept in it."""
+        return Archive(self.data_dir / "archive")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Which export `ingest` is to read from which feed, and how."""
+
+    ftp: FtpUrl
+    settle_s: float
+    archive_days: int
+    scrub: str
+    wanted: Wanted
+    allow_older: bool
+    publish_failure_if: Callable[[str], bool]
     clock: Callable[[], datetime]
 
 
-async def ingest(  # noqa: PLR0913  the six things a run depends on, each by name
+async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
     settings: Settings,
     kafka: KafkaAccess,
     *,
@@ -74,6 +121,7 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
     allow_older: bool = False,
     progress: Progress = lambda _file, _rows: None,
     say: Say = lambda _line: None,
+    publish_failure_if: Callable[[str], bool] = lambda _reason: True,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Result:
     """Read the export that is on the FTP account, once.
@@ -83,8 +131,9 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
         kafka: how to reach Kafka.
         wanted: the mode, or ``auto``.
         allow_older: read an export that is older than the newest completed one.
-        progress: is told each file's rows as they are read.
+        progress: is called with each file's rows as they are read.
         say: takes one line for a person at a time.
+        publish_failure_if: whether exports.v1 is to say that an export can't be read, for a reason.
         clock: tells the time, in UTC.
 
     Raises:
@@ -98,117 +147,195 @@ async def ingest(  # noqa: PLR0913  the six things a run depends on, each by nam
             "PETSTREAM_FTP_URL: it isn't set; for example "
             "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
         )
-    order = _Order(settings, settings.ftp, kafka, wanted, allow_older, progress, say, clock)
+    context = IngestContext.of(settings, kafka, progress, say)
+    request = _Request(
+        ftp=settings.ftp,
+        settle_s=settings.settle_s,
+        archive_days=settings.archive_days,
+        scrub=settings.scrub,
+        wanted=wanted,
+        allow_older=allow_older,
+        publish_failure_if=publish_failure_if,
+        clock=clock,
+    )
     for attempt in range(1, _TRIES + 1):
         try:
-            return await _look(order)
+            return await _attempt(context, request, last=attempt == _TRIES)
         except FileChangedError as error:
             if attempt == _TRIES:
-                changing = NotReadyError(
-                    f"files changed {_TRIES} times while the export was read: it is still being "
-                    "written; run this again in some minutes"
-                )
-                changing.told = error.told
-                raise changing from error
+                raise NotReadyError(_CHANGING) from error
             say("a file changed while it was read: looking again")
     raise AssertionError("the last try has returned or raised")
 
 
-async def _look(order: _Order) -> Result:
-    """Look at what is there; only where there is something to say, lead and read it."""
-    settings, kafka, prefix = order.settings, order.kafka, order.settings.topic_prefix
+async def _attempt(context: IngestContext, request: _Request, *, last: bool) -> Result:
+    """List what is there; only where it is anything new, lead and read it."""
     with stage("listing"):
-        files = await settled_export(order.ftp, settings.settle_s, order.say)
-    await ensure_topics(kafka, prefix)
-    memory = await fold_exports(kafka, prefix)
-    if not memory.overdue(order.clock()):
-        known = await _known(order, memory, files)
-        if known is not None:
-            return known
-    async with leading(kafka, prefix, order.say) as lead:
-        return await _read_export(order, files, lead)
+        listed = await list_export(request.ftp, request.settle_s, context.say)
+    if listed.unready is not None:
+        if listed.files.parts and request.publish_failure_if(listed.unready):
+            await _publish_unsettled(context, request, listed.files, listed.unready)
+        raise NotReadyError(listed.unready)
+    await ensure_topics(context.kafka, context.prefix)
+    history = await fold_exports(context.kafka, context.prefix)
+    if not history.overdue(request.clock()):
+        result = await _completed_before(context, request, history, listed.files)
+        if result is not None:
+            return result
+    async with leading(context.kafka, context.prefix, context.say) as lead:
+        return await _read_export(context, request, listed.files, lead, last=last)
 
 
-async def _known(order: _Order, memory: Memory, files: ExportSet) -> Result | None:
-    """Return what there is to say of files that were completed before; None: read them."""
-    done = await nothing_new(
-        order.kafka, order.settings.topic_prefix, memory, files, order.wanted,
-        allow_older=order.allow_older,
-    )  # fmt: skip
-    if done is None:
-        return None
-    return Result(done.export_id, None, _still_held(memory, done.export_id))
-
-
-async def _read_export(order: _Order, files: ExportSet, lead: Leadership) -> Result:
-    settings, kafka, prefix = order.settings, order.kafka, order.settings.topic_prefix
-    memory = await fold_exports(kafka, prefix)
-    for plan_id in await expire(kafka, prefix, memory, order.clock(), lead):
-        order.say(f"{plan_id} has expired: nobody decided about it")
-    known = await _known(order, memory, files)
-    if known is not None:
-        return known
-    missed = await lost_since(kafka, prefix, memory.newest)
-    stamp = await start_stamp(order.ftp, files)
-    start = stamp or files.newest_modified_at.replace(microsecond=0)
-    identity = memory.identify(start, files.fingerprint, files.newest_modified_at)
-    if not order.allow_older:
-        refuse_older(memory, identity.export_id, identity.base)
-    choice = memory.choose(order.wanted, identity.base, settings.scrub)
-    if missed and order.wanted == "auto":
-        choice = Choice("scrub", missed)
-    assignment = Assignment(
-        identity,
-        choice,
-        stamp,
-        again=identity.export_id in memory.completed and not missed,
-        older=memory.newest is not None and identity.base < memory.newest.base,
-    )
-    archive = Archive(settings.data_dir / "archive") if settings.archive_days else None
+async def _read_export(
+    context: IngestContext, request: _Request, files: ExportSet, lead: Leadership, *, last: bool
+) -> Result:
+    history = await fold_exports(context.kafka, context.prefix)
+    for plan_id in await expire(context.kafka, context.prefix, history, request.clock(), lead):
+        context.say(f"{plan_id} has expired: nobody decided about it")
+    result = await _completed_before(context, request, history, files)
+    if result is not None:
+        return result
+    stamp = None
+    try:
+        stamp = await start_stamp(request.ftp, files)
+        assignment = await _assign(context, request, history, files, stamp)
+    except NotReadyError as error:
+        changed = isinstance(error, FileChangedError)
+        reason = _CHANGING if changed else str(error)
+        if (last or not changed) and request.publish_failure_if(reason):
+            failed = FailedAttempt(files, stamp, reason, request.scrub)
+            with unless_unreachable(context.say):
+                await publish(context.kafka, context.prefix, failed, history, lead)
+        raise
+    archive = context.archive if request.archive_days else None
+    export_id = assignment.identity.export_id
     if archive is not None and not assignment.again:
-        await keep_listing(archive, assignment, files)
-    reader = Reader(from_ftp(order.ftp), archive, identity.export_id, order.say)
-    result = await carry_out(
-        settings, kafka, memory, assignment, files, reader, order.progress, order.say, lead
-    )
+        await keep_manifest(archive, _manifest(assignment))
+    reader = Reader(from_ftp(request.ftp), archive, export_id, context.say)
+    result = await carry_out(context, assignment, history, reader, lead)
     if archive is not None:
-        await archive.prune(settings.archive_days, order.clock())
+        await archive.prune(request.archive_days, request.clock())
     return result
 
 
-async def carry_out(  # noqa: PLR0913, PLR0917  all that a run depends on
-    settings: Settings,
-    kafka: KafkaAccess,
-    memory: Memory,
-    assignment: Assignment,
+async def _completed_before(
+    context: IngestContext, request: _Request, history: Memory, files: ExportSet
+) -> Result | None:
+    """Return the result of files that were completed before (rule 3); None: they are to be read.
+
+    Raises:
+        NotReadyError: they were, but a newer export was completed since.
+    """
+    same = (event for event in history.completed.values() if event.fingerprint == files.fingerprint)
+    completed = next(same, None)
+    if completed is None or request.wanted != "auto":
+        return None
+    if await lost_since(context.kafka, context.prefix, history.newest):
+        return None
+    if not request.allow_older:
+        _refuse_older(history, completed.export_id, completed.base)
+    held = (plan for plan in history.held() if plan.event.export_id == completed.export_id)
+    return Result(completed.export_id, None, tuple(plan.plan_id for plan in held))
+
+
+async def _assign(
+    context: IngestContext,
+    request: _Request,
+    history: Memory,
     files: ExportSet,
+    stamp: datetime | None,
+) -> Assignment:
+    """Decide what is to be read, and how.
+
+    Raises:
+        NotReadyError: the export isn't whole, or an older one was put back.
+    """
+    missed = await lost_since(context.kafka, context.prefix, history.newest)
+    start = stamp or files.newest_modified_at.replace(microsecond=0)
+    identity = history.identify(start, files.fingerprint, files.newest_modified_at)
+    if not request.allow_older:
+        _refuse_older(history, identity.export_id, identity.base)
+    choice = history.choose(request.wanted, identity.base, request.scrub)
+    if missed and request.wanted == "auto":
+        choice = Choice("scrub", missed)
+    refuse_incomplete(files, choice.mode, stamp)
+    return Assignment(
+        identity,
+        choice,
+        files,
+        stamp,
+        again=identity.export_id in history.completed and not missed,
+        older=history.newest is not None and identity.base < history.newest.base,
+    )
+
+
+def _refuse_older(history: Memory, export_id: str, base: int) -> None:
+    """Refuse an export that is older than the newest completed one (rule 4)."""
+    newest = history.newest
+    if newest is None or export_id == newest.export_id:
+        return
+    if base <= newest.base or start_of(export_id) < start_of(newest.export_id):
+        raise NotReadyError(
+            f"the export on the server started {export_id}, before {newest.export_id}, "
+            "which was completed: an older one was put back; wait for the next, or read it "
+            "with --allow-older"
+        )
+
+
+async def _publish_unsettled(
+    context: IngestContext, request: _Request, files: ExportSet, reason: str
+) -> None:
+    """Publish that files are still being written; nobody leads for them so far."""
+    with unless_unreachable(context.say):
+        try:
+            stamp = await start_stamp(request.ftp, files)
+        except NotReadyError:
+            stamp = None  # that file is broken or changes, too
+        failed = FailedAttempt(files, stamp, reason, request.scrub)
+        await ensure_topics(context.kafka, context.prefix)
+        await lead_and_publish(context.kafka, context.prefix, failed)
+
+
+async def carry_out(
+    context: IngestContext,
+    assignment: Assignment,
+    history: Memory,
     reader: Reader,
-    progress: Progress,
-    say: Say,
     lead: Leadership,
 ) -> Result:
-    """Fold the topics, and read an export on top of them."""
-    prefix = settings.topic_prefix
-    with closing(FileShelf(settings.data_dir)) as shelf:
+    """Restore what the topics hold, and read an export on top of it."""
+    kafka, prefix = context.kafka, context.prefix
+    with closing(FileShelf(context.data_dir)) as shelf:
         with stage("folding"):
-            state = State(memory, *(await fold_ledgers(kafka, prefix, shelf, say)))
-        known = f"{len(state.pets):,} pets and {len(state.orgs):,} orgs known"
-        say(f"export {assignment.identity.export_id}: {known}")
+            pets, orgs = await fold_ledgers(kafka, prefix, shelf, context.say)
+        known = f"{len(pets):,} pets and {len(orgs):,} orgs known"
+        context.say(f"export {assignment.identity.export_id}: {known}")
         async with Publisher(kafka, lead) as publisher:
             run = ExportRun(
-                assignment=assignment,
-                files=files,
-                state=state,
-                reader=reader,
-                publisher=publisher,
-                settings=settings,
-                measure=partial(end_offsets, kafka, prefix),
-                progress=progress,
+                assignment,
+                RestoredState(history, pets, orgs),
+                ExportContext(
+                    reader=reader,
+                    publisher=publisher,
+                    measure=partial(end_offsets, kafka, prefix),
+                    progress=context.progress,
+                    prefix=prefix,
+                    limits=context.limits,
+                    publish_contacts=context.publish_contacts,
+                ),
             )
             with stage("reading"):
                 outcome = await run.run()
     return Result(outcome.export_id, outcome, outcome.held)
 
 
-def _still_held(memory: Memory, export_id: str) -> tuple[str, ...]:
-    return tuple(one.plan_id for one in memory.held() if one.event.export_id == export_id)
+def _manifest(assignment: Assignment) -> Manifest:
+    identity = assignment.identity
+    return Manifest(
+        identity.export_id,
+        identity.base,
+        identity.start,
+        assignment.choice.mode,
+        assignment.stamp,
+        archived_files(assignment.files),
+    )

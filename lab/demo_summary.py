@@ -15,7 +15,7 @@ from console.inspect.database_reader import Unavailable, fetch_rows
 from console.inspect.explain import explain
 from console.runtime.output import say
 from consumers.admin.lag import lag
-from ingest.run_types import Outcome
+from ingest.export import Outcome
 from lab import expectations
 from lab.simulator import Expected
 from petstream.errors import PetstreamError

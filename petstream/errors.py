@@ -31,8 +31,6 @@ class NotReadyError(PetstreamError):
     """The export isn't ready or isn't whole; nothing was completed or removed."""
 
     exit_status: ClassVar[int] = 3
-    told: bool = False
-    """Whether exports.v1 says so already."""
 
 
 class BrokenFileError(NotReadyError):

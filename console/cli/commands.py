@@ -66,13 +66,13 @@ def ingest(options: Namespace) -> int:
     async def work(_stopping: asyncio.Event) -> int:
         from console.inspect import summary
         from ingest.backfill import ingest_again
-        from ingest.failures import looked_at
+        from ingest.run import ingest as read_export
 
         with shown("rows") as progress:
             if archived is not None:
                 result = await ingest_again(settings, kafka, archived, progress=progress, say=say)
             else:
-                result = await looked_at(
+                result = await read_export(
                     settings, kafka, wanted=options.mode, allow_older=options.allow_older,
                     progress=progress, say=say,
                 )  # fmt: skip

@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 from console.inspect import summary
 from console.inspect.schedule import NEW_YORK, landing, schedule, today
 from ingest import metrics
-from ingest.failures import tell_unread
 from ingest.run import Result, ingest
 from ingest.state.export_history import MISSED_AFTER, Wanted, start_of
 from ingest.state.restore import fold_exports
@@ -62,14 +61,15 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
     while not stopping.is_set():
         rows = _RowCounter(progress)
         try:
-            look = ingest(settings, kafka, wanted=wanted, progress=rows.report, say=watcher.detail)
+            look = ingest(
+                settings, kafka, wanted=wanted, progress=rows.report, say=watcher.detail,
+                publish_failure_if=watcher.lasts,
+            )  # fmt: skip
             result = await unless_stopped(look, stopping)
         except (NotReadyError, UnreachableError) as error:
             wait_s = watcher.after_failure(error, intervals)
             if isinstance(error, NotReadyError):
                 await unless_stopped(watcher.remember(settings, kafka), stopping)
-                if watcher.lasts(error):
-                    await unless_stopped(watcher.tell_unread(settings, kafka, error), stopping)
         else:
             if result is None:
                 return
@@ -97,7 +97,7 @@ class _Watcher:
         self._warned: set[date] = set()
         self._warned_of_gap: set[date] = set()
         self._reported: str | None = None
-        self._not_ready: tuple[str, float | None] = ("", None)
+        self._not_ready: tuple[str, float] | None = None
 
     def detail(self, line: str) -> None:
         """Keep what a look says to itself: it looks all day long."""
@@ -124,6 +124,8 @@ class _Watcher:
     ) -> float:
         """Say what went wrong, and return how long to wait."""
         metrics.failed(error)
+        if isinstance(error, NotReadyError) and self._not_ready_for(str(error)) is None:
+            self._not_ready = None  # another reason: the one before doesn't last any more
         if isinstance(error, BrokenFileError):
             self.say_once(
                 f"{error}; nothing was completed or removed, and it is read again every "
@@ -162,24 +164,20 @@ class _Watcher:
             f"PETSTREAM_WINDOW ends at {self._schedule.last:%H:%M}; still looking{usual}"
         )
 
-    def lasts(self, error: NotReadyError) -> bool:
+    def lasts(self, reason: str) -> bool:
         """Tell whether this has been so for so long that it's no export being written any more."""
-        reason, since = self._not_ready
+        since = self._not_ready_for(reason)
         now = self._monotonic()
-        if reason != str(error):
-            self._not_ready = (str(error), now)
+        if since is None:
+            self._not_ready = (reason, now)
             return False
-        return since is not None and now - since >= LASTS_AFTER_S
+        return now - since >= LASTS_AFTER_S
 
-    async def tell_unread(
-        self, settings: Settings, kafka: KafkaAccess, error: NotReadyError
-    ) -> None:
-        """Say on exports.v1 that the export can't be read, for `status` to show."""
-        try:
-            await tell_unread(settings, kafka, error)
-        except UnreachableError:
-            return  # the next look tries again
-        self._not_ready = (str(error), None)
+    def _not_ready_for(self, reason: str) -> float | None:
+        """Return since when the export isn't ready for a reason; None: it wasn't for this one."""
+        if self._not_ready is None or self._not_ready[0] != reason:
+            return None
+        return self._not_ready[1]
 
     async def remember(self, settings: Settings, kafka: KafkaAccess) -> None:
         """Look once which export was completed last, before this process began."""

@@ -11,24 +11,24 @@ from datetime import datetime
 
 import msgspec
 
-from ingest.run_types import Assignment
 from ingest.source.archive import Archive, ArchiveFullError
 from ingest.source.listing import ExportSet, FileFamily, Part, RemoteFile
-from ingest.state.export_history import Choice, Identity
 from petstream.errors import BrokenFileError, UsageError
 from petstream.events import Mode
 
 _NAME = "listing.json"
 
 
-class _File(msgspec.Struct, frozen=True, rename="camel"):
+class ArchivedFile(msgspec.Struct, frozen=True, rename="camel"):
+    """A file of an archived export, as it was listed."""
+
     family: FileFamily
     number: int
     bytes: int
     modified_at: datetime
 
 
-class Listing(msgspec.Struct, frozen=True, rename="camel"):
+class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     """An export as it lay on the server, and what it was taken for."""
 
     export_id: str
@@ -36,56 +36,53 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
     start: datetime
     mode: Mode
     stamp: datetime | None
-    files: tuple[_File, ...]
-
-    def assignment(self, *, again: bool, older: bool) -> Assignment:
-        """Return what there is to do to read it once more."""
-        identity = Identity(self.export_id, self.base, self.start)
-        return Assignment(identity, Choice(self.mode), self.stamp, again=again, older=older)
+    files: tuple[ArchivedFile, ...]
 
     def export_set(self) -> ExportSet:
         """Return its files."""
         return ExportSet(
             tuple(
-                Part(one.family, one.number, RemoteFile("", one.bytes, one.modified_at))
-                for one in self.files
+                Part(file.family, file.number, RemoteFile("", file.bytes, file.modified_at))
+                for file in self.files
             )
         )
 
 
-async def keep_listing(archive: Archive, assignment: Assignment, files: ExportSet) -> None:
-    """Write an export's listing into the archive, if that has room (the reader says if not)."""
-    identity = assignment.identity
-    told = tuple(
-        _File(one.family, one.number, one.remote.size_bytes, one.remote.modified_at)
-        for one in files.parts
+def archived_files(export: ExportSet) -> tuple[ArchivedFile, ...]:
+    """Return an export's files as a manifest has them."""
+    return tuple(
+        ArchivedFile(part.family, part.number, part.remote.size_bytes, part.remote.modified_at)
+        for part in export.parts
     )
-    listing = Listing(*identity, assignment.choice.mode, assignment.stamp, told)
+
+
+async def keep_manifest(archive: Archive, manifest: Manifest) -> None:
+    """Write an export's manifest into the archive, if that has room (the reader says if not)."""
     try:
-        writer = await archive.open(identity.export_id, _NAME)
+        writer = await archive.open(manifest.export_id, _NAME)
     except ArchiveFullError:
         return
     try:
-        await writer.write(msgspec.json.encode(listing))
+        await writer.write(msgspec.json.encode(manifest))
         await writer.commit()
     except ArchiveFullError:
         await writer.abort()
 
 
-async def archived_listing(archive: Archive, export_id: str) -> Listing:
-    """Return the listing of an archived export.
+async def read_manifest(archive: Archive, export_id: str) -> Manifest:
+    """Return the manifest of an archived export.
 
     Raises:
         UsageError: there is no such export, or what is there of it is damaged.
     """
     kept = await archive.exports()
     if export_id not in kept:
-        there = ", ".join(kept) or "none"
-        raise UsageError(f"--from-archive: there is no export {export_id}; kept are: {there}")
+        names = ", ".join(kept) or "none"
+        raise UsageError(f"--from-archive: there is no export {export_id}; kept are: {names}")
     try:
         async with aclosing(archive.read(export_id, _NAME)) as chunks:
             data = b"".join([chunk async for chunk in chunks])
-        return msgspec.json.decode(data, type=Listing)
+        return msgspec.json.decode(data, type=Manifest)
     except (BrokenFileError, msgspec.DecodeError) as error:
         raise UsageError(
             f"--from-archive: the listing of {export_id} is damaged or missing, so it can't be "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,30 +18,34 @@ from ingest.parse.rows import Row, parse
 from ingest.source.ftp import listing
 from ingest.source.listing import NO_FILES, ExportSet, changed, export_set
 from ingest.source.reader import Reader, from_ftp
-from petstream.errors import NotReadyError
 from petstream.settings import FtpUrl
 
 _FIRST_ROWS: Final = 50
 _LATER_THAN_FILES: Final = timedelta(minutes=1)
 
 
-async def settled_export(ftp: FtpUrl, settle_s: float, say: Callable[[str], None]) -> ExportSet:
-    """Return the files that are there.
+@dataclass(frozen=True)
+class ListedExport:
+    """The files that are there, and why they can't be read yet (None: they can)."""
 
-    Raises:
-        NotReadyError: there are none, or somebody is still writing.
-    """
+    files: ExportSet
+    unready: str | None = None
+
+
+async def list_export(ftp: FtpUrl, settle_s: float, say: Callable[[str], None]) -> ListedExport:
+    """List the files that are there, twice: is nobody still writing?"""
     first = await listing(ftp)
     files = export_set(first)
     if not files.parts:
-        raise NotReadyError(f"the export isn't ready: {NO_FILES}")
+        return ListedExport(files, f"the export isn't ready: {NO_FILES}")
     if settle_s > 0:
         say(f"looking again in {settle_s:g} s, to see that nobody is still writing")
         await asyncio.sleep(settle_s)
         differences = changed(first, await listing(ftp))
         if differences:
-            raise NotReadyError("the export is still being written: " + "; ".join(differences))
-    return files
+            unready = "the export is still being written: " + "; ".join(differences)
+            return ListedExport(files, unready)
+    return ListedExport(files)
 
 
 async def start_stamp(ftp: FtpUrl, files: ExportSet) -> datetime | None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
+from petstream.errors import NotReadyError
 from petstream.events import Mode
 from petstream.sequence import Family
 
@@ -145,6 +146,17 @@ def missing(export: ExportSet, mode: Mode) -> list[str]:
         absent = sorted(set(range(1, numbers[-1] + 1)) - set(numbers))
         lacking.extend(f"{family}_{number}.json is missing" for number in absent)
     return lacking
+
+
+def refuse_incomplete(export: ExportSet, mode: Mode, start: datetime | None) -> None:
+    """Refuse an export that can't be read in a mode.
+
+    Raises:
+        NotReadyError: files are missing, or are of another export.
+    """
+    lacking = missing(export, mode) or misfits(export, mode, start)
+    if lacking:
+        raise NotReadyError("the export isn't ready: " + "; ".join(lacking))
 
 
 def changed(before: Sequence[RemoteFile], after: Sequence[RemoteFile]) -> list[str]:

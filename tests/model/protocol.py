@@ -26,11 +26,11 @@ from rows_of_the_feed import framed, pet_row
 from consumers.engine.batch import newest
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS, Facts
-from ingest.export import ExportRun
+from ingest.export import Assignment, ExportContext, ExportRun, RestoredState
 from ingest.publish.lifecycle import decision_record
 from ingest.publish.publisher import Publisher
-from ingest.run_types import Assignment, State
-from ingest.source.listing import ExportSet, Part, RemoteFile
+from ingest.removals.gate import RemovalLimits
+from ingest.source.listing import ExportSet, Part, RemoteFile, refuse_incomplete
 from ingest.source.reader import Reader
 from ingest.state.export_history import Memory
 from ingest.state.ledger import Ledger
@@ -44,6 +44,7 @@ from petstream.settings import Settings
 FIRST_DAY = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 PETS_AT_FIRST = 24
 PARTITIONS = 2
+DEFAULTS = Settings()
 
 
 class KilledError(Exception):
@@ -276,16 +277,20 @@ class World:
         newest_one = memory.newest
         if newest_one is not None and identity.base < newest_one.base:
             raise NotReadyError("an older one")
-        assignment = Assignment(identity, memory.choose("auto", identity.base, "weekly"), day.start)
+        choice = memory.choose("auto", identity.base, "weekly")
+        refuse_incomplete(files, choice.mode, day.start)
         run = ExportRun(
-            assignment=assignment,
-            files=files,
-            state=State(memory, self.ledger(), Ledger()),
-            reader=cast("Reader", day),
-            publisher=cast("Publisher", wire),
-            settings=Settings(removal_max_share=0.2),
-            measure=_no_offsets,
-            progress=lambda _file, _rows: None,
+            Assignment(identity, choice, files, day.start),
+            RestoredState(memory, self.ledger(), Ledger()),
+            ExportContext(
+                reader=cast("Reader", day),
+                publisher=cast("Publisher", wire),
+                measure=_no_offsets,
+                progress=lambda _file, _rows: None,
+                prefix=DEFAULTS.topic_prefix,
+                limits=RemovalLimits(0.2, DEFAULTS.removal_max_count),
+                publish_contacts=DEFAULTS.publish_contacts,
+            ),
         )
         outcome = await run.run()
         self.compactable = before

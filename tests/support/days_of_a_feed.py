@@ -14,7 +14,6 @@ from console.inspect.database_reader import Unavailable
 from console.inspect.export_history import published_exports
 from console.inspect.kafka_reader import read_topic
 from console.inspect.status import document
-from ingest.failures import looked_at
 from ingest.publish.producer import read_to_end
 from ingest.run import Result, ingest
 from ingest.state.ledger import Ledger
@@ -34,10 +33,6 @@ class Days:
     async def ingest(self, **options: Any) -> Result:
         """Read the export that lies on the server now."""
         return await ingest(self.settings, self.kafka, **options)
-
-    async def look(self, **options: Any) -> Result:
-        """Read it as `petstream ingest` does: what can't be read is said on exports.v1."""
-        return await looked_at(self.settings, self.kafka, say=lambda _line: None, **options)
 
     async def status(self, now: datetime) -> dict[str, Any]:
         """Return what `petstream status --json` says without Postgres and consumers."""

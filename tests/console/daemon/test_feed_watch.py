@@ -12,8 +12,8 @@ import pytest
 
 from console.daemon import feed_watch
 from console.inspect import summary
+from ingest.export import Outcome
 from ingest.run import Result
-from ingest.run_types import Outcome
 from ingest.state.export_history import Memory
 from petstream import telemetry
 from petstream.errors import (
@@ -50,13 +50,24 @@ class PlayedFeed:
         """Return what exports.v1 says."""
         return self.memory
 
-    async def ingest(self, *_: object, wanted: str, **__: object) -> Result:
+    def publish(self, reason: str) -> None:
+        """Publish that the export can't be read."""
+
+    async def ingest(
+        self,
+        *_: object,
+        wanted: str,
+        publish_failure_if: Callable[[str], bool] = lambda _reason: False,
+        **__: object,
+    ) -> Result:
         """Play the next look."""
         self.modes.append(wanted)
         if not self.looks:
             self.stopping.set()
             await asyncio.sleep(60)
         look = self.looks.pop(0)
+        if isinstance(look, NotReadyError) and publish_failure_if(str(look)):
+            self.publish(str(look))
         if isinstance(look, Exception):
             raise look
         return look
@@ -162,18 +173,17 @@ async def test_t38_a_step_of_the_clock_makes_nothing_last_longer(
     """T38: an export that isn't ready is given its half hour by a steady clock."""
     published: list[str] = []
 
-    async def tell(_settings: Settings, _kafka: object, error: NotReadyError) -> None:
-        published.append(str(error))
-        await asyncio.sleep(0)
+    class Publishing(PlayedFeed):
+        def publish(self, reason: str) -> None:
+            published.append(reason)
 
-    monkeypatch.setattr(feed_watch, "tell_unread", tell)
     begun = datetime(2026, 11, 2, 9, tzinfo=UTC)
     days = iter(begun + timedelta(days=number) for number in range(1_000))
     looks: list[Result | Exception] = [NotReadyError("half an export")] * 4
-    await watched(monkeypatch, [*looks], lambda: next(days))
+    await watched(monkeypatch, [*looks], lambda: next(days), feed_of=Publishing)
     assert published == []
     passed = iter(range(0, 100_000, 700))
-    await watched(monkeypatch, [*looks], begun, monotonic=lambda: next(passed))
+    await watched(monkeypatch, [*looks], begun, monotonic=lambda: next(passed), feed_of=Publishing)
     assert published == ["half an export"], "after 2,100 s, and once"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from console.inspect import summary
+from ingest.export import Outcome
 from ingest.run import Result
-from ingest.run_types import Outcome
 from petstream.events import Counts, ExportCounts
 
 OUTCOME = Outcome(

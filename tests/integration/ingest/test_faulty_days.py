@@ -91,7 +91,7 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(
         fault = rng.choice(sorted(FAULTS))
         write_export(days.home, feed, day, part_rows=60, zipped=rng.random() < 0.3, faults=[fault])
         try:
-            status = (await days.look()).exit_status
+            status = (await days.ingest()).exit_status
         except NotReadyError as error:
             status = error.exit_status
         statuses.setdefault(fault, set()).add(status)
