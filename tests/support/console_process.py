@@ -26,7 +26,7 @@ def begun(cwd: Path, *command: str, **settings: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def serving(cwd: Path, *command: str, **settings: str) -> Iterator[tuple[str, list[str]]]:
-    """Give the console's URL, and what else is said; told to end, it must end with status 0."""
+    """Yield the console's URL, and what else it prints; on SIGTERM it must end with status 0."""
     said: list[str] = []
     with begun(cwd, *command, **{"console": "127.0.0.1:0", **settings}) as process:
         try:

@@ -50,7 +50,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-class Console(NamedTuple):
+class BrowsedConsole(NamedTuple):
     """A console that serves what some simulated days left behind."""
 
     url: str
@@ -60,9 +60,9 @@ class Console(NamedTuple):
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
         """Ask the views."""
-        found = await fetch_rows(self.settings.database_url, {"asked": (query, ())})
-        assert not isinstance(found, Unavailable)
-        return found["asked"]
+        answers = await fetch_rows(self.settings.database_url, {"asked": (query, ())})
+        assert not isinstance(answers, Unavailable)
+        return answers["asked"]
 
     async def catch_up(self) -> None:
         """Run the consumers until they have applied all there is."""
@@ -86,7 +86,7 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def console(
     tmp_path: Path, kafka: str, database_url: str, prefix: str
-) -> AsyncIterator[Console]:
+) -> AsyncIterator[BrowsedConsole]:
     """Two days that went well, and a third whose petlist names too few."""
     access = KafkaAccess(kafka)
     with simulate.served(tmp_path / "feed", port=0, pictures_port=0) as feed:
@@ -101,12 +101,12 @@ async def console(
             faults = ["short-petlist"] if day == DAYS - 1 else []
             feed.write(made, day, zipped=False, faults=faults)
             await ingest(settings, access)
-            await Console("", expected(made, 0), settings, access).catch_up()
+            await BrowsedConsole("", expected(made, 0), settings, access).catch_up()
     with serving(
         tmp_path, kafka=kafka, database_url=database_url, topic_prefix=prefix,
         data_dir=str(settings.data_dir), pictures=str(settings.pictures), console_token=TOKEN,
     ) as (url, said):  # fmt: skip
-        yield Console(url, expected(made, DAYS - 2), settings, access)
+        yield BrowsedConsole(url, expected(made, DAYS - 2), settings, access)
     assert "".join(said) == ""
 
 
@@ -150,7 +150,9 @@ async def _looked_at(page: Page, name: str) -> None:
         await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-async def test_every_page_is_whole_and_accessible(console: Console, chromium: Browser) -> None:
+async def test_every_page_is_whole_and_accessible(
+    console: BrowsedConsole, chromium: Browser
+) -> None:
     """Axe finds nothing, nothing is asked of others, nothing is wider than the screen."""
     pet = _interesting(console.wanted)
     (plan,) = [row["plan_id"] for row in await console.rows(HELD)]
@@ -172,20 +174,20 @@ async def test_every_page_is_whole_and_accessible(console: Console, chromium: Br
             where = f"{path}, {seen}"
             assert shows in await watched.go(path), where
             await _looked_at(page, f"{name}-{seen}")
-            found = await Axe().run(page)
-            assert not found.response["violations"], f"{where}: {found.generate_report()}"
+            report = await Axe().run(page)
+            assert not report.response["violations"], f"{where}: {report.generate_report()}"
             wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert await page.evaluate(wide) == 0, where
             broken = (
                 "[...document.images].filter(i => i.complete && !i.naturalWidth && i.offsetWidth)"
             )
             assert await page.evaluate(f"{broken}.map(i => i.src)") == [], where
-        assert [one for one in watched.complaints if "404" not in one] == []
+        assert [complaint for complaint in watched.complaints if "404" not in complaint] == []
         await page.close()
 
 
 async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_token(
-    console: Console, chromium: Browser
+    console: BrowsedConsole, chromium: Browser
 ) -> None:
     """From the front page to a pet, its pictures and its life; then a held removal is approved."""
     context = await chromium.new_context(java_script_enabled=False)
@@ -198,7 +200,7 @@ async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_toke
     await page.click("header button")
     await page.click(".cards a")
     assert await page.inner_text("h1") == row["name"]
-    stored = [one for one in await console.rows(STORED) if one["animal_id"] == pet]
+    stored = [row for row in await console.rows(STORED) if row["animal_id"] == pet]
     assert await page.locator(".gallery img").count() == len(stored) > 0
     assert row["breed"] in await page.inner_text("main")
     await page.click("text=Its life, event by event")

@@ -32,7 +32,7 @@ KEY, PASSWORD = "Ab3dEf9h", "canary-password"
 PARTS = {"ingest --watch", "consume pets", "consume images", "consume deletions"}
 
 
-class Up:
+class UpProcess:
     """A `petstream up` that runs, or has run."""
 
     def __init__(self, home: Path, **settings: str) -> None:
@@ -43,7 +43,7 @@ class Up:
         self.notify = home / f"notify-{secrets.token_hex(4)}"
         self.ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ear.bind(str(self.notify))
-        self.heard: list[str] = []
+        self.notifications: list[str] = []
         ours = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "console", "up"], cwd=home, start_new_session=True,
@@ -67,20 +67,20 @@ class Up:
             self.lines.append(line.rstrip("\n"))
 
     def _listen(self) -> None:
-        while heard := self.ear.recv(4096).decode():
-            self.heard += heard.splitlines()
+        while message := self.ear.recv(4096).decode():
+            self.notifications += message.splitlines()
 
     def said(self, what: str) -> bool:
-        """Tell whether a line has this in it."""
+        """Return whether a line has this in it."""
         return any(what in line for line in self.lines)
 
-    def told(self, what: str) -> bool:
-        """Tell whether the service manager was told this."""
-        return what in self.heard
+    def notified(self, what: str) -> bool:
+        """Return whether the service manager was sent this."""
+        return what in self.notifications
 
     def parts(self) -> dict[str, int]:
         """Return the process id of each part that runs."""
-        found = {}
+        pids = {}
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
@@ -89,8 +89,8 @@ class Up:
                 continue
             if int(parent) == self.process.pid and b"console" in words:
                 at = words.index(b"console") + 1
-                found[b" ".join(words[at:]).decode().strip()] = int(path.name)
-        return found
+                pids[b" ".join(words[at:]).decode().strip()] = int(path.name)
+        return pids
 
     def end(self, *, limit_s: float = 20.0) -> int:
         """Ask it to end; return its status."""
@@ -101,27 +101,27 @@ class Up:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+def started(tmp_path: Path) -> Iterator[Callable[..., UpProcess]]:
     """Starts `petstream up`, and sees to its end."""
-    runs: list[Up] = []
+    runs: list[UpProcess] = []
 
-    def start(name: str = "one", **settings: str) -> Up:
-        runs.append(Up(tmp_path / name, **settings))
+    def start(name: str = "first", **settings: str) -> UpProcess:
+        runs.append(UpProcess(tmp_path / name, **settings))
         return runs[-1]
 
     yield start
-    for one in runs:
-        one.process.kill()
-        one.process.wait()
-        one.reading.join(30)
-        assert one.process.stdout
-        one.process.stdout.close()
+    for run in runs:
+        run.process.kill()
+        run.process.wait()
+        run.reading.join(30)
+        assert run.process.stdout
+        run.process.stdout.close()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
-            way.sendto(b"", str(one.notify))  # its listener ends
-        one.listening.join(30)
-        one.ear.close()
-        assert PASSWORD not in "".join(one.lines)
-        assert KEY not in "".join(one.lines)
+            way.sendto(b"", str(run.notify))  # its listener ends
+        run.listening.join(30)
+        run.ear.close()
+        assert PASSWORD not in "".join(run.lines)
+        assert KEY not in "".join(run.lines)
 
 
 @contextmanager
@@ -135,16 +135,16 @@ def feed(home: Path) -> Iterator[str]:
 async def until(happened: Callable[[], object | Awaitable[object]]) -> None:
     async with asyncio.timeout(90):
         while True:
-            found = happened()
-            if isinstance(found, Awaitable):
-                found = await found
-            if found:
+            result = happened()
+            if isinstance(result, Awaitable):
+                result = await result
+            if result:
                 return
             await asyncio.sleep(0.05)
 
 
 async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # noqa: PLR0915  a story
-    kafka: str, empty_database: str, prefix: str, tmp_path: Path, started: Callable[..., Up]
+    kafka: str, empty_database: str, prefix: str, tmp_path: Path, started: Callable[..., UpProcess]
 ) -> None:
     """T50: told to end in the middle of a day's events, it ends soon, and goes on afterwards."""
     with feed(tmp_path / "feed") as url:
@@ -155,18 +155,18 @@ async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # n
         }  # fmt: skip
 
         async def begun() -> bool:
-            found = await fetch_rows(empty_database, QUERIES)
-            return not isinstance(found, Unavailable) and len(found["pets"]) > 0
+            views = await fetch_rows(empty_database, QUERIES)
+            return not isinstance(views, Unavailable) and len(views["pets"]) > 0
 
         async def as_of(day: int) -> bool:
-            found = await fetch_rows(empty_database, QUERIES)
-            assert not isinstance(found, Unavailable)
-            return judge(expected(FEED, day), found).differences == ()
+            views = await fetch_rows(empty_database, QUERIES)
+            assert not isinstance(views, Unavailable)
+            return judge(expected(FEED, day), views).differences == ()
 
         # two at once on an empty database: one lock, no collision
-        first, second = started("one", **settings), started("two", **settings)
+        first, second = started("first", **settings), started("second", **settings)
         await until(lambda: first.said("petstream is up") and second.said("petstream is up"))
-        await until(lambda: first.told("READY=1"))
+        await until(lambda: first.notified("READY=1"))
         assert set(first.parts()) == PARTS
 
         # killed, it takes its parts along
@@ -175,20 +175,20 @@ async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # n
         second.process.kill()
         await until(lambda: not any(map(alive, pids)))
 
-        # told to end under load
+        # asked to end under load
         await until(lambda: len(first.parts()) == 4)
         write_export(tmp_path / "feed", FEED, 0, part_rows=300)
         os.kill(first.parts()["ingest --watch"], signal.SIGKILL)  # begins again, and looks at once
         await until(begun)
         assert first.end() == 0
-        await until(lambda: first.told("STOPPING=1"))
+        await until(lambda: first.notified("STOPPING=1"))
         assert not first.said("is killed")
         assert first.lines[-1] == "stopped"
 
         # goes on where it was
-        third = started("one", **settings)
+        third = started("first", **settings)
         await until(lambda: as_of(0))
-        await until(lambda: third.told("WATCHDOG=1"))
+        await until(lambda: third.notified("WATCHDOG=1"))
 
         # all parts die
         write_export(tmp_path / "feed", FEED, 1, part_rows=300)
@@ -208,15 +208,15 @@ async def test_a_run_of_some_days_with_everything_that_happens_to_a_daemon(  # n
         third.process.send_signal(signal.SIGHUP)
         await until(lambda: third.said("going on with the settings there were: PETSTREAM_SCRUB"))
         assert third.parts() == before
-        ups = third.heard.count("STATUS=up")
+        ups = third.notifications.count("STATUS=up")
         os.kill(before["ingest --watch"], signal.SIGKILL)  # isn't given the wrong one either
-        await until(lambda: third.heard.count("STATUS=up") > ups)
+        await until(lambda: third.notifications.count("STATUS=up") > ups)
         write_export(tmp_path / "feed", FEED, 2, part_rows=300)
         third.set(**settings, scrub="monthly")
         third.process.send_signal(signal.SIGHUP)
         await until(lambda: third.said("reloaded"))
-        await until(lambda: third.heard.count("READY=1") == 3)  # also after the refused one
-        assert third.heard.count("RELOADING=1") == 2
+        await until(lambda: third.notifications.count("READY=1") == 3)  # also after the refused one
+        assert third.notifications.count("RELOADING=1") == 2
         for pid in third.parts().values():
             assert b"PETSTREAM_SCRUB=monthly\0" in Path(f"/proc/{pid}/environ").read_bytes()
         await until(lambda: as_of(2))
@@ -231,28 +231,28 @@ async def test_many_migrations_at_once_are_one(empty_database: str) -> None:
 
 
 async def test_a_server_that_is_away_is_waited_for_and_a_signal_ends_that(
-    postgres: str, prefix: str, started: Callable[..., Up]
+    postgres: str, prefix: str, started: Callable[..., UpProcess]
 ) -> None:
-    one = started(
+    run = started(
         ftp_url=f"ftp://apikey-{KEY}:{PASSWORD}@127.0.0.1:1/", kafka="127.0.0.1:1",
         database_url=postgres, topic_prefix=prefix, console="127.0.0.1:0",
     )  # fmt: skip
-    await until(lambda: one.said("waiting: Kafka at 127.0.0.1:1 can't be reached"))
-    at = address(one)
-    assert "being waited for" in page(one)
+    await until(lambda: run.said("waiting: Kafka at 127.0.0.1:1 can't be reached"))
+    at = address(run)
+    assert "being waited for" in page(run)
     assert ask(f"{at}healthz") == 200
     assert ask(f"{at}readyz") == 503
-    assert one.end(limit_s=10) == 0
-    assert not one.told("READY=1")
-    assert one.parts() == {}
+    assert run.end(limit_s=10) == 0
+    assert not run.notified("READY=1")
+    assert run.parts() == {}
 
 
-def address(one: Up) -> str:
-    return next(line for line in one.lines if line.startswith("status and metrics: ")).split()[-1]
+def address(run: UpProcess) -> str:
+    return next(line for line in run.lines if line.startswith("status and metrics: ")).split()[-1]
 
 
-def page(one: Up) -> str:
-    with urllib.request.urlopen(address(one), timeout=60) as answer:  # noqa: S310  our own server
+def page(run: UpProcess) -> str:
+    with urllib.request.urlopen(address(run), timeout=60) as answer:  # noqa: S310  our own server
         return str(answer.read(), "utf-8")
 
 

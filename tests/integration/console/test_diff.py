@@ -30,17 +30,17 @@ async def test_days_differ_by_what_happened_between_them(
             write_export(home, feed, day)
             ids.append((await ingest(settings, access)).export_id)
 
-    async def told(older: str, newer: str) -> dict[str, dict[str, int]]:
+    async def printed_diff(older: str, newer: str) -> dict[str, dict[str, int]]:
         assert await diff(settings, access, older, newer, as_json=True) == 0
-        found: dict[str, dict[str, int]] = json.loads(capsys.readouterr().out)
-        return found
+        document: dict[str, dict[str, int]] = json.loads(capsys.readouterr().out)
+        return document
 
     last = expected(feed, 2).days[2]
-    assert (await told("previous", "last"))["total"] == {
+    assert (await printed_diff("previous", "last"))["total"] == {
         "added": len(last.added), "updated": len(last.updated),
         "relisted": len(last.relisted), "removed": len(last.removed),
     }  # fmt: skip
-    both = await told(ids[0], ids[2])
+    both = await printed_diff(ids[0], ids[2])
     truths = [set(feed.truth(day).pets) for day in (0, 2)]
     assert both["total"]["removed"] == len(truths[0] - truths[1])
     assert both["total"]["added"] + both["total"]["relisted"] == len(truths[1] - truths[0])

@@ -100,8 +100,8 @@ async def test_it_may_be_asked_for_from_inside_an_event_loop(shared_postgres: st
 
 def test_two_commands_that_start_at_once_get_the_same_server(data_dir: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
-        found = set(pool.map(lambda _: ensure_postgres(data_dir, for_tests=True), range(3)))
-    assert len(found) == 1
+        urls = set(pool.map(lambda _: ensure_postgres(data_dir, for_tests=True), range(3)))
+    assert len(urls) == 1
 
 
 def test_a_log_directory_that_was_killed_while_it_was_made_is_made_anew(data_dir: Path) -> None:

@@ -41,8 +41,8 @@ class Site:
         """Wait until /readyz answers so; return what it says."""
         async with asyncio.timeout(30):
             while True:
-                found, said = await self.get("readyz")
-                if found == status:
+                current, said = await self.get("readyz")
+                if current == status:
                     return said
                 await asyncio.sleep(0.2)
 
@@ -60,9 +60,9 @@ async def site(data_dir: Path, prefix: str) -> AsyncIterator[Site]:
     await ensure_topics(kafka, prefix)
     await migrate(url)
     asked = [health.of_consumers(kafka, prefix, ("pets",)), health.of_postgres(url)]
-    found = Health(asked, every_s=0.5, deadline_s=2.0)
+    checked = Health(asked, every_s=0.5, deadline_s=2.0)
     known = Settings(kafka=kafka, database_url=url, topic_prefix=prefix)
-    async with served(("127.0.0.1", 0), found, lambda: known, say=lambda _line: None) as address:
+    async with served(("127.0.0.1", 0), checked, lambda: known, say=lambda _line: None) as address:
         assert address is not None
         yield Site(address, {name: Server(data_dir, name) for name in ("kafka", "postgres")})
 

@@ -62,9 +62,9 @@ def test_every_line_of_a_run_and_of_the_daemon_is_json_without_secrets(
             daemon.send_signal(signal.SIGTERM)
             heard += daemon.stdout.read()
         assert daemon.returncode == 0
-    told = lines(said + heard)
-    assert {"ingest", "up", "watch"} <= {one["part"] for one in told}
-    assert all({"at", "level", "message"} <= one.keys() for one in told)
+    records = lines(said + heard)
+    assert {"ingest", "up", "watch"} <= {record["part"] for record in records}
+    assert all({"at", "level", "message"} <= record.keys() for record in records)
     assert lines(heard)[-1]["message"] == "stopped"
     secrets = {KEY, PASSWORD, urlsplit(database).password or PASSWORD}
-    assert not [one for one in secrets if one in said + heard]
+    assert not [secret for secret in secrets if secret in said + heard]

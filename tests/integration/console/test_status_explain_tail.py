@@ -38,9 +38,9 @@ async def publish(kafka: KafkaAccess, prefix: str) -> None:
     await ensure_topics(kafka, prefix)
     async with Publisher(kafka) as publisher:
         for type_, topic in PUBLISHED:
-            one = record(type_)
+            golden = record(type_)
             name = topic.full_name(prefix)
-            await publisher.send(name, one.key.decode(), one.value or b"", one.headers)
+            await publisher.send(name, golden.key.decode(), golden.value or b"", golden.headers)
 
 
 async def test_status_tells_of_topics_that_are_empty_and_of_a_postgres_that_is_away(
@@ -60,10 +60,10 @@ async def test_status_as_json_tells_what_is_in_the_topics(
     await publish(access, prefix)
     settings = Settings(topic_prefix=prefix)
     assert await status(settings, kafka=access, database_url=None, as_json=True) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["feed"]["newestExportId"] == "2026-11-23T08:12:04Z"
+    document = json.loads(capsys.readouterr().out)
+    assert document["feed"]["newestExportId"] == "2026-11-23T08:12:04Z"
     pets = topics.PETS.full_name(prefix)
-    lags = {(one["consumer"], one["topic"]): one["lag"] for one in found["lag"]}
+    lags = {(row["consumer"], row["topic"]): row["lag"] for row in document["lag"]}
     assert lags["pets", pets] == 2
 
 
@@ -87,12 +87,12 @@ async def test_explain_as_json_has_the_life_and_its_events_as_they_were_publishe
     assert await explain(
         settings, kafka=access, database_url=None, animal_id=22611034, as_json=True
     ) == 0  # fmt: skip
-    told = json.loads(capsys.readouterr().out)
-    assert told["animalId"] == 22611034
-    assert "Not listed now: left the feed" in told["text"]
-    assert [one["value"]["op"] for one in told["events"]] == ["added", "removed"]
-    assert told["events"][1]["value"] == json.loads(record("pet.removed").value or b"")
-    assert told["events"][0]["headers"]["ce_type"] == "org.petstream.pet.added"
+    document = json.loads(capsys.readouterr().out)
+    assert document["animalId"] == 22611034
+    assert "Not listed now: left the feed" in document["text"]
+    assert [event["value"]["op"] for event in document["events"]] == ["added", "removed"]
+    assert document["events"][1]["value"] == json.loads(record("pet.removed").value or b"")
+    assert document["events"][0]["headers"]["ce_type"] == "org.petstream.pet.added"
     assert await explain(
         settings, kafka=access, database_url=None, animal_id=5, as_json=True
     ) == 1  # fmt: skip
