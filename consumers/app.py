@@ -16,7 +16,7 @@ from consumers.pictures.worker import with_workers, worker_config
 from consumers.registry import Name
 from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
-from petstream.kafka.client import PATIENCE_S, ensure_topics
+from petstream.kafka.client import GIVE_UP_AFTER_S, ensure_topics
 from petstream.metrics import RECORDS
 from petstream.settings import KafkaAccess, Settings
 from petstream.stopping import pause, unless_stopped
@@ -53,9 +53,9 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         PetstreamError: the database isn't migrated, or too many records are refused.
         UnreachableError: draining, and a server was away for too long.
     """
-    patience_s = PATIENCE_S if drain else None
+    patience_s = GIVE_UP_AFTER_S if drain else None
     await unless_stopped(
-        ensure_topics(kafka, settings.topic_prefix, patience_s=patience_s), stopping
+        ensure_topics(kafka, settings.topic_prefix, give_up_after_s=patience_s), stopping
     )
     await _until_reachable(database_url, patience_s, stopping)
 

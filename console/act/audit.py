@@ -87,8 +87,7 @@ def described_repair(before: Audit, after: Audit, refused: list[RepairRefused]) 
     left = len(after.differences)
     yield f"put right: {max(0, len(before.differences) - left):,}; still different: {left:,}"
     for refusal in refused[:_SHOWN]:
-        record = refusal.record
-        origin = f"{record.place.topic}/{record.place.partition}/{record.offset}"
+        origin = refusal.record.origin
         yield f"  refused again: {origin} ({refusal.reason}: {shortened(refusal.message, 200)})"
 
 

@@ -18,13 +18,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from console.inspect.export_history import published_exports
-from console.inspect.kafka_reader import read_topic
 from consumers.admin import purge_pictures, purge_tables, purge_topics
-from consumers.admin.groups import InUseError
-from consumers.engine.subscription import TROUBLE
 from ingest.source.archive import Archive
 from petstream.errors import PetstreamError, UnreachableError
-from petstream.kafka.client import answers
+from petstream.kafka import admin
+from petstream.kafka.client import KAFKA_ERRORS, answers
+from petstream.kafka.groups import InUseError
+from petstream.kafka.reader import read_topic
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS
 
@@ -84,7 +84,7 @@ async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> PurgeTar
             await _check_no_export(access, prefix, now)
     except InUseError as error:
         raise _in_use(error) from None
-    except TROUBLE as error:
+    except KAFKA_ERRORS as error:
         return PurgeTarget(name, error=f"it went away ({type(error).__name__})")
     except UnreachableError as error:
         return PurgeTarget(name, error=str(error))
@@ -94,11 +94,11 @@ async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> PurgeTar
     async def delete() -> None:
         try:
             await purge_topics.survey(access, prefix)  # a person may have thought for long
-            await purge_topics.delete_topics(access, list(held.records))
-            await purge_topics.delete_groups(access, held.groups)
+            await admin.delete_topics(access, list(held.records))
+            await admin.delete_groups(access, held.groups)
         except InUseError as error:
             raise _in_use(error) from None
-        except TROUBLE as error:
+        except KAFKA_ERRORS as error:
             raise UnreachableError(f"{name} went away ({type(error).__name__})") from None
 
     return PurgeTarget(name, tuple(lines), delete=delete if held else None)

@@ -11,10 +11,7 @@ from typing import Final
 
 from console.inspect import formatting, summary
 from console.inspect.dead_letters import detail, find_letter, header, read_letters
-from console.inspect.kafka_reader import Record
 from consumers.admin.redrive import Outcome, Returned, send_back
-from consumers.engine.subscription import Place
-from consumers.engine.subscription import Record as DeadLetter
 from petstream.codec import Headers
 from petstream.errors import UsageError
 from petstream.settings import KafkaAccess, Settings
@@ -48,9 +45,7 @@ async def redrive(
         chosen = list({detail(letter, "origin"): letter for letter in letters}.values())
     else:
         chosen = [find_letter(letters, ident) for ident in dict.fromkeys(idents)]
-    results = await send_back(
-        kafka, settings.topic_prefix, [_dead_letter(letter) for letter in chosen]
-    )
+    results = await send_back(kafka, settings.topic_prefix, chosen)
     archived = await _archived(settings)
     print(report(results, archived))  # noqa: T201  the command's output
     exports = {_export_of(result.letter.headers) for result in results if result.outcome == "row"}
@@ -70,11 +65,6 @@ async def _read_again(settings: Settings, kafka: KafkaAccess, export_id: str) ->
 
     for line in summary.lines(await ingest_again(settings, kafka, export_id)):
         print(line)  # noqa: T201  the command's output
-
-
-def _dead_letter(record: Record) -> DeadLetter:
-    place = Place(record.topic, record.partition)
-    return DeadLetter(place, record.offset, record.key, record.value, record.headers)
 
 
 def report(results: Sequence[Returned], archived: frozenset[str] = frozenset()) -> str:

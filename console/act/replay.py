@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
-from consumers.engine.subscription import Place
 from petstream.errors import UsageError
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess, Settings
 from petstream.topics import PETS
 
@@ -70,13 +70,13 @@ def parse_time(text: str) -> datetime:
     return time
 
 
-def parse_offsets(words: Iterable[str], prefix: str) -> dict[Place, int]:
+def parse_offsets(words: Iterable[str], prefix: str) -> dict[TopicPartition, int]:
     """Return offsets by partition.
 
     >>> parse_offsets(["3:120"], "petstream.")
-    {Place(topic='petstream.pets.v1', partition=3): 120}
+    {TopicPartition(topic='petstream.pets.v1', partition=3): 120}
     """
-    offsets: dict[Place, int] = {}
+    offsets: dict[TopicPartition, int] = {}
     for word in words:
         match = _OFFSET.fullmatch(word) if word.isascii() else None
         if match is None:
@@ -86,7 +86,7 @@ def parse_offsets(words: Iterable[str], prefix: str) -> dict[Place, int]:
             )
         topic = match["topic"] or PETS.name
         name = topic if topic.startswith(prefix) else f"{prefix}{topic}"
-        offsets[Place(name, int(match["partition"]))] = int(match["at"])
+        offsets[TopicPartition(name, int(match["partition"]))] = int(match["at"])
     return offsets
 
 

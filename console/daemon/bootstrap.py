@@ -48,7 +48,7 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
 
     async def work() -> None:
         async def topics() -> None:
-            await ensure_topics(kafka, settings.topic_prefix, patience_s=_DELAYS.first_s)
+            await ensure_topics(kafka, settings.topic_prefix, give_up_after_s=_DELAYS.first_s)
 
         async def tables() -> None:
             for name in await migrate(database_url):

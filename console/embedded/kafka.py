@@ -22,12 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-
 from console.embedded import jars
 from console.embedded.process import last_lines, port_for, recorded, spawn, stop
 from petstream.errors import PetstreamError
+from petstream.kafka.client import KAFKA_ERRORS, ping
+from petstream.settings import KafkaAccess
 from petstream.topics import MAX_MESSAGE_BYTES
 
 READY_S: Final = 90.0
@@ -204,13 +203,9 @@ def _lists_topics(port: int) -> bool:
 
 
 async def _ask(port: int) -> bool:
-    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=5_000)
     try:
         async with asyncio.timeout(5):
-            await admin.start()
-            await admin.list_topics()
-    except (KafkaError, OSError, TimeoutError):
+            await ping(KafkaAccess(f"127.0.0.1:{port}"))
+    except KAFKA_ERRORS:
         return False
-    finally:
-        await admin.close()
     return True

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from console.inspect import formatting
-from console.inspect.kafka_reader import Record, read_topic
 from petstream import topics
 from petstream.codec import Headers
 from petstream.errors import UsageError
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_topic
+from petstream.kafka.records import ConsumerRecord
 from petstream.settings import KafkaAccess, Settings
 
 _SHOWN_BYTES = 4_096
@@ -34,13 +35,13 @@ async def dead_letters(
     return 0
 
 
-async def read_letters(settings: Settings, kafka: KafkaAccess) -> list[Record]:
+async def read_letters(settings: Settings, kafka: KafkaAccess) -> list[ConsumerRecord]:
     """Return every dead letter, oldest first."""
     await ensure_topics(kafka, settings.topic_prefix)
     return await read_topic(kafka, topics.DEAD_LETTERS.full_name(settings.topic_prefix))
 
 
-def find_letter(letters: Iterable[Record], ident: str) -> Record:
+def find_letter(letters: Iterable[ConsumerRecord], ident: str) -> ConsumerRecord:
     """Return the newest letter with this id or origin.
 
     Raises:
@@ -57,7 +58,7 @@ def find_letter(letters: Iterable[Record], ident: str) -> Record:
     return matches[-1]
 
 
-def detail(letter: Record, name: str) -> str:
+def detail(letter: ConsumerRecord, name: str) -> str:
     """Return what the letter's ``dl_`` header of this name says, or an empty string."""
     return header(letter.headers, name)
 
@@ -67,7 +68,7 @@ def header(headers: Headers, name: str) -> str:
     return dict(headers).get(f"dl_{name}", b"").decode("utf-8", "replace")
 
 
-def by_reason(letters: Iterable[Record]) -> dict[str, int]:
+def by_reason(letters: Iterable[ConsumerRecord]) -> dict[str, int]:
     """Return how many letters there are of each reason, most first."""
     numbers: dict[str, int] = {}
     for letter in letters:
@@ -77,7 +78,7 @@ def by_reason(letters: Iterable[Record]) -> dict[str, int]:
     return {reason: numbers[reason] for reason in most_first}
 
 
-def listing(letters: Sequence[Record]) -> str:
+def listing(letters: Sequence[ConsumerRecord]) -> str:
     """Return one line a letter, oldest first."""
     if not letters:
         return "No dead letters."
@@ -94,7 +95,7 @@ def listing(letters: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
-def whole(letter: Record) -> str:
+def whole(letter: ConsumerRecord) -> str:
     """Return one letter: what is said about it, then its bytes."""
     lines = [f"Dead letter {letter.offset}, {formatting.to_minute(letter.published_at)} UTC"]
     lines.extend(

@@ -22,7 +22,6 @@ from console.inspect.export_diff import (
     compare_exports,
 )
 from console.runtime.output import say
-from ingest.publish.producer import read_to_end
 from ingest.state.export_history import Memory, start_of
 from ingest.state.restore import fold_exports
 from ingest.state.spill_file import FileShelf
@@ -30,6 +29,7 @@ from petstream import topics
 from petstream.errors import UsageError
 from petstream.events import Counts
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_to_end
 from petstream.sequence import base_of
 from petstream.settings import KafkaAccess, Settings
 
@@ -64,7 +64,7 @@ async def diff(
             async with aclosing(read_to_end(kafka, names)) as batches:
                 async for batch in batches:
                     for record in batch:
-                        states.take(record.key, dict(record.headers), record.value)
+                        states.take(record.key or b"", dict(record.headers), record.value or b"")
         listed = {
             org_id: states.after.event["organization"]
             for org_id, states in organizations.by_key()

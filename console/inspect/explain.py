@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from console.inspect.database_reader import fetch_rows
 from console.inspect.export_history import published_exports
-from console.inspect.kafka_reader import Record, committed, read_topic
 from console.inspect.pet_timeline import PetTimeline, render
 from petstream import topics
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.groups import offsets_by_group
+from petstream.kafka.reader import read_topic
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess, Settings
 
 _PETS: Final = """
@@ -57,7 +59,7 @@ async def explain(
         records=records,
         pictures=await read_topic(kafka, topics.PICTURES.full_name(prefix), key=key),
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
-        offsets=await committed(kafka, prefix, topic, partition),
+        offsets=await offsets_by_group(kafka, prefix, TopicPartition(topic, partition)),
         tables=await fetch_rows(
             database_url,
             {
@@ -74,7 +76,7 @@ async def explain(
     return 0
 
 
-def document(animal_id: int, text: str, records: Sequence[Record]) -> dict[str, Any]:
+def document(animal_id: int, text: str, records: Sequence[ConsumerRecord]) -> dict[str, Any]:
     """Return what ``--json`` prints: the timeline in words, and the events as they were published.
 
     The events are in the log's order; ``value`` is None for what isn't JSON, and a header of bytes
@@ -83,7 +85,7 @@ def document(animal_id: int, text: str, records: Sequence[Record]) -> dict[str, 
     return {"animalId": animal_id, "text": text, "events": [_raw(record) for record in records]}
 
 
-def _raw(record: Record) -> dict[str, Any]:
+def _raw(record: ConsumerRecord) -> dict[str, Any]:
     try:
         value = json.loads(record.value or b"null")
     except ValueError:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from console.inspect.kafka_reader import Record
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from petstream.codec import UndecodableError, decode
 from petstream.events import ExportCounts, ExportEvent, PlanEvent
+from petstream.kafka.records import ConsumerRecord
 
 
 class ExportStatus(NamedTuple):
@@ -70,7 +70,7 @@ class PublishedExports(NamedTuple):
         return "expired" if now - plan.at > PLAN_EXPIRES_AFTER else "held"
 
 
-def published_exports(records: Iterable[Record]) -> PublishedExports:
+def published_exports(records: Iterable[ConsumerRecord]) -> PublishedExports:
     """Return the exports that the records of exports.v1 tell of, given in the log's order."""
     history = Memory()
     exports: dict[str, ExportStatus] = {}

@@ -15,9 +15,9 @@ import msgspec
 from console.inspect import formatting
 from console.inspect.database_reader import Rows, Unavailable
 from console.inspect.export_history import PublishedExports
-from console.inspect.kafka_reader import Record
 from petstream.codec import Envelope, UndecodableError, decode
 from petstream.events import PetEvent, PictureEvent
+from petstream.kafka.records import ConsumerRecord
 
 _LONG: Final = 72
 
@@ -40,8 +40,8 @@ class PetTimeline(NamedTuple):
     animal_id: int
     topic: str
     partition: int
-    records: list[Record]
-    pictures: list[Record]
+    records: list[ConsumerRecord]
+    pictures: list[ConsumerRecord]
     published: PublishedExports
     offsets: Mapping[str, int]
     tables: Rows | Unavailable
@@ -51,7 +51,7 @@ class PetTimeline(NamedTuple):
 class DecodedEvent(NamedTuple):
     """A record and its event; `value` is the event as plain JSON, for old and new values."""
 
-    record: Record
+    record: ConsumerRecord
     envelope: Envelope
     event: PetEvent
     value: dict[str, Any]
@@ -92,7 +92,7 @@ def render(timeline: PetTimeline) -> str:
     return "\n".join(lines)
 
 
-def _decoded(record: Record) -> DecodedEvent | None:
+def _decoded(record: ConsumerRecord) -> DecodedEvent | None:
     try:
         envelope = decode(record.headers, record.value)
     except UndecodableError:

@@ -16,7 +16,6 @@ import msgspec
 from console.inspect import dead_letters, formatting
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
-from console.inspect.kafka_reader import Record, read_topic
 from console.inspect.schedule import Schedule, landing, schedule, usually
 from consumers.admin.lag import GroupLag, lag
 from consumers.engine.queries import query
@@ -24,6 +23,8 @@ from consumers.pictures.wanted import STATUSES
 from ingest.state.export_history import MISSED_AFTER
 from petstream import topics
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_topic
+from petstream.kafka.records import ConsumerRecord
 from petstream.settings import KafkaAccess, Settings
 
 _LAST: Final = 7
@@ -60,7 +61,7 @@ async def gather(
 def document(  # noqa: PLR0913  what was read, each by name
     *,
     published: PublishedExports,
-    letters: Sequence[Record],
+    letters: Sequence[ConsumerRecord],
     lags: Sequence[GroupLag],
     tables: Rows | Unavailable,
     now: datetime,

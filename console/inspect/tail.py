@@ -14,10 +14,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from console.inspect import formatting
-from console.inspect.kafka_reader import Record, follow
 from petstream import events, topics
 from petstream.codec import RAW_DIGEST, Envelope, UndecodableError, decode
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import follow
+from petstream.kafka.records import ConsumerRecord
 from petstream.settings import KafkaAccess, Settings
 
 Name = Literal["pets", "orgs", "exports", "pictures"]
@@ -50,7 +51,7 @@ async def tail(  # noqa: PLR0913  the command's options, each by name
     return 0
 
 
-def line(record: Record) -> str:
+def line(record: ConsumerRecord) -> str:
     """Return one readable line for a record."""
     try:
         envelope = decode(record.headers, record.value)
@@ -62,7 +63,7 @@ def line(record: Record) -> str:
     return f"{formatting.to_minute(envelope.time)} {_event(envelope, record.value or b'')}"
 
 
-def as_json_line(record: Record) -> str:
+def as_json_line(record: ConsumerRecord) -> str:
     """Return a record as one line of ASCII JSON: its offset, key, headers and value."""
     try:
         value: Any = None if record.value is None else json.loads(record.value)
@@ -74,7 +75,7 @@ def as_json_line(record: Record) -> str:
             "partition": record.partition,
             "offset": record.offset,
             "publishedAt": record.published_at.isoformat(timespec="milliseconds"),
-            "key": record.key.decode("utf-8", "replace"),
+            "key": (record.key or b"").decode("utf-8", "replace"),
             "headers": {name: _header(name, text) for name, text in record.headers},
             "value": value,
         },

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from consumers.admin.groups import group_offsets
-from consumers.engine import subscription
 from consumers.registry import NAMES, group_of, topics_of
 from petstream.errors import UnreachableError
+from petstream.kafka.client import KAFKA_ERRORS
+from petstream.kafka.groups import group_offsets
+from petstream.kafka.reader import bounds
 from petstream.settings import KafkaAccess
 
 
@@ -30,18 +31,18 @@ async def lag(access: KafkaAccess, prefix: str) -> list[GroupLag]:
     """
     topics = {consumer: topics_of(consumer, prefix) for consumer in NAMES}
     try:
-        bounds = await subscription.ends(access, sorted(set().union(*topics.values())))
+        measured = await bounds(access, sorted(set().union(*topics.values())))
         lags = []
         for consumer in NAMES:
             offsets = await group_offsets(access, group_of(consumer, prefix))
-            for place, (begin, end) in sorted(bounds.items()):
+            for place, (begin, end) in sorted(measured.items()):
                 if place.topic in topics[consumer]:
                     committed = offsets.get(place)
                     behind = max(0, end - max(begin, committed or 0))
                     lags.append(
                         GroupLag(consumer, place.topic, place.partition, committed, end, behind)
                     )
-    except subscription.TROUBLE as error:
+    except KAFKA_ERRORS as error:
         raise UnreachableError(
             f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
             "start it, or mend PETSTREAM_KAFKA"

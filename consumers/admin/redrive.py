@@ -11,14 +11,17 @@ Rule 4: at most `MOST` at a time: if they are refused again, that must not stop 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final, Literal, NamedTuple
 
-from consumers.admin import groups
 from consumers.engine.dead_letters import MAX_IN_A_ROW, Original, original
-from consumers.engine.subscription import TROUBLE, Place, Record, ends
 from petstream import codec
 from petstream.codec import Headers, UndecodableError
 from petstream.errors import UnreachableError
+from petstream.kafka.client import KAFKA_ERRORS
+from petstream.kafka.reader import bounds, read, record_at
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.kafka.writer import send_compressed
 from petstream.settings import KafkaAccess
 from petstream.topics import ORGS, PETS
 
@@ -31,12 +34,14 @@ Rank = tuple[int, bytes]
 class Returned(NamedTuple):
     """What became of a letter; `why` says more."""
 
-    letter: Record
+    letter: ConsumerRecord
     outcome: Outcome
     why: str = ""
 
 
-async def send_back(access: KafkaAccess, prefix: str, letters: Sequence[Record]) -> list[Returned]:
+async def send_back(
+    access: KafkaAccess, prefix: str, letters: Sequence[ConsumerRecord]
+) -> list[Returned]:
     """Send the events of these letters back; return what became of each.
 
     Raises:
@@ -50,13 +55,13 @@ async def send_back(access: KafkaAccess, prefix: str, letters: Sequence[Record])
             sent = sum(one.outcome == "sent" for one in done)
             if found is None:
                 done.append(Returned(letter, "row"))
-            elif found.record.place.topic not in _topics(prefix):
-                done.append(Returned(letter, "elsewhere", found.record.place.topic))
+            elif found.record.topic not in _topics(prefix):
+                done.append(Returned(letter, "elsewhere", found.record.topic))
             elif sent == MOST:
                 done.append(Returned(letter, "left"))
             else:
                 done.append(await _one(access, letter, found, newest))
-    except TROUBLE as error:
+    except KAFKA_ERRORS as error:
         raise UnreachableError(
             f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): start it and "
             "run this again; to send an event twice is harmless"
@@ -66,13 +71,13 @@ async def send_back(access: KafkaAccess, prefix: str, letters: Sequence[Record])
 
 async def _one(
     access: KafkaAccess,
-    letter: Record,
+    letter: ConsumerRecord,
     found: Original,
-    newest: Mapping[tuple[Place, bytes], Rank],
+    newest: Mapping[tuple[TopicPartition, bytes], Rank],
 ) -> Returned:
     record = found.record
     if found.cut_bytes is not None:
-        there = await groups.record_at(access, record.place, record.offset)
+        there = await record_at(access, record.topic_partition, record.offset)
         if there is None or not _is_rest_of(found, there):
             return Returned(letter, "lost")
         record = there
@@ -81,39 +86,43 @@ async def _one(
     except UndecodableError as error:
         return Returned(letter, "unreadable", str(error))
     rank = _rank(record.headers)
-    held = newest.get((record.place, record.key or b""))
+    held = newest.get((record.topic_partition, record.key or b""))
     if rank is not None and held is not None and held > rank:
         return Returned(letter, "overtaken")
-    await groups.send_back(access, record)
+    await send_compressed(
+        access,
+        ProducerRecord(record.topic, record.key, record.value, record.headers, record.partition),
+    )
     return Returned(letter, "sent")
 
 
-def _is_rest_of(found: Original, there: Record) -> bool:
+def _is_rest_of(found: Original, there: ConsumerRecord) -> bool:
     value, kept = there.value or b"", found.record.value or b""
     return len(value) == found.cut_bytes and value.startswith(kept)
 
 
 async def _newest(
     access: KafkaAccess, prefix: str, wanted: Iterable[Original]
-) -> dict[tuple[Place, bytes], Rank]:
+) -> dict[tuple[TopicPartition, bytes], Rank]:
     """Return the highest (sequence, digest) in the log of each key that is to be sent back."""
     keys = {
-        (one.record.place, one.record.key or b"")
+        (one.record.topic_partition, one.record.key or b"")
         for one in wanted
-        if one.record.place.topic in _topics(prefix)
+        if one.record.topic in _topics(prefix)
     }
     if not keys:
         return {}
-    bounds = await ends(access, sorted({place.topic for place, _ in keys}))
-    places = {place: bounds[place][1] for place, _ in keys if place in bounds}
-    found: dict[tuple[Place, bytes], Rank] = {}
+    measured = await bounds(access, sorted({place.topic for place, _ in keys}))
+    ends = {place: measured[place].end for place, _ in keys if place in measured}
+    found: dict[tuple[TopicPartition, bytes], Rank] = {}
 
-    def look(place: Place, key: bytes, headers: Headers) -> None:
-        rank = _rank(headers) if (place, key) in keys else None
-        if rank is not None:
-            found[place, key] = max(rank, found.get((place, key), rank))
-
-    await groups.look_through(access, places, look)
+    async with aclosing(read(access, ends)) as batches:
+        async for records in batches:
+            for record in records:
+                key = record.topic_partition, record.key or b""
+                rank = _rank(record.headers) if key in keys else None
+                if rank is not None:
+                    found[key] = max(rank, found.get(key, rank))
     return found
 
 

@@ -15,16 +15,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from consumers.admin import groups
-from consumers.admin.groups import InUseError, group_offsets
 from consumers.engine import offsets
 from consumers.engine.migrate import check_migrated
 from consumers.engine.postgres import Connection, connected, kind_of
 from consumers.engine.queries import query
-from consumers.engine.subscription import TROUBLE, Place, ends
 from consumers.registry import Name, group_of, topics_of
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError, UsageError
+from petstream.kafka import groups
+from petstream.kafka.client import KAFKA_ERRORS
+from petstream.kafka.groups import InUseError, group_offsets
+from petstream.kafka.reader import bounds, first_offsets, offsets_since
+from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS
 
@@ -42,7 +44,7 @@ class Since(NamedTuple):
 class At(NamedTuple):
     """From these offsets; other partitions stay where they are."""
 
-    offsets: Mapping[Place, int]
+    offsets: Mapping[TopicPartition, int]
 
 
 class Export(NamedTuple):
@@ -57,7 +59,7 @@ Where = Beginning | Since | At | Export
 class Rewind(NamedTuple):
     """A partition: where its consumer is, where it would begin again, and where the log ends."""
 
-    place: Place
+    place: TopicPartition
     now: int
     to: int
     end: int
@@ -98,7 +100,7 @@ async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
             f"the consumer {consumer} is running: stop it (petstream up, petstream consume), then "
             "replay. One that was killed is forgotten by Kafka after ten seconds or so"
         ) from None
-    except TROUBLE as error:
+    except KAFKA_ERRORS as error:
         raise _away(error) from None
     except Exception as error:
         if kind_of(error) == "transient":
@@ -126,55 +128,59 @@ def told_in(export_id: str, headers: Headers) -> bool:
 async def _plan(
     consumer: Name, where: Where, access: KafkaAccess, connection: Connection, prefix: str
 ) -> list[Rewind]:
-    bounds = await ends(access, topics_of(consumer, prefix))
+    measured = await bounds(access, topics_of(consumer, prefix))
     committed = await group_offsets(access, group_of(consumer, prefix))
     stored = await offsets.stored(connection, consumer)
     now = {
         place: begins_at(stored.get(place), committed.get(place), begin, end)
-        for place, (begin, end) in bounds.items()
+        for place, (begin, end) in measured.items()
     }
-    wanted = await _wanted(where, access, bounds, EXPORTS.full_name(prefix))
+    wanted = await _wanted(where, access, measured, EXPORTS.full_name(prefix))
     return [
         Rewind(place, now[place], max(begin, min(now[place], wanted.get(place, end))), end)
-        for place, (begin, end) in sorted(bounds.items())
+        for place, (begin, end) in sorted(measured.items())
     ]
 
 
 async def _wanted(
-    where: Where, access: KafkaAccess, bounds: Mapping[Place, tuple[int, int]], exports: str
-) -> Mapping[Place, int]:
+    where: Where,
+    access: KafkaAccess,
+    measured: Mapping[TopicPartition, tuple[int, int]],
+    exports: str,
+) -> Mapping[TopicPartition, int]:
     """Return the offsets asked for; a partition without one stays where it is."""
     if isinstance(where, Beginning):
-        return {place: begin for place, (begin, _) in bounds.items()}
+        return {place: begin for place, (begin, _) in measured.items()}
     if isinstance(where, At):
-        _check(where.offsets, bounds)
+        _check(where.offsets, measured)
         return where.offsets
     if isinstance(where, Since):
-        found = await groups.since(access, list(bounds), where.time)
-        return {place: at for place, at in found.items() if at is not None}
+        return await offsets_since(access, list(measured), where.time)
     await _check_export(where.export_id, access, exports)
-    last = {place: end for place, (_, end) in bounds.items()}
-    return await groups.first(access, last, lambda headers: told_in(where.export_id, headers))
+    last = {place: end for place, (_, end) in measured.items()}
+    return await first_offsets(access, last, lambda headers: told_in(where.export_id, headers))
 
 
 async def _check_export(export_id: str, access: KafkaAccess, exports: str) -> None:
-    last = {place: end for place, (_, end) in (await ends(access, [exports])).items()}
+    last = {place: end for place, (_, end) in (await bounds(access, [exports])).items()}
     name = export_id.encode()
-    if not await groups.first(access, last, lambda headers: ("ce_exportid", name) in headers):
+    if not await first_offsets(access, last, lambda headers: ("ce_exportid", name) in headers):
         raise UsageError(
             f"there is no export {export_id[:80]!r}: 'petstream status' shows the last ones, and "
             "'petstream tail exports --from-beginning' all"
         )
 
 
-def _check(offsets: Mapping[Place, int], bounds: Mapping[Place, tuple[int, int]]) -> None:
+def _check(
+    offsets: Mapping[TopicPartition, int], measured: Mapping[TopicPartition, tuple[int, int]]
+) -> None:
     for place, offset in offsets.items():
-        if place not in bounds:
-            known = ", ".join(f"{one.topic}/{one.partition}" for one in sorted(bounds))
+        if place not in measured:
+            known = ", ".join(f"{one.topic}/{one.partition}" for one in sorted(measured))
             raise UsageError(
                 f"this consumer doesn't read {place.topic}/{place.partition}; it reads {known}"
             )
-        begin, end = bounds[place]
+        begin, end = measured[place]
         if not begin <= offset <= end:
             raise UsageError(
                 f"{place.topic}/{place.partition} has no offset {offset}: "
@@ -185,7 +191,7 @@ def _check(offsets: Mapping[Place, int], bounds: Mapping[Place, tuple[int, int]]
 async def _move(
     consumer: Name,
     group: str,
-    moves: Mapping[Place, int],
+    moves: Mapping[TopicPartition, int],
     access: KafkaAccess,
     connection: Connection,
 ) -> None:
@@ -194,7 +200,7 @@ async def _move(
     ]
     async with connection.transaction():
         await connection.executemany(query("set_position"), rows)
-        await groups.move(access, group, moves)
+        await groups.set_offsets(access, group, moves)
 
 
 def _order(export_id: str) -> tuple[str, int]:

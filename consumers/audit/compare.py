@@ -20,9 +20,10 @@ from consumers.audit.folded_log import Completed, Log, Newest, folded
 from consumers.engine.migrate import check_migrated
 from consumers.engine.postgres import Connection, connected, kind_of
 from consumers.engine.queries import query
-from consumers.engine.subscription import TROUBLE, Place
 from consumers.registry import NAMES, Name
 from petstream.errors import UnreachableError
+from petstream.kafka.client import KAFKA_ERRORS
+from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import ORGS, PETS, Topic
 
@@ -110,9 +111,9 @@ class TableSnapshot(NamedTuple):
     """The rows of each table by key, and the offsets of each consumer, at one moment."""
 
     rows: Mapping[AuditedTable, Mapping[int, TableRow]]
-    offsets: Mapping[str, Mapping[Place, int]]
+    offsets: Mapping[str, Mapping[TopicPartition, int]]
 
-    def offset(self, consumer: Name, place: Place) -> int:
+    def offset(self, consumer: Name, place: TopicPartition) -> int:
         """Return which record of a partition a consumer applies next."""
         return self.offsets.get(consumer, {}).get(place, 0)
 
@@ -135,7 +136,7 @@ def unreachable_if_away() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, TROUBLE) or kind_of(error) == "transient":
+        if isinstance(error, KAFKA_ERRORS) or kind_of(error) == "transient":
             raise UnreachableError(
                 f"a server can't be reached ({type(error).__name__}): start it, and run this again"
             ) from None  # the cause may name the database's user
@@ -168,9 +169,11 @@ async def compare(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
 
 async def _snapshot(connection: Connection) -> TableSnapshot:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        offsets: dict[str, dict[Place, int]] = defaultdict(dict)
+        offsets: dict[str, dict[TopicPartition, int]] = defaultdict(dict)
         for row in await connection.fetch(query("audit_offsets")):
-            offsets[row["consumer"]][Place(row["topic"], row["partition"])] = row["next_offset"]
+            offsets[row["consumer"]][TopicPartition(row["topic"], row["partition"])] = row[
+                "next_offset"
+            ]
         rows = {table: await _rows(connection, writing.query) for table, writing in _TABLES.items()}
     return TableSnapshot(rows, dict(offsets))
 
@@ -228,7 +231,7 @@ def _lag(consumer: Name, log: Log, snapshot: TableSnapshot, prefix: str) -> Cons
 
 def _overtaken(log: Log, snapshot: TableSnapshot) -> list[str]:
     """Say which partitions end before what a consumer has read of them."""
-    furthest: dict[Place, int] = {}
+    furthest: dict[TopicPartition, int] = {}
     for offsets in snapshot.offsets.values():
         for place, offset in offsets.items():
             furthest[place] = max(offset, furthest.get(place, 0))

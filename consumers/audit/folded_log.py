@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from consumers.admin import groups
-from consumers.engine.subscription import Place, Record, ends
 from petstream import codec
 from petstream.codec import Headers, UndecodableError
 from petstream.events import SOURCE, ExportEvent
+from petstream.kafka.reader import bounds, read
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
 
@@ -33,7 +33,7 @@ class Newest(NamedTuple):
     sequence: int
     digest: str
     listed: bool
-    place: Place
+    place: TopicPartition
     offset: int
 
 
@@ -41,7 +41,7 @@ class Completed(NamedTuple):
     """The export that was completed last: where it says so, and how long the topics were."""
 
     export_id: str
-    place: Place
+    place: TopicPartition
     offset: int
     end_offsets: Mapping[str, int]
 
@@ -58,17 +58,17 @@ class Log:
         """Why the event of an origin was refused, by consumer and origin."""
         self.completed: Completed | None = None
         self.passed_over = 0
-        self.ends: dict[Place, int] = {}
-        self.begins: dict[Place, int] = {}
+        self.ends: dict[TopicPartition, int] = {}
+        self.begins: dict[TopicPartition, int] = {}
         self._prefix = prefix
 
-    def take(self, records: Iterable[Record]) -> None:
+    def take(self, records: Iterable[ConsumerRecord]) -> None:
         """Fold records; each partition's in order."""
         for record in records:
-            held = self.newest.get(record.place.topic)
+            held = self.newest.get(record.topic)
             if held is not None:
                 self._take_event(held, record)
-            elif record.place.topic == EXPORTS.full_name(self._prefix):
+            elif record.topic == EXPORTS.full_name(self._prefix):
                 self._take_export(record)
             else:
                 self._take_letter(record)
@@ -83,7 +83,7 @@ class Log:
             if now.get(place, 0) < end
         ]
 
-    def _take_event(self, held: dict[int, Newest], record: Record) -> None:
+    def _take_event(self, held: dict[int, Newest], record: ConsumerRecord) -> None:
         told = _told(record.headers, record.value) if _ID.fullmatch(record.key or b"") else None
         if told is None:
             self.passed_over += 1
@@ -91,19 +91,20 @@ class Log:
         key = int(record.key or b"")
         known = held.get(key)
         if known is None or known[:2] <= told[:2]:
-            held[key] = Newest(*told, record.place, record.offset)
+            held[key] = Newest(*told, record.topic_partition, record.offset)
 
-    def _take_export(self, record: Record) -> None:
+    def _take_export(self, record: ConsumerRecord) -> None:
         try:
             event = codec.decode(record.headers, record.value).event
         except UndecodableError:
             self.passed_over += 1
             return
         if isinstance(event, ExportEvent) and event.state == "completed":
-            place, offset = record[:2]
-            self.completed = Completed(event.export_id, place, offset, event.end_offsets)
+            self.completed = Completed(
+                event.export_id, record.topic_partition, record.offset, event.end_offsets
+            )
 
-    def _take_letter(self, record: Record) -> None:
+    def _take_letter(self, record: ConsumerRecord) -> None:
         found = dict(record.headers)
         if found.get("dl_class") == b"event":
             consumer = _text(found, "dl_group").removeprefix(self._prefix)
@@ -124,17 +125,17 @@ async def last_completed(access: KafkaAccess, prefix: str) -> Log:
     log = Log(prefix)
     await _read(access, log, [EXPORTS.full_name(prefix)])
     # behind the exports, as above
-    bounds = await ends(access, [one.full_name(prefix) for one in (PETS, ORGS)])
-    log.ends |= {place: end for place, (_, end) in bounds.items()}
+    measured = await bounds(access, [one.full_name(prefix) for one in (PETS, ORGS)])
+    log.ends |= {place: end for place, (_, end) in measured.items()}
     return log
 
 
 async def _read(access: KafkaAccess, log: Log, names: list[str]) -> None:
-    bounds = await ends(access, names)
-    last = {place: end for place, (_, end) in bounds.items()}
+    measured = await bounds(access, names)
+    last = {place: end for place, (_, end) in measured.items()}
     log.ends |= last
-    log.begins |= {place: begin for place, (begin, _) in bounds.items()}
-    async with aclosing(groups.records(access, last)) as batches:
+    log.begins |= {place: begin for place, (begin, _) in measured.items()}
+    async with aclosing(read(access, last)) as batches:
         async for records in batches:
             log.take(records)
 

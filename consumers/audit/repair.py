@@ -11,28 +11,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
-from consumers.admin import groups
 from consumers.audit.compare import WRITERS, AuditedTable, Difference
 from consumers.engine.batch import apply_isolating
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.runner import Consumer
-from consumers.engine.subscription import Place, Record
 from consumers.pets import history, removals
 from consumers.pictures import wanted
 from consumers.registry import Name
 from petstream.codec import UndecodableError
+from petstream.kafka.reader import read
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 
 _MAX_RECORDS: Final = 500
 
-Targets = dict[Place, dict[int, set[AuditedTable]]]
+Targets = dict[TopicPartition, dict[int, set[AuditedTable]]]
 """Which records are applied again, and for which tables: by partition and offset."""
 
 
 class RepairRefused(NamedTuple):
     """An event that can't be applied, and why."""
 
-    record: Record
+    record: ConsumerRecord
     reason: str
     message: str
 
@@ -66,17 +66,19 @@ async def repair(
     ends = {place: max(offsets) + 1 for place, offsets in targets.items()}
     async with (
         connected(database_url) as connection,
-        aclosing(groups.records(access, ends, begins)) as batches,
+        aclosing(read(access, ends, begins)) as batches,
     ):
         async for batch in batches:
-            chosen = [record for record in batch if record.offset in targets[record.place]]
+            chosen = [
+                record for record in batch if record.offset in targets[record.topic_partition]
+            ]
             for at in range(0, len(chosen), _MAX_RECORDS):
                 records = chosen[at : at + _MAX_RECORDS]
                 for table, writers in WRITERS.items():
                     of_table = [
                         record
                         for record in records
-                        if table in targets[record.place][record.offset]
+                        if table in targets[record.topic_partition][record.offset]
                     ]
                     for name in writers:
                         refused += await _apply(connection, consumers[name], of_table)
@@ -93,11 +95,11 @@ def _targets(differences: Iterable[Difference]) -> Targets:
 
 
 async def _apply(
-    connection: Connection, consumer: Consumer[Any], records: Sequence[Record]
+    connection: Connection, consumer: Consumer[Any], records: Sequence[ConsumerRecord]
 ) -> list[RepairRefused]:
     """Do as `consumers.engine.runner` does with a batch, but for offsets and dead letters."""
     refused: list[RepairRefused] = []
-    items: list[tuple[Record, Any]] = []
+    items: list[tuple[ConsumerRecord, Any]] = []
     for record in records:
         try:
             item = consumer.read(record)
@@ -107,7 +109,7 @@ async def _apply(
             if item is not None:
                 items.append((record, item))
 
-    async def apply(connection: Connection, accepted: Sequence[tuple[Record, Any]]) -> None:
+    async def apply(connection: Connection, accepted: Sequence[tuple[ConsumerRecord, Any]]) -> None:
         await consumer.apply(connection, [item for _, item in accepted])
 
     async with connection.transaction():

@@ -23,8 +23,8 @@ from consumers.engine.backoff import Retry
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
 from consumers.engine.runner import RunContext
-from consumers.engine.subscription import Place
 from consumers.registry import NAMES, topics_of
+from petstream.kafka.records import TopicPartition
 from petstream.topics import EXPORTS
 
 NAME: Final = "audit"
@@ -99,7 +99,7 @@ class _Schedule:
 
     async def _exports(self, connection: Connection) -> Log:
         """Read what the exports say, if the consumer pets has come further since."""
-        place = Place(EXPORTS.full_name(self._context.prefix), 0)
+        place = TopicPartition(EXPORTS.full_name(self._context.prefix), 0)
         offset = (await offsets.stored(connection, "pets")).get(place, 0)
         if self._log is None or offset != self._exports_offset:
             self._log = await last_completed(self._context.kafka, self._context.prefix)
@@ -175,6 +175,6 @@ def loss_line(export: Completed, lost: list[str]) -> str:
     )
 
 
-def _is_behind(reached: Mapping[Place, int], end_offsets: Mapping[str, int]) -> bool:
+def _is_behind(reached: Mapping[TopicPartition, int], end_offsets: Mapping[str, int]) -> bool:
     now = {f"{place.topic}/{place.partition}": offset for place, offset in reached.items()}
     return any(now.get(partition, 0) < end for partition, end in end_offsets.items())

@@ -13,10 +13,9 @@ from typing import Final
 
 from consumers.engine.offsets import MovedError
 from consumers.engine.postgres import kind_of
-from consumers.engine.subscription import TROUBLE
 from petstream.backoff import Backoff, Delays
 from petstream.errors import UnreachableError
-from petstream.kafka.client import PATIENCE_S
+from petstream.kafka.client import GIVE_UP_AFTER_S, KAFKA_ERRORS
 from petstream.stopping import pause
 
 _DELAYS: Final = Delays(0.2, longest_s=15.0, jitter=0.5)
@@ -28,9 +27,9 @@ class Retry:
     """Used as ``async with retry:`` around each try, in a loop that ends on success."""
 
     def __init__(self, who: str, stopping: asyncio.Event, *, limited: bool) -> None:
-        """Retry what `who` does; if `limited`, for `PATIENCE_S` without progress."""
+        """Retry what `who` does; if `limited`, for `GIVE_UP_AFTER_S` without progress."""
         self._who, self._stopping = who, stopping
-        self._backoff = Backoff(_DELAYS, give_up_after_s=PATIENCE_S if limited else None)
+        self._backoff = Backoff(_DELAYS, give_up_after_s=GIVE_UP_AFTER_S if limited else None)
         self.progressed()
 
     def progressed(self) -> None:
@@ -49,13 +48,13 @@ class Retry:
         """Wait and swallow trouble with a server; let everything else through."""
         if isinstance(error, MovedError):
             return True
-        if error is None or not (isinstance(error, TROUBLE) or kind_of(error) == "transient"):
+        if error is None or not (isinstance(error, KAFKA_ERRORS) or kind_of(error) == "transient"):
             return False
         name = type(error).__name__
         wait_s = self._backoff.failed()
         if wait_s is None:
             raise UnreachableError(
-                f"{self._who}: a server was away for {PATIENCE_S:.0f} s ({name}): "
+                f"{self._who}: a server was away for {GIVE_UP_AFTER_S:.0f} s ({name}): "
                 "start it and run this again; nothing is lost"
             ) from None  # the cause may name the database's user
         _log.warning("%s: %s; trying again", self._who, name)

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from consumers.engine.subscription import Place, Record
+from msgspec.structs import replace
+
 from petstream import codec
 from petstream.codec import Headers
 from petstream.errors import PetstreamError
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.topics import MAX_MESSAGE_BYTES
 
 MAX_SHARE: Final = 0.01
@@ -36,7 +38,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Parked(NamedTuple):
     """A record that was refused, and why."""
 
-    record: Record
+    record: ConsumerRecord
     reason: str
     message: str
 
@@ -54,7 +56,7 @@ class DeadLetter(NamedTuple):
 class Original(NamedTuple):
     """The record that a letter holds; `cut_bytes` is its size where the letter has less of it."""
 
-    record: Record
+    record: ConsumerRecord
     cut_bytes: int | None
 
 
@@ -68,7 +70,8 @@ def letter(parked: Parked, group: str, now: datetime) -> Letter:
     if size_of(whole) <= MAX_LETTER_BYTES:
         return whole
     value = parked.record.value or b""
-    bounded = parked.record._replace(
+    bounded = replace(
+        parked.record,
         key=parked.record.key and parked.record.key[:_KEPT_BYTES],
         value=b"",
         headers=tuple(
@@ -89,7 +92,7 @@ def size_of(letter: Letter) -> int:
     return len(key) + len(value or b"") + named
 
 
-def original(letter: Record) -> Original | None:
+def original(letter: ConsumerRecord) -> Original | None:
     """Return the record that a letter holds, as it came; None for a row of the feed."""
     found = dict(letter.headers)
     if found.get("dl_class") != b"event":
@@ -103,16 +106,16 @@ def original(letter: Record) -> Original | None:
         for name, value in letter.headers
         if name.startswith(_HEADER)
     )
-    place_of = Place(topic, int(partition))
+    place_of = TopicPartition(topic, int(partition))
     cut = found.get("dl_cut")
     return Original(
-        Record(place_of, int(offset), found.get("dl_key"), letter.value, headers),
+        ConsumerRecord(place_of, int(offset), found.get("dl_key"), letter.value, headers),
         int(cut) if cut is not None and cut.isdigit() else None,
     )
 
 
-def _letter(record: Record, parked: Parked, group: str, now: datetime) -> Letter:
-    origin = f"{record.place.topic}/{record.place.partition}/{record.offset}"
+def _letter(record: ConsumerRecord, parked: Parked, group: str, now: datetime) -> Letter:
+    origin = record.origin
     found = dict(record.headers)
     context = codec.headers(
         type_="deadletter.event",
@@ -139,7 +142,7 @@ def _letter(record: Record, parked: Parked, group: str, now: datetime) -> Letter
     return origin.encode(), record.value, headers
 
 
-def read(record: Record) -> DeadLetter:
+def read(record: ConsumerRecord) -> DeadLetter:
     """Return what a record of the dead-letters topic says; never fails."""
     found = dict(record.headers)
     try:
@@ -163,28 +166,27 @@ class Limit:
         self.seen = 0
         self.refused = 0
         self._in_a_row = 0
-        self._counted: dict[Place, int] = {}
+        self._counted: dict[TopicPartition, int] = {}
 
-    def check(self, records: list[Record], parked: list[Parked]) -> None:
+    def check(self, records: list[ConsumerRecord], parked: list[Parked]) -> None:
         """Count a batch; raise `PetstreamError` if too much of it was refused.
 
         A batch that is tried again, after trouble with a server, isn't counted again.
         """
-        why = {one.record[:2]: one for one in parked}
+        why = {one.record.origin: one for one in parked}
         for record in records:
-            if record.offset < self._counted.get(record.place, 0):
+            if record.offset < self._counted.get(record.topic_partition, 0):
                 continue
-            self._counted[record.place] = record.offset + 1
+            self._counted[record.topic_partition] = record.offset + 1
             self.seen += 1
-            refused = why.get(record[:2])
+            refused = why.get(record.origin) if why else None
             self._in_a_row = self._in_a_row + 1 if refused else 0
             self.refused += refused is not None
             too_many = self.refused > max(MAX_IN_A_ROW, self.seen * MAX_SHARE)
             if refused and (too_many or self._in_a_row >= MAX_IN_A_ROW):
-                place, offset = record[:2]
                 raise PetstreamError(
                     f"{self.refused:,} of {self.seen:,} records were refused, the last one "
-                    f"{place.topic}/{place.partition}/{offset} ({refused.reason}: "
+                    f"{record.origin} ({refused.reason}: "
                     f"{refused.message[:200]}): mend the cause, then start the consumer again"
                 )
 

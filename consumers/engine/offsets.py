@@ -9,24 +9,24 @@ from collections.abc import Mapping
 
 from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
-from consumers.engine.subscription import Place
+from petstream.kafka.records import TopicPartition
 
 
 class MovedError(Exception):
     """Somebody else moved a position: another member, a replay, or a restored database."""
 
 
-async def stored(connection: Connection, consumer: str) -> dict[Place, int]:
+async def stored(connection: Connection, consumer: str) -> dict[TopicPartition, int]:
     """Return the positions of a consumer."""
     rows = await connection.fetch(query("read_positions"), consumer)
-    return {Place(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
 
 async def move(
     connection: Connection,
     consumer: str,
-    held: Mapping[Place, int | None],
-    ends: Mapping[Place, int],
+    held: Mapping[TopicPartition, int | None],
+    ends: Mapping[TopicPartition, int],
 ) -> bool:
     """Move positions from those held to the new ones; False if one isn't what is held."""
     for place, end in sorted(ends.items()):
@@ -41,10 +41,12 @@ async def move(
     return True
 
 
-def stalled(ends: Mapping[Place, int], positions: Mapping[Place, int | None]) -> list[Place]:
+def stalled(
+    ends: Mapping[TopicPartition, int], positions: Mapping[TopicPartition, int | None]
+) -> list[TopicPartition]:
     """Return the partitions that are still before the ends they had at the last probe.
 
-    >>> stalled({Place("pets.v1", 0): 9}, {Place("pets.v1", 0): 8})
-    [Place(topic='pets.v1', partition=0)]
+    >>> stalled({TopicPartition("pets.v1", 0): 9}, {TopicPartition("pets.v1", 0): 8})
+    [TopicPartition(topic='pets.v1', partition=0)]
     """
     return [place for place, at in positions.items() if at is not None and at < ends.get(place, 0)]

@@ -22,12 +22,14 @@ from consumers.engine.backoff import Retry
 from consumers.engine.batch import apply_isolating
 from consumers.engine.dead_letters import Limit, Parked
 from consumers.engine.postgres import Connection, connected
-from consumers.engine.subscription import Place, Record, Subscription, send_all, subscribed
+from consumers.engine.subscription import Subscription, subscribed
 from consumers.registry import Name, group_of
 from petstream import failpoints
 from petstream.codec import UndecodableError
 from petstream.errors import PetstreamError
 from petstream.events import SOURCE
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.kafka.writer import send_all
 from petstream.metrics import BATCH_SECONDS, LETTERS
 from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, Topic
@@ -46,7 +48,7 @@ class Consumer(Generic[T]):
 
     name: Name
     topics: tuple[Topic, ...]
-    read: Callable[[Record], T | None]
+    read: Callable[[ConsumerRecord], T | None]
     apply: Callable[[Connection, Sequence[T]], Awaitable[None]]
 
 
@@ -66,7 +68,7 @@ async def run(consumer: Consumer[T], context: RunContext) -> None:
     """Run a consumer until it's told to stop or, when draining, has applied all there was."""
     retry = Retry(f"consumer {consumer.name}", context.stopping, limited=context.drain)
     limit = Limit()
-    targets: dict[Place, int] = {}
+    targets: dict[TopicPartition, int] = {}
     while not context.stopping.is_set():
         async with retry:
             session = _Session(consumer, context, retry, limit, targets)
@@ -74,7 +76,7 @@ async def run(consumer: Consumer[T], context: RunContext) -> None:
             return
 
 
-def _is_ours(record: Record) -> bool:
+def _is_ours(record: ConsumerRecord) -> bool:
     return dict(record.headers).get("ce_source") == SOURCE.encode()
 
 
@@ -87,13 +89,13 @@ class _Session(Generic[T]):
         context: RunContext,
         retry: Retry,
         limit: Limit,
-        targets: dict[Place, int],
+        targets: dict[TopicPartition, int],
     ) -> None:
         self._consumer, self._context = consumer, context
         self._retry, self._limit, self._targets = retry, limit, targets
         self._group = group_of(consumer.name, context.prefix)
-        self._held: dict[Place, int | None] = {}
-        self._ends: dict[Place, int] = {}  # as the last probe found them
+        self._held: dict[TopicPartition, int | None] = {}
+        self._ends: dict[TopicPartition, int] = {}  # as the last probe found them
         self._rebalances = 0
 
     async def run(self) -> None:
@@ -103,7 +105,7 @@ class _Session(Generic[T]):
             subscribed(self._context.kafka, self._group, topics) as subscription,
         ):
             if self._context.drain and not self._targets:
-                bounds = await subscription.bounds(await subscription.places(topics))
+                bounds = await subscription.bounds(await subscription.partitions(topics))
                 self._targets.update((place, end) for place, (_, end) in bounds.items())
             await self._loop(connection, subscription)
 
@@ -118,7 +120,7 @@ class _Session(Generic[T]):
                 continue
             if drained:
                 return
-            records = [one for one in records if one.place in self._held]
+            records = [one for one in records if one.topic_partition in self._held]
             if records:
                 with BATCH_SECONDS.labels(self._consumer.name).time():
                     await self._take(connection, subscription, records)
@@ -165,14 +167,16 @@ class _Session(Generic[T]):
         return True
 
     async def _take(
-        self, connection: Connection, subscription: Subscription, records: list[Record]
+        self, connection: Connection, subscription: Subscription, records: list[ConsumerRecord]
     ) -> None:
         decoded, parked = self._decode(records)
-        ends = {record.place: record.offset + 1 for record in records}
+        ends = {record.topic_partition: record.offset + 1 for record in records}
         async with connection.transaction():
             failpoints.point("consumer.apply.before")
 
-            async def apply(connection: Connection, items: Sequence[tuple[Record, T]]) -> None:
+            async def apply(
+                connection: Connection, items: Sequence[tuple[ConsumerRecord, T]]
+            ) -> None:
                 await self._consumer.apply(connection, [item for _, item in items])
 
             for (record, _), error in await apply_isolating(connection, decoded, apply):
@@ -191,8 +195,10 @@ class _Session(Generic[T]):
         await subscription.commit(ends)
         failpoints.point("consumer.offset.after")
 
-    def _decode(self, records: list[Record]) -> tuple[list[tuple[Record, T]], list[Parked]]:
-        decoded: list[tuple[Record, T]] = []
+    def _decode(
+        self, records: list[ConsumerRecord]
+    ) -> tuple[list[tuple[ConsumerRecord, T]], list[Parked]]:
+        decoded: list[tuple[ConsumerRecord, T]] = []
         parked: list[Parked] = []
         for record in records:
             try:
@@ -200,7 +206,7 @@ class _Session(Generic[T]):
             except UndecodableError as error:
                 if error.reason == "version" and _is_ours(record):
                     raise PetstreamError(
-                        f"{record.place.topic}/{record.place.partition}/{record.offset} isn't for "
+                        f"{record.origin} isn't for "
                         f"this version ({error}): update petstream, then start the consumer again"
                     ) from error
                 parked.append(Parked(record, error.reason, str(error)))
@@ -213,7 +219,10 @@ class _Session(Generic[T]):
         if parked:
             topic = DEAD_LETTERS.full_name(self._context.prefix)
             now = datetime.now(UTC)
-            letters = [dead_letters.letter(one, self._group, now) for one in parked]
-            await send_all(self._context.kafka, topic, letters)
+            letters = [
+                ProducerRecord(topic, *dead_letters.letter(refused, self._group, now))
+                for refused in parked
+            ]
+            await send_all(self._context.kafka, letters)
             LETTERS.labels("events").inc(len(letters))
             failpoints.point("consumer.parked")

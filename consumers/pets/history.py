@@ -13,13 +13,13 @@ from consumers.engine.dead_letters import DeadLetter
 from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
-from consumers.engine.subscription import Record
 from consumers.pets import current
 from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import ExportEvent, PetEvent, PlanEvent
+from petstream.kafka.records import ConsumerRecord
 from petstream.topics import DEAD_LETTERS
 
 Item = DecodedEvent | DeadLetter
@@ -27,9 +27,9 @@ Item = DecodedEvent | DeadLetter
 _RECORDED_STATES: Final = ("started", "completed", "failed")
 
 
-def read(record: Record) -> Item:
+def read(record: ConsumerRecord) -> Item:
     """Return what a record says."""
-    if record.place.topic.endswith(DEAD_LETTERS.name):
+    if record.topic.endswith(DEAD_LETTERS.name):
         return dead_letters.read(record)
     return DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
 

@@ -13,12 +13,12 @@ from consumers.engine.batch import newest
 from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
-from consumers.engine.subscription import Record
 from consumers.pets import current
 from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.events import TYPE_PREFIX, OrganizationEvent, PetEvent
+from petstream.kafka.records import ConsumerRecord
 
 _NOT_REMOVED: Final = frozenset(
     f"{TYPE_PREFIX}{entity}.{op}".encode()
@@ -27,7 +27,7 @@ _NOT_REMOVED: Final = frozenset(
 )
 
 
-def read(record: Record) -> DecodedEvent | None:
+def read(record: ConsumerRecord) -> DecodedEvent | None:
     """Return a removal; None for any other change, which the consumer pets looks at."""
     if dict(record.headers).get("ce_type") in _NOT_REMOVED:
         return None

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
-from consumers.engine.subscription import send_all
 from petstream import codec, failpoints
 from petstream.codec import Headers
 from petstream.events import PictureEvent
+from petstream.kafka.records import ProducerRecord
+from petstream.kafka.writer import send_all
 from petstream.settings import KafkaAccess
 from petstream.topics import PICTURES
 
@@ -28,9 +29,10 @@ async def publish(connection: Connection, access: KafkaAccess, prefix: str) -> i
             return 0
         rows = await connection.fetch(query("outbox_events"), _MAX_EVENTS)
         if rows:
-            messages = [message(dict(row)) for row in rows]
+            topic = PICTURES.full_name(prefix)
+            records = [ProducerRecord(topic, *message(dict(row))) for row in rows]
             failpoints.point("picture.event.before")
-            await send_all(access, PICTURES.full_name(prefix), messages)
+            await send_all(access, records)
             failpoints.point("picture.event.sent")
             await connection.execute(query("delete_outbox_events"), [row["id"] for row in rows])
     if rows:

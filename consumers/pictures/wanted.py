@@ -16,11 +16,11 @@ from consumers.engine.batch import newest
 from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
-from consumers.engine.subscription import Record
 from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import PetEvent
+from petstream.kafka.records import ConsumerRecord
 from petstream.model import Picture, Rendition
 
 STATUSES: Final = ("due", "stored", "failed", "gone", "off")
@@ -41,7 +41,7 @@ def consumer(pictures: str | None) -> Consumer[Envelope]:
     return Consumer("images", CONSUMERS["images"].topics, read, apply)
 
 
-def read(record: Record) -> Envelope | None:
+def read(record: ConsumerRecord) -> Envelope | None:
     """Return a pet's event."""
     envelope = codec.decode(record.headers, record.value)
     return envelope if isinstance(envelope.event, PetEvent) else None

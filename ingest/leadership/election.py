@@ -20,7 +20,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from ingest.leadership.group import TROUBLE, Membership, NotMemberError, look
+from ingest.leadership.group import Membership, NotMemberError, observe
 from ingest.leadership.lease import (
     SESSION_S,
     Lease,
@@ -33,6 +33,7 @@ from ingest.leadership.lease import (
 from petstream import topics
 from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.client import KAFKA_ERRORS
 from petstream.settings import KafkaAccess
 
 _MEND: Final = "let it end, or stop it, and run this again"
@@ -88,7 +89,7 @@ class Leadership:
         backoff = Backoff(_LOOK_AGAIN, give_up_after_s=patience_s)
         while True:
             try:
-                group = await look(self._access, self._group, self._topic)
+                group = await observe(self._access, self._group, self._topic)
                 if not group.members:
                     before = await self._take()
                     if self._member is not None:
@@ -99,7 +100,7 @@ class Leadership:
                         say(f"another ingester leads ({other}): waiting for its end")
                         said = True
                 wait_s = backoff.failed()
-            except TROUBLE as error:
+            except KAFKA_ERRORS as error:
                 wait_s = backoff.failed()
                 if wait_s is None:
                     raise UnreachableError(
@@ -134,7 +135,7 @@ class Leadership:
         if self._member is None:
             return
         if self._led and self._lost is None and not self._member.shaken:
-            with suppress(*TROUBLE, NotMemberError):
+            with suppress(*KAFKA_ERRORS, NotMemberError):
                 await self._member.claim(self._lease(left=True))
         await self._member.leave()
 
@@ -147,7 +148,7 @@ class Leadership:
         try:
             if not await member.join(3 * SESSION_S + _PATIENCE_S / 3):
                 return None
-            group = await look(self._access, self._group, self._topic)
+            group = await observe(self._access, self._group, self._topic)
             before = lease_of(group.claim)
             if before is not None and not before.left and before.name in group.members:
                 return None
@@ -174,7 +175,7 @@ class Leadership:
         """Prove it often, whatever the run is doing."""
         while self._lost is None:
             await asyncio.sleep(SESSION_S / 4)
-            with suppress(*TROUBLE):  # the next send asks again
+            with suppress(*KAFKA_ERRORS):  # the next send asks again
                 async with self._proving:
                     assert self._member is not None  # noqa: S101  acquired
                     await self._prove(self._member)
@@ -207,7 +208,7 @@ class Leadership:
     async def _latest_lease(self, member: Membership) -> Lease | None:
         member.shaken, asked = False, False
         try:
-            lease = lease_of((await look(self._access, self._group, self._topic)).claim)
+            lease = lease_of((await observe(self._access, self._group, self._topic)).claim)
             asked = True
         finally:
             member.shaken = member.shaken or not asked

@@ -12,22 +12,16 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    CommitFailedError,
-    GroupAuthorizationFailedError,
-    IllegalStateError,
-    KafkaError,
-)
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import TopicPartition as ClientPartition
+from aiokafka.errors import CommitFailedError, GroupAuthorizationFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
 
 from petstream.errors import PetstreamError
-from petstream.kafka.client import client_options
+from petstream.kafka import groups
+from petstream.kafka.client import KAFKA_ERRORS, client_options
+from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
-
-TROUBLE: Final = (KafkaError, OSError, TimeoutError)
-"""What Kafka's being away looks like."""
 
 _DEADLINE_S: Final = 20.0
 _STOP_S: Final = 5.0
@@ -38,30 +32,21 @@ class NotMemberError(Exception):
     """The group didn't take the claim: it is being formed anew, or we aren't in it any more."""
 
 
-class Seen(NamedTuple):
+class ObservedGroup(NamedTuple):
     """A group from outside: its claim (empty: there is none), and its members' names."""
 
     claim: str
     members: tuple[str, ...]
 
 
-async def look(access: KafkaAccess, group: str, topic: str) -> Seen:
-    """Ask Kafka for a group's members and claim."""
-    place = TopicPartition(topic, 0)
-    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
+async def observe(access: KafkaAccess, group: str, topic: str) -> ObservedGroup:
+    """Ask Kafka for a group's members and claim; raises as aiokafka does."""
     try:
-        async with asyncio.timeout(_DEADLINE_S):
-            await admin.start()
-            told = await admin.describe_consumer_groups([group])
-            offsets = await admin.list_consumer_group_offsets(group, partitions=[place])
+        described = await groups.describe(access, group)
     except GroupAuthorizationFailedError as error:
         raise _forbidden(group) from error
-    finally:
-        await admin.close()
-    # a group is (error, group, state, protocol type, protocol, members, …), a member (id, name, …)
-    members = tuple(one[1] for answer in told for found in answer.groups for one in found[5])
-    claim: str = offsets[place].metadata if place in offsets else ""
-    return Seen(claim, members)
+    committed = described.committed.get(TopicPartition(topic, 0))
+    return ObservedGroup("" if committed is None else committed.metadata, described.members)
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -72,7 +57,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     ) -> None:
         """Prepare a member; `name` is what others see of it."""
         self.shaken = False
-        self._group, self._place, self._topic = group, TopicPartition(topic, 0), topic
+        self._group, self._topic = group, topic
+        self._partition = ClientPartition(topic, 0)
         self._consumer: Any = AIOKafkaConsumer(
             **client_options(access),
             client_id=name,
@@ -102,7 +88,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     @property
     def owns(self) -> bool:
         """Tell whether the partition is ours, as far as we know."""
-        return self._place in self._consumer.assignment()
+        return self._partition in self._consumer.assignment()
 
     async def claim(self, text: str) -> None:
         """Leave a claim in the group.
@@ -112,13 +98,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                await self._consumer.commit({self._place: OffsetAndMetadata(0, text)})
+                await self._consumer.commit({self._partition: OffsetAndMetadata(0, text)})
         except (CommitFailedError, IllegalStateError) as error:
             raise NotMemberError from error
 
     async def leave(self) -> None:
         """Leave the group, if Kafka is there to hear it."""
-        with suppress(*TROUBLE):
+        with suppress(*KAFKA_ERRORS):
             async with asyncio.timeout(_STOP_S):
                 await self._consumer.stop()
 

@@ -1,4 +1,4 @@
-"""The ingester's door to Kafka: read topics to their end, and send batches of records.
+"""The ingester's producer: whole batches of records, each acknowledged by the broker.
 
 Rule 1: records are put into batches here and not by the client: a future, a task switch and a
         queue for each record would cost more than everything else that is done to send it.
@@ -7,22 +7,17 @@ Rule 1: records are put into batches here and not by the client: a future, a tas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
-from petstream.codec import Headers
-from petstream.errors import UnreachableError
-from petstream.kafka.client import client_options
+from petstream.kafka.client import KAFKA_ERRORS, client_options
+from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess
 from petstream.topics import MAX_MESSAGE_BYTES
-
-TROUBLE: Final = (KafkaError, OSError, TimeoutError)
-"""What Kafka's being away looks like: try again with a new producer."""
 
 TooLargeError: Final = MessageSizeTooLargeError
 """The broker refuses a batch for its size: trying again is no use."""
@@ -32,79 +27,7 @@ StaleError: Final = InvalidTimestampError
 
 BATCH_BYTES: Final = 256 * 1024
 
-_READ_DEADLINE_S: Final = 30.0
 _STOP_DEADLINE_S: Final = 10.0
-
-
-class Record(NamedTuple):
-    """One record of a topic."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes
-    headers: Headers
-
-
-async def read_to_end(
-    access: KafkaAccess, topics: Sequence[str]
-) -> AsyncGenerator[list[Record], None]:
-    """Read topics from their beginning to where they ended when this began, in each one's order."""
-    consumer = AIOKafkaConsumer(
-        *topics,
-        **client_options(access),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_bytes=16 * 1024 * 1024,
-        fetch_max_wait_ms=50,  # a poll that waits at the end of a topic would hold up the run
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
-    try:
-        await consumer.start()
-        partitions = await _assigned(consumer, topics)
-        ends = await consumer.end_offsets(partitions)
-        starts = await consumer.beginning_offsets(partitions)
-        behind = {one for one in partitions if ends[one] > starts[one]}
-        while behind:
-            async with asyncio.timeout(_READ_DEADLINE_S):
-                batches = await consumer.getmany(timeout_ms=1_000, max_records=5_000)
-            for records in batches.values():
-                yield [_record(record) for record in records]
-            for one in tuple(behind):
-                if await consumer.position(one) >= ends[one]:
-                    behind.remove(one)
-    except TROUBLE as error:
-        raise UnreachableError(
-            f"Kafka at {access.bootstrap} went away while its topics were read "
-            f"({type(error).__name__}): start it and run this again"
-        ) from error
-    finally:
-        await consumer.stop()
-
-
-async def _assigned(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
-    """Wait until every topic's partitions are assigned: it takes a moment."""
-    async with asyncio.timeout(_READ_DEADLINE_S):
-        while not _all_there(consumer, topics):  # noqa: ASYNC110  aiokafka has no event for it
-            await asyncio.sleep(0.05)
-    return sorted(consumer.assignment())
-
-
-def _all_there(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> bool:
-    return {one.topic for one in consumer.assignment()} == set(topics)
-
-
-def _record(record: Any) -> Record:
-    return Record(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key or b"",
-        record.value or b"",
-        tuple(record.headers),
-    )
 
 
 class Batch:
@@ -113,22 +36,22 @@ class Batch:
     def __init__(self, topic: str, partition: int, builder: Any) -> None:
         """Begin an empty batch; use `Producer.batch`."""
         self.topic, self.partition, self.builder = topic, partition, builder
-        self.records: list[Record] = []
+        self.records: list[ProducerRecord] = []
         self._sent: asyncio.Future[object] | None = None
         self.begun_s = asyncio.get_running_loop().time()
 
-    def take(self, one: Record) -> bool:
+    def add(self, record: ProducerRecord) -> bool:
         """Add a record; False if the batch is full (the first one always fits)."""
-        told = self.builder.append(
-            timestamp=None, key=one.key, value=one.value, headers=list(one.headers)
+        appended = self.builder.append(
+            timestamp=None, key=record.key, value=record.value, headers=list(record.headers)
         )
-        if told is None:
+        if appended is None:
             return False
-        self.records.append(one)
+        self.records.append(record)
         return True
 
     def sent(self, acknowledgement: asyncio.Future[object]) -> None:
-        """Know what will tell that the broker has it."""
+        """Keep the future that is done when the broker has it."""
         self._sent = acknowledgement
 
     async def acknowledged(self) -> None:
@@ -162,7 +85,7 @@ class Producer:
         """Connect."""
         await self._producer.start()
 
-    async def partition(self, topic: str, key: bytes) -> int:
+    async def partition(self, topic: str, key: bytes | None) -> int:
         """Return the partition of a key, as every Kafka client would choose it."""
         partitions = self._partitions.get(topic)
         if partitions is None:
@@ -182,7 +105,7 @@ class Producer:
 
     async def stop(self) -> None:
         """Close, whatever state it is in: what wasn't acknowledged is sent again by another one."""
-        with suppress(*TROUBLE):
+        with suppress(*KAFKA_ERRORS):
             async with asyncio.timeout(_STOP_DEADLINE_S):
                 await self._producer.stop()
                 return
@@ -193,6 +116,6 @@ class Producer:
         sender = self._producer._sender  # noqa: SLF001  aiokafka flushes otherwise, for ever
         if sender is not None and sender.sender_task is not None:
             sender.sender_task.cancel()
-        with suppress(*TROUBLE, asyncio.CancelledError):
+        with suppress(*KAFKA_ERRORS, asyncio.CancelledError):
             async with asyncio.timeout(_STOP_DEADLINE_S):
                 await self._producer.client.close()

@@ -17,11 +17,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from ingest.leadership.election import Leadership, NotLeadingError
-from ingest.publish.producer import TROUBLE, Batch, Producer, Record, StaleError, TooLargeError
+from ingest.publish.producer import Batch, Producer, StaleError, TooLargeError
 from petstream import failpoints
 from petstream.backoff import Backoff, Delays
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.client import KAFKA_ERRORS
+from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess
 
 _BATCHES_IN_FLIGHT: Final = 32  # 8 MiB; less than that again is in batches that aren't full yet
@@ -59,7 +61,7 @@ class Publisher:
         """Connect."""
         try:
             await self._producer.start()
-        except TROUBLE:
+        except KAFKA_ERRORS:
             await self._send_again([])
         return self
 
@@ -79,28 +81,29 @@ class Publisher:
 
     async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
         """Send one record; returns when there is room for more, not when it is acknowledged."""
-        one = Record(topic, 0, 0, key.encode("ascii"), value, headers)
+        record = ProducerRecord(topic, key.encode("ascii"), value, headers)
         self.sent += 1
         try:
-            await self._put(one)
+            await self._put(record)
             await self._close_old()
-        except TROUBLE:
-            await self._send_again([one])
+        except KAFKA_ERRORS:
+            await self._send_again([record])
 
     async def flush(self) -> None:
         """Return when everything sent so far was acknowledged."""
         try:
             await self._all_acknowledged()
-        except TROUBLE:
+        except KAFKA_ERRORS:
             await self._send_again([])
 
-    async def _put(self, one: Record) -> None:
-        place = (one.topic, await self._producer.partition(one.topic, one.key))
-        batch = self._filling.get(place)
-        if batch is not None and batch.take(one):
+    async def _put(self, record: ProducerRecord) -> None:
+        partition = await self._producer.partition(record.topic, record.key)
+        batch = self._filling.get((record.topic, partition))
+        if batch is not None and batch.add(record):
             return
-        self._filling[place] = begun = self._producer.batch(*place)
-        begun.take(one)
+        begun = self._producer.batch(record.topic, partition)
+        self._filling[record.topic, partition] = begun
+        begun.add(record)
         if batch is not None:
             await self._hand_over(batch)
         while len(self._in_flight) > _BATCHES_IN_FLIGHT:
@@ -112,9 +115,9 @@ class Publisher:
         if now_s - self._closed_old_s < _OPEN_S / 2:
             return
         self._closed_old_s = now_s
-        for place, batch in tuple(self._filling.items()):
+        for partition, batch in tuple(self._filling.items()):
             if now_s - batch.begun_s >= _OPEN_S:
-                await self._hand_over(self._filling.pop(place))
+                await self._hand_over(self._filling.pop(partition))
 
     async def _hand_over(self, batch: Batch) -> None:
         self._in_flight.append(batch)
@@ -131,26 +134,26 @@ class Publisher:
             async with asyncio.timeout(_DEADLINE_S):
                 await self._in_flight[0].acknowledged()
         except TooLargeError as error:
-            one = self._in_flight[0].records[0]
+            record = self._in_flight[0].records[0]
             raise PetstreamError(
-                f"the record of key {one.key.decode()} is too large for Kafka "
-                f"({len(one.value):,} bytes): raise max.message.bytes of {one.topic}"
+                f"the record of key {(record.key or b'').decode()} is too large for Kafka "
+                f"({len(record.value or b''):,} bytes): raise max.message.bytes of {record.topic}"
             ) from error
         failpoints.point("ingest.acknowledged")
         self._in_flight.popleft()
 
     async def _all_acknowledged(self) -> None:
-        for place in tuple(self._filling):
-            await self._hand_over(self._filling.pop(place))
+        for partition in tuple(self._filling):
+            await self._hand_over(self._filling.pop(partition))
         while self._in_flight:
             await self._acknowledged()
 
-    async def _send_again(self, further: Iterable[Record]) -> None:
+    async def _send_again(self, further: Iterable[ProducerRecord]) -> None:
         """Send all that wasn't acknowledged by a new producer, until it is, or patience ends."""
-        records = [one for batch in self._in_flight for one in batch.records]
-        records += [one for batch in self._filling.values() for one in batch.records]
-        known = {id(one) for one in records}
-        records += [one for one in further if id(one) not in known]
+        records = [record for batch in self._in_flight for record in batch.records]
+        records += [record for batch in self._filling.values() for record in batch.records]
+        known = {id(record) for record in records}
+        records += [record for record in further if id(record) not in known]
         backoff = Backoff(_SEND_AGAIN, give_up_after_s=self._patience_s)
         while True:
             self._forget()
@@ -159,10 +162,10 @@ class Publisher:
             try:
                 async with asyncio.timeout(_DEADLINE_S):
                     await self._producer.start()
-                for one in records:
-                    await self._put(one)
+                for record in records:
+                    await self._put(record)
                 await self._all_acknowledged()
-            except TROUBLE as error:
+            except KAFKA_ERRORS as error:
                 wait_s = backoff.failed()
                 if wait_s is None:
                     if isinstance(error, StaleError):

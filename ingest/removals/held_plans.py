@@ -18,7 +18,6 @@ from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Publication
 from ingest.leadership.election import Leadership, leading
 from ingest.publish.lifecycle import decision_record
-from ingest.publish.producer import read_to_end
 from ingest.publish.publisher import Publisher
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
 from ingest.state.ledger import Ledger, Shelf
@@ -28,6 +27,7 @@ from petstream import failpoints, topics
 from petstream.errors import UsageError
 from petstream.events import PlanDecision, PlanEvent
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_to_end
 from petstream.sequence import removal_sequence
 from petstream.settings import KafkaAccess, Settings
 

@@ -81,17 +81,21 @@ class Ledger:
         self._shelf = MemoryShelf() if shelf is None else shelf
         self._entries: dict[int, bytes] = {}  # packed: as objects they'd take thrice the room
 
-    def fold(self, key: bytes, headers: Headers, value: bytes) -> bool:
+    def fold(self, key: bytes | None, headers: Headers, value: bytes | None) -> bool:
         """Take one record of the topic, in the order of the log; False if it isn't to be believed.
 
         A key whose last record is damaged, or a stranger's, is stale: consumers have parked it.
         """
-        if not _ID.fullmatch(key):
+        if key is None or not _ID.fullmatch(key):
             return False
         number = int(key)
         held = self.get(number)
-        told = _told(headers, value)
-        if told is None or (held is not None and (held.sequence, held.digest) > told[:2]):
+        told = None if value is None else _told(headers, value)
+        if (
+            told is None
+            or value is None
+            or (held is not None and (held.sequence, held.digest) > told[:2])
+        ):
             if held is not None:
                 self.stale.add(number)
             return told is not None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
-from ingest.publish.producer import read_to_end
 from ingest.state.export_history import Memory
 from ingest.state.ledger import Ledger, Shelf
 from petstream import topics
 from petstream.codec import UndecodableError, decode
 from petstream.errors import PetstreamError
 from petstream.events import ExportEvent, PlanEvent
+from petstream.kafka.reader import read_to_end
 from petstream.settings import KafkaAccess
 
 Say = Callable[[str], None]

@@ -1,13 +1,15 @@
-"""Kafka as every part reaches it: client options, and the declared topics.
+"""How every part reaches Kafka: client options, clients started and stopped, the declared topics.
 
 Rule 1: topics are made as declared, or left alone: an existing one is never altered.
 Rule 2: a one-shot command gives up on an unreachable broker in time; a daemon waits.
+Rule 3: a start or a stop is awaited to its end, cancelled or not: cut off, it leaks connections.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -25,11 +27,16 @@ from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import diagnosis
 from petstream.settings import KafkaAccess
 
-_DELAYS: Final = Delays(0.2, longest_s=1.0, factor=1.1)
-_COPIES: Final = 3  # of each topic, where there are so many brokers
+KAFKA_ERRORS: Final = (KafkaError, OSError, TimeoutError)
+"""What a client raises while Kafka is away: try again, with a new client."""
 
-PATIENCE_S: Final = 60.0
+GIVE_UP_AFTER_S: Final = 60.0
 """How long a one-shot command waits for a server."""
+
+_DELAYS: Final = Delays(0.2, longest_s=1.0, factor=1.1)
+_REPLICAS: Final = 3  # of each topic, where there are so many brokers
+_START_S: Final = 40.0
+_STOP_S: Final = 10.0
 
 
 def client_options(access: KafkaAccess) -> dict[str, Any]:
@@ -47,27 +54,73 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
     return options
 
 
+async def start(client: Any) -> None:
+    """Connect an aiokafka client."""
+    await _to_its_end(client.start(), _START_S)
+
+
+async def stop(client: Any) -> None:
+    """Disconnect an aiokafka client, whatever state it and Kafka are in."""
+    with suppress(*KAFKA_ERRORS):
+        await _to_its_end(client.stop(), _STOP_S)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None], deadline_s: float) -> None:
+    task = asyncio.create_task(work)
+    try:
+        async with asyncio.timeout(deadline_s):
+            await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await asyncio.wait({task}, timeout=_STOP_S)
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # whoever cancelled us doesn't want it
+
+
+@asynccontextmanager
+async def admin_client(access: KafkaAccess) -> AsyncIterator[Any]:
+    """Hold a connected admin client."""
+    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+@contextmanager
+def unreachable(access: KafkaAccess, meanwhile: str) -> Iterator[None]:
+    """Raise `UnreachableError` where Kafka goes away; `meanwhile` says what was being done."""
+    try:
+        yield
+    except KAFKA_ERRORS as error:
+        raise UnreachableError(
+            f"Kafka at {access.bootstrap} went away while {meanwhile} ({type(error).__name__}): "
+            "start it and run this again"
+        ) from error
+
+
 async def ensure_topics(
     access: KafkaAccess,
     prefix: str,
     *,
-    patience_s: float | None = PATIENCE_S,
+    give_up_after_s: float | None = GIVE_UP_AFTER_S,
     wanted: Sequence[topics.Topic] = topics.ALL,
 ) -> None:
     """Make the topics that aren't there yet; wait for the broker (`None`: for ever)."""
-    backoff = Backoff(_DELAYS, give_up_after_s=patience_s)
+    backoff = Backoff(_DELAYS, give_up_after_s=give_up_after_s)
     while True:
         try:
             await _create(access, prefix, wanted)
-        except (KafkaError, OSError, TimeoutError) as error:
-            if isinstance(error, KafkaError) and not error.retriable and not _away(error):
+        except KAFKA_ERRORS as error:
+            if isinstance(error, KafkaError) and not error.retriable and not _is_away(error):
                 raise PetstreamError(
                     f"Kafka at {access.bootstrap} refuses ({type(error).__name__}): check user, "
                     "rights and version in PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
                 ) from error
             refusal = await diagnosis.refusal(access, client_options(access))
             if refusal is not None and refusal.for_good:
-                raise PetstreamError(refusal.words) from error
+                raise PetstreamError(refusal.message) from error
             wait_s = backoff.failed()
             if wait_s is None:
                 raise UnreachableError(_why(access, error, refusal)) from error
@@ -82,64 +135,60 @@ async def answers(access: KafkaAccess) -> None:
     Raises:
         UnreachableError: it is away, or doesn't let us in.
     """
-    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
     try:
-        await admin.start()
-        await admin.list_topics()
+        await ping(access)
     except (KafkaError, OSError) as error:
         refusal = await diagnosis.refusal(access, client_options(access))
         raise UnreachableError(_why(access, error, refusal)) from error
-    finally:
-        await admin.close()
+
+
+async def ping(access: KafkaAccess) -> None:
+    """Let the broker list its topics, over a new connection; raises as aiokafka does."""
+    async with admin_client(access) as admin:
+        await admin.list_topics()
 
 
 def _why(access: KafkaAccess, error: Exception, refusal: diagnosis.Refusal | None) -> str:
     if refusal is not None:
-        return refusal.words
+        return refusal.message
     return (
         f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
         "start it, or mend PETSTREAM_KAFKA"
     )
 
 
-def _away(error: KafkaError) -> bool:
+def _is_away(error: KafkaError) -> bool:
     return isinstance(error, KafkaConnectionError | NodeNotReadyError)
 
 
 async def _create(access: KafkaAccess, prefix: str, wanted: Sequence[topics.Topic]) -> None:
-    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
-    try:
-        async with asyncio.timeout(15):
-            await admin.start()
-            there = set(await admin.list_topics())
-            lacking = [topic for topic in wanted if topic.full_name(prefix) not in there]
-            if not lacking:
-                return
-            brokers = len((await admin.describe_cluster())["brokers"])
-            new = [_new(topic, prefix, min(brokers, _COPIES)) for topic in lacking]
-            response = await admin.create_topics(new)
-            for name, code, *_ in response.topic_errors:
-                if code and for_code(code) is not TopicAlreadyExistsError:
-                    raise PetstreamError(
-                        f"topic {name} can't be made: {for_code(code).__name__}; make it by hand "
-                        "as docs/kafka-security.md says, or give this user the right to"
-                    )
-            await _until_led(admin, [topic.full_name(prefix) for topic in lacking])
-    finally:
-        await admin.close()
+    async with asyncio.timeout(15), admin_client(access) as admin:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in wanted if topic.full_name(prefix) not in existing]
+        if not missing:
+            return
+        brokers = len((await admin.describe_cluster())["brokers"])
+        new = [_new(topic, prefix, min(brokers, _REPLICAS)) for topic in missing]
+        response = await admin.create_topics(new)
+        for name, code, *_ in response.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise PetstreamError(
+                    f"topic {name} can't be made: {for_code(code).__name__}; make it by hand "
+                    "as docs/kafka-security.md says, or give this user the right to"
+                )
+        await _until_led(admin, [topic.full_name(prefix) for topic in missing])
 
 
-async def _until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+async def _until_led(admin: Any, names: list[str]) -> None:
     """Wait until every new partition has a leader: before that, clients stumble over it."""
     while True:
-        told = await admin.describe_topics(names)
-        partitions = [one for topic in told for one in topic["partitions"]]
-        led = all(one["leader"] >= 0 and not one["error_code"] for one in partitions)
-        if led and not any(topic["error_code"] for topic in told):
+        described = await admin.describe_topics(names)
+        parts = [*described, *(part for topic in described for part in topic["partitions"])]
+        if all(part.get("leader", 0) >= 0 and not part["error_code"] for part in parts):
             return
         await asyncio.sleep(0.05)
 
 
-def _new(topic: topics.Topic, prefix: str, copies: int) -> NewTopic:
+def _new(topic: topics.Topic, prefix: str, replicas: int) -> NewTopic:
     name = topic.full_name(prefix)
-    return NewTopic(name, topic.partitions, copies, topic_configs=topic.configs)
+    return NewTopic(name, topic.partitions, replicas, topic_configs=topic.configs)

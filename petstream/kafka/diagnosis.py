@@ -1,6 +1,6 @@
-"""Why Kafka doesn't let us in, in words: the client only says that it could not connect.
+"""Why Kafka refuses a connection, in words: the client only says that it could not connect.
 
-Rule 1: what waiting won't mend (`for_good`) is told apart from what a broker does that is ending.
+Rule 1: what waiting won't mend (`for_good`) is kept apart from what a stopping broker does.
 Rule 2: no text of the broker's is repeated: it may hold the user's name.
 """
 
@@ -31,9 +31,9 @@ _HUNG_UP: Final = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError
 
 
 class Refusal(NamedTuple):
-    """Why Kafka doesn't let us in; `for_good` = waiting is no use."""
+    """Why Kafka refuses us; `for_good` = waiting is no use."""
 
-    words: str
+    message: str
     for_good: bool = True
 
 
@@ -76,12 +76,12 @@ async def refusal(access: KafkaAccess, options: dict[str, Any]) -> Refusal | Non
                 host, _, port = address.strip().rpartition(":")
                 why, brokers = await _knock(host, int(port), options)
                 if why is not None:
-                    return why._replace(words=f"Kafka at {host}:{port} {why.words}")
-                for name, there in brokers:
-                    why, _ = await _knock(name, there, options)
+                    return why._replace(message=f"Kafka at {host}:{port} {why.message}")
+                for name, at_port in brokers:
+                    why, _ = await _knock(name, at_port, options)
                     if why is not None:
-                        on = f"Kafka at {host}:{port} sends us on to {name}:{there}, which "
-                        return why._replace(words=on + why.words)
+                        on = f"Kafka at {host}:{port} sends us on to {name}:{at_port}, which "
+                        return why._replace(message=on + why.message)
     except TimeoutError:
         pass
     return None
@@ -95,25 +95,26 @@ async def _knock(
     try:
         connection = await create_conn(host, port, **entry)
         try:
-            told = await connection.send(MetadataRequest([]))
+            metadata = await connection.send(MetadataRequest([]))
         finally:
             connection.close()
     except (KafkaError, OSError) as error:
         return _of(error, str(options["security_protocol"])), []
-    return None, [(broker[1], broker[2]) for broker in told.brokers]
+    return None, [(broker[1], broker[2]) for broker in metadata.brokers]
 
 
 def _of(error: BaseException, protocol: str) -> Refusal | None:
     """Return what an error means; what aiokafka raises may hide it as its cause."""
-    known = in_words(error, protocol)
+    message = in_words(error, protocol)
     cause = error.__cause__
-    if known is None and cause is not None:
-        known = in_words(cause, protocol)
-    if known is not None:
-        return Refusal(known)
+    if message is None and cause is not None:
+        message = in_words(cause, protocol)
+    if message is not None:
+        return Refusal(message)
     if isinstance(cause, EOFError) or isinstance(error, _HUNG_UP):
-        told = "closes the connection at once: check PETSTREAM_KAFKA_SECURITY_PROTOCOL "
-        return Refusal(f"{told}(now {protocol}) and the port in PETSTREAM_KAFKA", for_good=False)
+        message = "closes the connection at once: check PETSTREAM_KAFKA_SECURITY_PROTOCOL "
+        message += f"(now {protocol}) and the port in PETSTREAM_KAFKA"
+        return Refusal(message, for_good=False)
     return None
 
 

@@ -28,7 +28,6 @@ import pytest
 
 from console.documents import schemas
 from consumers.engine import dead_letters
-from consumers.engine.subscription import Place, Record
 from consumers.pictures import outbox
 from ingest.changes.change import Change
 from ingest.changes.comparison import Refused
@@ -39,6 +38,7 @@ from ingest.state.export_history import HeldPlan, Identity
 from petstream import codec, events
 from petstream.codec import Headers, UndecodableError
 from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 RELEASED: Final = {"1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca"}
@@ -176,8 +176,8 @@ def _letters() -> Iterator[Golden]:
 
 
 _PARKED: Final = dead_letters.Parked(
-    Record(
-        Place("petstream.pets.v1", 3), 4_711, b"22611034", b'{"op":\xff\n\n}',
+    ConsumerRecord(
+        TopicPartition("petstream.pets.v1", 3), 4_711, b"22611034", b'{"op":\xff\n\n}',
         (("ce_type", b"org.petstream.pet.updated"), ("theirs", b"50 % \x00 h\xc3\xa9r\n")),
     ),
     "value", "the value doesn't fit pet.updated: invalid utf-8",
@@ -243,10 +243,10 @@ def test_t45_letters_of_any_version_say_where_they_came_from(version: str) -> No
     """T45: they aren't JSON; their headers are their contract."""
     found = {one.type: one for one in records(version)}
     event, row = found["deadletter.event"], found["deadletter.row"]
-    place = Place("petstream.dead-letters.v1", 0)
-    parked = dead_letters.original(Record(place, 0, event.key, event.value, event.headers))
+    place = TopicPartition("petstream.dead-letters.v1", 0)
+    parked = dead_letters.original(ConsumerRecord(place, 0, event.key, event.value, event.headers))
     assert parked == dead_letters.Original(_PARKED.record, None)
-    letter = Record(place, 1, row.key, row.value, row.headers)
+    letter = ConsumerRecord(place, 1, row.key, row.value, row.headers)
     assert dead_letters.original(letter) is None
     told = dead_letters.read(letter)
     assert (told.origin, told.reason) == ("2026-11-23T08:12:04Z/pets_1.json/17", "not-json")

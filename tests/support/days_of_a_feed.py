@@ -12,14 +12,12 @@ from typing import Any
 
 from console.inspect.database_reader import Unavailable
 from console.inspect.export_history import published_exports
-from console.inspect.kafka_reader import read_topic
 from console.inspect.status import document
-from ingest.publish.producer import read_to_end
-from ingest.run import Result, ingest
 from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import decode
 from petstream.events import Event, ExportEvent, PlanEvent
+from petstream.kafka.reader import read_to_end, read_topic
 from petstream.settings import KafkaAccess, Settings
 
 

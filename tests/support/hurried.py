@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from console.cli import parser
 from consumers.engine import postgres, runner, subscription
 from petstream import failpoints
+from petstream.kafka import client, reader, writer
 
 TIMEOUT_S = 1.0
 
@@ -35,9 +36,12 @@ def short_timeouts() -> None:
 
     changes: list[tuple[object, str, object]] = [
         (subscription, "AIOKafkaConsumer", consumer),
-        (subscription, "AIOKafkaProducer", producer),
+        (writer, "AIOKafkaProducer", producer),
+        (writer, "_DEADLINE_S", 2 * TIMEOUT_S),
+        (reader, "_DEADLINE_S", 2 * TIMEOUT_S),
+        (client, "_START_S", 2 * TIMEOUT_S),
+        (client, "_STOP_S", TIMEOUT_S),
         (subscription, "_DEADLINE_S", 2 * TIMEOUT_S),
-        (subscription, "_STOP_S", TIMEOUT_S),
         (subscription, "_COMMIT_S", TIMEOUT_S),
         (runner, "_PROBE_S", TIMEOUT_S / 2),
         (postgres, "_CONNECT_S", TIMEOUT_S),

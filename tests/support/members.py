@@ -22,11 +22,12 @@ from aiokafka.errors import KafkaError
 from console.embedded.process import Process, recorded
 from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
-from consumers.engine.subscription import Place, ends
 from ingest.run import Result, ingest
 from lab.expectations import QUERIES, judge
 from lab.simulator import History, expected, write_export
 from petstream import topics
+from petstream.kafka.reader import bounds
+from petstream.kafka.records import TopicPartition
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -188,19 +189,19 @@ class Feed:
         finally:
             await connection.close()
 
-    async def positions(self) -> dict[Place, int]:
+    async def positions(self) -> dict[TopicPartition, int]:
         """Return how far the consumer pets is, as Postgres says."""
         rows = await self.fetch(
             "SELECT topic, partition, next_offset FROM petstream.consumer_position "
             "WHERE consumer = 'pets'"
         )
-        return {Place(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
-    async def ends(self) -> dict[Place, int]:
+    async def ends(self) -> dict[TopicPartition, int]:
         """Return where the topics end."""
         read = (topics.PETS, topics.ORGS, topics.EXPORTS, topics.DEAD_LETTERS)
         names = [topic.full_name(self.settings.topic_prefix) for topic in read]
-        return {place: end for place, (_, end) in (await ends(self.kafka, names)).items()}
+        return {place: end for place, (_, end) in (await bounds(self.kafka, names)).items()}
 
     async def applied(self) -> float:
         """Wait until all that is in the topics now was applied; return how long that took."""
@@ -211,7 +212,7 @@ class Feed:
 
         return await until("applied", is_applied)
 
-    async def shares(self) -> list[set[Place]]:
+    async def shares(self) -> list[set[TopicPartition]]:
         """Return each member's partitions; none while the group isn't at rest."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
         try:
@@ -227,9 +228,9 @@ class Feed:
         (group,) = [described for response in responses for described in response.groups]
         return [_places(member[-1]) for member in group[5]] if group[2] == "Stable" else []
 
-    async def shared_among(self, members: int) -> list[set[Place]]:
+    async def shared_among(self, members: int) -> list[set[TopicPartition]]:
         """Wait until so many members have all partitions among them; return their shares."""
-        shares: list[set[Place]] = []
+        shares: list[set[TopicPartition]] = []
         everything = (await self.ends()).keys()
 
         async def are_shared() -> bool:
@@ -253,12 +254,12 @@ class Feed:
         return *judge(expected(self.history, self.days - 1), rows).differences, *refused
 
 
-def _places(assignment: bytes) -> set[Place]:
+def _places(assignment: bytes) -> set[TopicPartition]:
     if not assignment:
         return set()
     decoded = ConsumerProtocolMemberAssignment.decode(assignment)
     return {
-        Place(topic, partition)
+        TopicPartition(topic, partition)
         for topic, partitions in decoded.assignment
         for partition in partitions
     }

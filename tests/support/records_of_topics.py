@@ -7,22 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from console.inspect.kafka_reader import Record
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 
 GOLDEN = Path(__file__).parents[1] / "petstream" / "golden"
 PUBLISHED = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
+_PUBLISHED_MS = int(PUBLISHED.timestamp() * 1000)
 
 
-def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) -> Record:
+def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) -> ConsumerRecord:
     """Return the golden record of a type, with other headers and values where told."""
     golden = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
     if "sequence" in changes:
         golden["headers"]["ce_sequence"] = f"{changes['sequence']:019}"
-    return Record(
-        topic=f"petstream.{type_.partition('.')[0]}s.v1",
-        partition=3,
-        offset=offset,
-        published_at=PUBLISHED,
+    return ConsumerRecord(
+        TopicPartition(f"petstream.{type_.partition('.')[0]}s.v1", 3),
+        offset,
+        timestamp_ms=_PUBLISHED_MS,
         key=golden["key"].encode(),
         value=json.dumps({**golden["value"], **changes}).encode(),
         headers=tuple(
@@ -31,8 +31,9 @@ def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) ->
     )
 
 
-def dead_letter(offset: int, reason: str, value: bytes | None = b'{"a":') -> Record:
+def dead_letter(offset: int, reason: str, value: bytes | None = b'{"a":') -> ConsumerRecord:
     """Return a dead letter of a row."""
     details = {"origin": f"X/pets_1.json/{offset}", "reason": reason, "class": "row"}
     headers = tuple((f"dl_{name}", text.encode()) for name, text in details.items())
-    return Record("petstream.dead-letters.v1", 0, offset, PUBLISHED, b"", value, headers)
+    topic = TopicPartition("petstream.dead-letters.v1", 0)
+    return ConsumerRecord(topic, offset, b"", value, headers, _PUBLISHED_MS)

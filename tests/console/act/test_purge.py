@@ -12,12 +12,12 @@ import pytest
 from console.act import purge, purge_targets
 from console.act.purge_targets import PurgeTarget, RunningError
 from console.cli.parser import run
-from console.inspect.kafka_reader import Record
 from consumers.admin import purge_pictures
 from consumers.pictures.store.interface import StoredFile
 from petstream import codec
 from petstream.errors import UsageError
 from petstream.events import Counts, ExportCounts, ExportEvent
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_the_words_are_typed_at_a_terminal(
     assert ("run petstream purge again" in printed.err) == bool(deleted)
 
 
-def export_record(state: Any, hours_ago: float) -> Record:
+def export_record(state: Any, hours_ago: float) -> ConsumerRecord:
     at = NOW - timedelta(hours=hours_ago)
     event = ExportEvent(
         export_id="2026-11-20T08:12:04Z", mode="daily", state=state, at=at,
@@ -96,7 +96,9 @@ def export_record(state: Any, hours_ago: float) -> Record:
         type_=f"export.{state}", subject="export/2026-11-20T08:12:04Z", sequence=1,
         export_id=event.export_id, digest=codec.digest(value), time=at,
     )  # fmt: skip
-    return Record("exports.v1", 0, 0, at, b"2026-11-20T08:12:04Z", value, headers)
+    at_ms = int(at.timestamp() * 1000)
+    topic = TopicPartition("exports.v1", 0)
+    return ConsumerRecord(topic, 0, b"2026-11-20T08:12:04Z", value, headers, at_ms)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ async def test_an_export_that_is_being_read_holds_a_purge_back(
 ) -> None:
     """An ingester is in no group; one that was killed doesn't hold it back for ever."""
 
-    async def read(*_: object) -> list[Record]:
+    async def read(*_: object) -> list[ConsumerRecord]:
         return [export_record(state, hours_ago) for state, hours_ago in states]
 
     monkeypatch.setattr(purge_targets, "read_topic", read)

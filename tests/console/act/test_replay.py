@@ -9,8 +9,8 @@ import pytest
 from console.act.replay import report, start_of_replay
 from console.cli.parser import parser
 from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, begins_at, told_in
-from consumers.engine.subscription import Place
 from petstream.errors import UsageError
+from petstream.kafka.records import TopicPartition
 
 PETS, ORGS = "petstream.pets.v1", "petstream.orgs.v1"
 
@@ -27,7 +27,7 @@ def test_each_way_to_say_where_a_replay_begins_is_understood() -> None:
     )
     assert where("--from-export", "2026-11-20T08:12:04Z") == Export("2026-11-20T08:12:04Z")
     assert where("--from-offset", "3:120", "orgs.v1/0:40", f"{PETS}/1:2") == At(
-        {Place(PETS, 3): 120, Place(ORGS, 0): 40, Place(PETS, 1): 2}
+        {TopicPartition(PETS, 3): 120, TopicPartition(ORGS, 0): 40, TopicPartition(PETS, 1): 2}
     )
 
 
@@ -78,7 +78,10 @@ def test_an_export_begins_with_its_own_records_or_those_of_a_later_one() -> None
 
 
 def test_what_was_moved_is_reported_by_partition_and_in_all() -> None:
-    rewinds = [Rewind(Place(PETS, 0), 1_200, 200, 1_200), Rewind(Place(ORGS, 0), 7, 7, 9)]
+    rewinds = [
+        Rewind(TopicPartition(PETS, 0), 1_200, 200, 1_200),
+        Rewind(TopicPartition(ORGS, 0), 7, 7, 9),
+    ]
     lines = report("pets", rewinds, dry_run=False).splitlines()
     assert lines[1].split() == [f"{PETS}/0", "1,200", "200", "1,000"]
     assert lines[2].split() == [f"{ORGS}/0", "7", "7", "0"]

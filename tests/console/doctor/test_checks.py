@@ -16,6 +16,7 @@ from console.doctor.store import check_directory
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
+from petstream.kafka.admin import DescribedTopic
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")
@@ -73,7 +74,7 @@ def test_a_petlist_that_is_short_for_the_size_of_the_files_is_a_warning(
 
 @pytest.mark.parametrize("key", topics.PETS.configs)
 def test_each_config_of_a_topic_that_differs_fails(key: str) -> None:
-    results = compared(topics.PETS, "p", 6, topics.PETS.configs | {key: "1"})
+    results = compared(topics.PETS, "p", DescribedTopic(6, topics.PETS.configs | {key: "1"}))
     assert [result.state for result in results] == ["fail"]
     assert key in results[0].mend
 

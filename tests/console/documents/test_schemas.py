@@ -119,7 +119,7 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
         "petstream.codec",
         "petstream.sequence",
         "console.inspect.formatting",
-        "console.inspect.kafka_reader",
+        "petstream.kafka.reader",
     ],
 )
 def test_examples_in_the_code_are_true(name: str) -> None:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 from records_of_topics import record
 
 from console.inspect.database_reader import Unavailable
 from console.inspect.explain import unknown
 from console.inspect.export_history import published_exports
-from console.inspect.kafka_reader import partition_of
 from console.inspect.pet_timeline import PetTimeline, render
+from petstream.kafka.reader import partition_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -127,7 +128,7 @@ def test_control_characters_never_reach_the_terminal() -> None:
 
 
 def test_records_of_another_version_are_counted_and_not_fatal() -> None:
-    broken = record("pet.added", offset=2)._replace(value=b"{}")
+    broken = structs.replace(record("pet.added", offset=2), value=b"{}")
     assert "offset 2  can't be decoded" in render(timeline(record("pet.added"), broken))
     assert "can't be read by this version" in render(timeline(broken))
 

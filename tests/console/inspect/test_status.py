@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from msgspec import structs
 from records_of_topics import dead_letter, record
 
 from console.inspect.database_reader import Unavailable
@@ -162,7 +163,7 @@ def test_the_json_has_the_same_names_whatever_there_is() -> None:
 
 
 def test_events_of_another_version_are_counted() -> None:
-    assert gathered(DONE[0]._replace(value=b"?"))["undecodableExportEvents"] == 1
+    assert gathered(structs.replace(DONE[0], value=b"?"))["undecodableExportEvents"] == 1
 
 
 def test_a_list_of_dead_letters_has_a_line_each() -> None:

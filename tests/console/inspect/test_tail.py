@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec import structs
 from records_of_topics import record
 
-from console.inspect.kafka_reader import Record
 from console.inspect.tail import as_json_line, line
 from petstream import events
+from petstream.kafka.records import ConsumerRecord
 
 
 def test_an_updated_pet_is_one_readable_line() -> None:
@@ -66,7 +67,7 @@ def test_control_characters_of_the_feed_never_reach_the_terminal() -> None:
 
 
 def test_an_undecodable_record_is_shown_as_such() -> None:
-    broken = record("pet.added", offset=17)._replace(value=b"\x1b[2J")
+    broken = structs.replace(record("pet.added", offset=17), value=b"\x1b[2J")
     text = line(broken)
     assert "undecodable record at petstream.pets.v1 partition 3 offset 17" in text
     assert text.isprintable()
@@ -75,7 +76,7 @@ def test_an_undecodable_record_is_shown_as_such() -> None:
 def test_json_has_offset_headers_and_value() -> None:
     added = record("pet.added", offset=5)
     headers = (*added.headers, ("ps_rawdigest", b"\xff\0"))
-    parsed = json.loads(as_json_line(added._replace(headers=headers)))
+    parsed = json.loads(as_json_line(structs.replace(added, headers=headers)))
     assert (parsed["partition"], parsed["offset"], parsed["key"]) == (3, 5, "22611034")
     assert parsed["headers"]["ce_type"] == "org.petstream.pet.added"
     assert parsed["headers"]["ps_rawdigest"] == "ff00"
@@ -83,6 +84,6 @@ def test_json_has_offset_headers_and_value() -> None:
 
 
 def test_json_shows_a_value_that_is_no_json_as_text() -> None:
-    added: Record = record("pet.added")._replace(value=b"\xff{")
+    added: ConsumerRecord = structs.replace(record("pet.added"), value=b"\xff{")
     assert json.loads(as_json_line(added))["value"] == "\ufffd{"
-    assert json.loads(as_json_line(added._replace(value=None)))["value"] is None
+    assert json.loads(as_json_line(structs.replace(added, value=None)))["value"] is None

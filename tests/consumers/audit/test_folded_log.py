@@ -8,7 +8,7 @@ import pytest
 
 from consumers.audit import folded_log
 from consumers.audit.folded_log import Completed, Log, folded, last_completed
-from consumers.engine.subscription import Place
+from petstream.kafka.records import Bounds, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS, PETS
 
@@ -21,21 +21,21 @@ async def test_an_export_completed_meanwhile_doesnt_look_like_lost_records(
     pets = PETS.full_name("t.")
     looks = 0
 
-    async def ends(_access: KafkaAccess, names: Sequence[str]) -> dict[Place, tuple[int, int]]:
+    async def bounds(_access: KafkaAccess, names: Sequence[str]) -> dict[TopicPartition, Bounds]:
         nonlocal looks
         looks += 1
-        return {Place(name, 0): (0, looks) for name in names}
+        return {TopicPartition(name, 0): Bounds(0, looks) for name in names}
 
     async def read(access: KafkaAccess, log: Log, names: list[str]) -> None:
-        found = await ends(access, names)
+        found = await bounds(access, names)
         log.ends |= {place: end for place, (_, end) in found.items()}
-        place = Place(EXPORTS.full_name("t."), 0)
+        place = TopicPartition(EXPORTS.full_name("t."), 0)
         if place.topic in names:
             # what is read, is read after the ends were asked for, and by then there is more
             at = looks + (len(names) > 1)
             log.completed = Completed(f"export {at}", place, at, {f"{pets}/0": at})
 
-    monkeypatch.setattr(folded_log, "ends", ends)
+    monkeypatch.setattr(folded_log, "bounds", bounds)
     monkeypatch.setattr(folded_log, "_read", read)
     log = await look(KafkaAccess("nowhere:1"), "t.")
     assert log.completed is not None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from consumers.engine.dead_letters import (
     MAX_LETTER_BYTES,
@@ -15,23 +16,25 @@ from consumers.engine.dead_letters import (
     original,
     size_of,
 )
-from consumers.engine.subscription import Place, Record
 from petstream.errors import PetstreamError
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.topics import MAX_MESSAGE_BYTES
 
 NOW = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
 HEADERS = (("ce_specversion", b"1.0"), ("ce_exportid", b"export-1"), ("x", b"\xff\0"))
 
 
-def record(offset: int = 7, **changes: Any) -> Record:
-    made = Record(Place("petstream.pets.v1", 3), offset, b"41", b"{not json", HEADERS)
-    return made._replace(**changes)
+def record(offset: int = 7, **changes: Any) -> ConsumerRecord:
+    made = ConsumerRecord(
+        TopicPartition("petstream.pets.v1", 3), offset, b"41", b"{not json", HEADERS
+    )
+    return structs.replace(made, **changes)
 
 
-def parked(found: Record) -> Record:
+def parked(found: ConsumerRecord) -> ConsumerRecord:
     """Return the letter of a record, as it is read again."""
     key, value, headers = letter(Parked(found, "value", "it doesn't fit"), "petstream.pets", NOW)
-    return Record(Place("petstream.dead-letters.v1", 0), 0, key, value, headers)
+    return ConsumerRecord(TopicPartition("petstream.dead-letters.v1", 0), 0, key, value, headers)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +47,21 @@ def parked(found: Record) -> Record:
         record(headers=()),
         record(headers=(("dl_class", b"row"), ("dl_origin", b"elsewhere/0/0"), ("x", b"1"))),
         record(headers=(("x", b"1"), ("x", b"2"))),
-        record(place=Place("a.b-c_d", 12)),
+        record(topic_partition=TopicPartition("a.b-c_d", 12)),
     ],
 )
-def test_t44_a_letter_gives_back_the_record_as_it_came(sent: Record) -> None:
+def test_t44_a_letter_gives_back_the_record_as_it_came(sent: ConsumerRecord) -> None:
     found = original(parked(sent))
     assert found is not None
     assert found == (sent, None)
 
 
 def test_a_letter_of_a_feed_row_holds_no_event() -> None:
-    row = Record(Place("d", 0), 0, b"", b"{", (("dl_class", b"row"), ("dl_origin", b"X/p.json/1")))
+    row = ConsumerRecord(
+        TopicPartition("d", 0), 0, b"", b"{", (("dl_class", b"row"), ("dl_origin", b"X/p.json/1"))
+    )
     assert original(row) is None
-    assert original(row._replace(headers=())) is None
+    assert original(structs.replace(row, headers=())) is None
 
 
 @pytest.mark.parametrize("spare", [0, 1, 500, 1_024, 2_048, 4_096])
@@ -66,7 +71,7 @@ def test_t44_a_record_at_kafkas_limit_is_parked_and_says_what_is_missing(spare: 
     sent = record(value=b"x" * (size - size_of((b"41", b"", HEADERS))))
     key, value, headers = letter(Parked(sent, "value", "m" * 5_000), "petstream.pets", NOW)
     assert size_of((key, value, headers)) <= MAX_LETTER_BYTES
-    found = original(Record(Place("d", 0), 0, key, value, headers))
+    found = original(ConsumerRecord(TopicPartition("d", 0), 0, key, value, headers))
     assert found is not None
     assert (sent.value or b"").startswith(found.record.value or b"!")
     if found.cut_bytes is None:

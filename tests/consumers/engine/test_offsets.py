@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from consumers.engine.offsets import stalled
-from consumers.engine.subscription import Place
+from petstream.kafka.records import TopicPartition
 
-HERE, THERE = Place("pets.v1", 0), Place("pets.v1", 1)
+HERE, THERE = TopicPartition("pets.v1", 0), TopicPartition("pets.v1", 1)
 
 
 def test_a_partition_at_its_former_end_or_behind_it_newly_is_not_stalled() -> None:

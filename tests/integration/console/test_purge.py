@@ -24,13 +24,16 @@ from console.act import purge_targets
 from console.act.purge import delete
 from console.act.purge_targets import Locations, RunningError
 from consumers.admin import purge_pictures, purge_tables, purge_topics
-from consumers.engine.subscription import send_all, subscribed
+from consumers.engine.subscription import subscribed
 from consumers.pictures.store.directory import DirectoryStore
 from consumers.pictures.store.factory import open_store
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import PetstreamError
+from petstream.kafka import admin as kafka_admin
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.records import ProducerRecord
+from petstream.kafka.writer import send_all
 from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
@@ -89,11 +92,12 @@ class Stage:
     async def fill(self) -> None:
         """Put a little everywhere, without a feed."""
         await ensure_topics(self.kafka, self.prefix)
-        await send_all(self.kafka, topics.PETS.full_name(self.prefix), [(b"1", b"{}", ())])
+        record = ProducerRecord(topics.PETS.full_name(self.prefix), b"1", b"{}", ())
+        await send_all(self.kafka, [record])
         for part in ("pets", "images"):
             name = topics.PETS.full_name(self.prefix)
             async with subscribed(self.kafka, f"{self.prefix}{part}", [name]) as subscription:
-                await subscription.commit(dict.fromkeys(await subscription.places([name]), 0))
+                await subscription.commit(dict.fromkeys(await subscription.partitions([name]), 0))
         store = DirectoryStore(self.pictures)
         await store.put(f"ab/ab/{HASH}.jpg", b"picture")
         await store.put(f"ab/ab/{HASH}.320.jpg", b"small")
@@ -170,7 +174,7 @@ async def test_only_what_is_ours_goes(stage: Stage) -> None:
     async with admin(stage) as client:
         await client.create_topics([NewTopic(foreign, 1, 1)])
         async with subscribed(stage.kafka, f"{stage.prefix}site", [foreign]) as subscription:
-            await subscription.commit(dict.fromkeys(await subscription.places([foreign]), 0))
+            await subscription.commit(dict.fromkeys(await subscription.partitions([foreign]), 0))
         await stage.sql("CREATE TABLE public.adopters AS SELECT 1 AS one")
         await stage.sql("CREATE VIEW public.shown AS SELECT animal_id FROM petstream.pets")
 
@@ -208,15 +212,15 @@ async def test_a_purge_that_was_cut_off_goes_on_where_it_was(
 ) -> None:
     """Killed behind the topics: the second run finds the groups, the tables and the files."""
     await stage.fill()
-    real = purge_topics.delete_groups
+    real = kafka_admin.delete_groups
 
     async def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(purge_topics, "delete_groups", killed)
+    monkeypatch.setattr(kafka_admin, "delete_groups", killed)
     with pytest.raises(KeyboardInterrupt):
         await delete(await stage.find_targets())
-    monkeypatch.setattr(purge_topics, "delete_groups", real)
+    monkeypatch.setattr(kafka_admin, "delete_groups", real)
     targets = await stage.find_targets()
     assert targets[0].contents == (f"group {stage.prefix}images", f"group {stage.prefix}pets")
     assert targets[1].delete

@@ -40,7 +40,9 @@ async def publish(kafka: KafkaAccess, prefix: str) -> None:
         for type_, topic in PUBLISHED:
             golden = record(type_)
             name = topic.full_name(prefix)
-            await publisher.send(name, golden.key.decode(), golden.value or b"", golden.headers)
+            await publisher.send(
+                name, (golden.key or b"").decode(), golden.value or b"", golden.headers
+            )
 
 
 async def test_status_tells_of_topics_that_are_empty_and_of_a_postgres_that_is_away(

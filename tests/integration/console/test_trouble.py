@@ -118,7 +118,7 @@ async def test_a_host_that_is_down_is_said_after_a_while() -> None:
 
 async def test_a_kafka_that_is_down_is_said_after_a_while() -> None:
     with pytest.raises(UnreachableError, match="PETSTREAM_KAFKA"):
-        await ensure_topics(KafkaAccess(f"127.0.0.1:{free_port()}"), "t.", patience_s=0.1)
+        await ensure_topics(KafkaAccess(f"127.0.0.1:{free_port()}"), "t.", give_up_after_s=0.1)
 
 
 async def test_ftps_is_never_answered_without_tls(server: FtpAddress) -> None:

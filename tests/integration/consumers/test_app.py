@@ -11,13 +11,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from consumers.admin.lag import lag
 from consumers.app import consume
 from consumers.engine.migrate import migrate, missing_migrations
 from consumers.engine.queries import queries
 from consumers.engine.runner import Consumer, RunContext, run
-from consumers.engine.subscription import Place, Rebalances, Record, send_all, subscribed
+from consumers.engine.subscription import Rebalances, subscribed
 from consumers.pets import history, removals
 from consumers.pictures import wanted
 from consumers.registry import Name
@@ -34,6 +35,8 @@ from petstream.events import (
     Source,
 )
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.kafka.writer import send_all
 from petstream.model import Organization, Pet, Picture, Rendition
 from petstream.settings import KafkaAccess, Settings
 
@@ -48,16 +51,20 @@ VIEWS = (
 
 def record(  # noqa: PLR0913, PLR0917  what an event is made of
     topic: str, type_: str, subject: str, sequence: int, event: Any, day: int
-) -> Record:
+) -> ConsumerRecord:
     value = codec.encode(event)
     headers = codec.headers(
         type_=type_, subject=subject, sequence=sequence, export_id=f"export-{day}",
         digest=codec.digest(value), time=START + timedelta(days=day),
     )  # fmt: skip
-    return Record(Place(topic, 0), sequence, subject.partition("/")[2].encode(), value, headers)
+    return ConsumerRecord(
+        TopicPartition(topic, 0), sequence, subject.partition("/")[2].encode(), value, headers
+    )
 
 
-def pet(op: Any, animal_id: int, day: int, name: str | None = "Rex", pictures: Any = ()) -> Record:
+def pet(
+    op: Any, animal_id: int, day: int, name: str | None = "Rex", pictures: Any = ()
+) -> ConsumerRecord:
     event = PetEvent(
         op=op, animal_id=animal_id, sequence=1_000 + day, first_seen_at=START,
         pet=Pet(animal_id=animal_id, org_id=7, name=name, pictures=pictures, extra={"new": [1]}),
@@ -67,7 +74,7 @@ def pet(op: Any, animal_id: int, day: int, name: str | None = "Rex", pictures: A
     return record("pets.v1", f"pet.{op}", f"pet/{animal_id}", event.sequence, event, day)
 
 
-def org(op: Any, org_id: int, day: int, name: str) -> Record:
+def org(op: Any, org_id: int, day: int, name: str) -> ConsumerRecord:
     event = OrganizationEvent(
         op=op, org_id=org_id, sequence=1_000 + day, first_seen_at=START,
         organization=Organization(org_id=org_id, name=name),
@@ -78,7 +85,7 @@ def org(op: Any, org_id: int, day: int, name: str) -> Record:
     )
 
 
-def export(state: Any, day: int, hours: int, plan: Plan | None = None) -> Record:
+def export(state: Any, day: int, hours: int, plan: Plan | None = None) -> ConsumerRecord:
     event = ExportEvent(
         export_id=f"export-{day}", mode="daily", state=state, plan=plan,
         at=START + timedelta(days=day, hours=hours), counts=ExportCounts(Counts(hours), Counts()),
@@ -86,7 +93,7 @@ def export(state: Any, day: int, hours: int, plan: Plan | None = None) -> Record
     return record("exports.v1", f"export.{state}", f"export/export-{day}", day, event, day)
 
 
-def decided(decision: Any, day: int) -> Record:
+def decided(decision: Any, day: int) -> ConsumerRecord:
     event = PlanEvent(
         plan_id="plan", export_id=f"export-{day}", decision=decision, at=START + timedelta(days=9)
     )
@@ -124,14 +131,14 @@ LIFE = (
 )
 
 
-async def apply(connection: Any, records: Sequence[Record], rng: random.Random) -> None:
+async def apply(connection: Any, records: Sequence[ConsumerRecord], rng: random.Random) -> None:
     """Apply records in some order, some of them twice, cut into batches, by all consumers."""
     consumers: list[Consumer[Any]] = [history.CONSUMER, removals.CONSUMER, wanted.consumer(None)]
     for consumer in rng.sample(consumers, 3):
         sent = [*records, *rng.sample(records, len(records) // 3)]
         rng.shuffle(sent)
         names = {topic.name for topic in consumer.topics}
-        mine = [one for one in sent if one.place.topic in names]
+        mine = [one for one in sent if one.topic in names]
         while mine:
             size = rng.randrange(1, 9)
             batch, mine = mine[:size], mine[size:]
@@ -191,11 +198,12 @@ class Stage:
         """Name the servers."""
         self.kafka, self.database_url, self.prefix = KafkaAccess(kafka), database_url, prefix
 
-    async def publish(self, topic: topics.Topic, records: Sequence[Record]) -> None:
+    async def publish(self, topic: topics.Topic, records: Sequence[ConsumerRecord]) -> None:
         """Publish records as they are."""
         await ensure_topics(self.kafka, self.prefix)
-        letters = [(one.key or b"", one.value, one.headers) for one in records]
-        await send_all(self.kafka, topic.full_name(self.prefix), letters)
+        name = topic.full_name(self.prefix)
+        sent = [ProducerRecord(name, one.key, one.value, one.headers) for one in records]
+        await send_all(self.kafka, sent)
 
     async def consume(self, *names: Name) -> None:
         """Run consumers until they have applied all there is."""
@@ -228,7 +236,7 @@ def stage(kafka: str, database_url: str, prefix: str) -> Stage:
 async def test_refused_records_are_parked_alone_and_the_others_are_applied(stage: Stage) -> None:
     records = [pet("added", number, 0) for number in range(1, 61)]
     records[20] = pet("added", 21, 0, name="a NUL \0 that Postgres refuses")
-    records[40] = records[40]._replace(value=b"{not json")
+    records[40] = structs.replace(records[40], value=b"{not json")
     await stage.publish(topics.PETS, records)
     await stage.consume("pets")
     await stage.consume("pets")
@@ -309,7 +317,7 @@ async def test_an_event_of_an_unknown_version_stops_the_consumer(stage: Stage) -
     headers = tuple(
         (name, b"2.0" if name == "ce_specversion" else value) for name, value in newer.headers
     )
-    await stage.publish(topics.PETS, [newer._replace(headers=headers)])
+    await stage.publish(topics.PETS, [structs.replace(newer, headers=headers)])
     with pytest.raises(PetstreamError, match="update petstream"):
         await stage.consume("pets")
     assert (
@@ -322,7 +330,7 @@ async def test_a_record_of_somebody_else_is_parked(stage: Stage) -> None:
     headers = tuple(
         (name, b"/elsewhere" if name == "ce_source" else value) for name, value in ours.headers
     )
-    await stage.publish(topics.PETS, [ours._replace(headers=headers), pet("added", 2, 0)])
+    await stage.publish(topics.PETS, [structs.replace(ours, headers=headers), pet("added", 2, 0)])
     await stage.consume("pets")
     assert await stage.fetch("SELECT animal_id FROM petstream.pets") == [(2,)]
 
@@ -397,7 +405,7 @@ async def test_a_consumer_told_to_stop_does_not_wait_for_a_kafka_that_is_away(
 
 
 async def test_too_many_refused_records_stop_the_consumer_and_move_nothing(stage: Stage) -> None:
-    broken = [pet("added", number, 0)._replace(value=b"{") for number in range(1, 200)]
+    broken = [structs.replace(pet("added", number, 0), value=b"{") for number in range(1, 200)]
     await stage.publish(topics.PETS, broken)
     with pytest.raises(PetstreamError, match="records were refused"):
         await stage.consume("pets", "deletions")

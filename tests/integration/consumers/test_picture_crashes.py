@@ -25,7 +25,6 @@ import pytest
 from forked_processes import KILLED, Work, forked
 from PIL import Image
 
-from console.inspect.kafka_reader import read_topic
 from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
 from consumers.pictures import sweep, wanted
@@ -36,6 +35,7 @@ from petstream import codec, failpoints
 from petstream.codec import Envelope
 from petstream.events import PetEvent, Source
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_topic
 from petstream.model import Pet, Picture, Rendition
 from petstream.settings import KafkaAccess, Settings
 from petstream.topics import PICTURES

@@ -19,7 +19,6 @@ import pytest
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 from PIL import Image
 
-from console.inspect.kafka_reader import read_topic
 from consumers.app import consume
 from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
@@ -34,6 +33,7 @@ from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import PetEvent, PictureEvent, Source
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_topic
 from petstream.model import Pet, Picture, Rendition
 from petstream.settings import KafkaAccess, Settings
 from petstream.topics import PICTURES

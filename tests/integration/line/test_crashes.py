@@ -29,7 +29,6 @@ from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.leadership import election, lease
-from ingest.publish.producer import Record, read_to_end
 from ingest.publish.publisher import Publisher
 from ingest.removals import held_plans
 from ingest.run import ingest
@@ -37,6 +36,8 @@ from lab.expectations import QUERIES, judge
 from lab.simulator import History, expected, history, serve_ftp, write_export
 from petstream import codec, failpoints, topics
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.reader import read_to_end
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
@@ -48,7 +49,7 @@ FEED = history(seed=5, pets=80, days=2)
 class Command(NamedTuple):
     """A command on an export: what was in the topics before it, and what it does."""
 
-    before: list[Record]
+    before: list[ConsumerRecord]
     day: int
     work: Callable[[Settings], Coroutine[Any, Any, object]]
 
@@ -60,7 +61,7 @@ class Stage:
         """Know where everything is."""
         self.home, self.settings, self.kafka = home, settings, kafka
 
-    def fresh(self, records: Iterable[Record] = ()) -> Settings:
+    def fresh(self, records: Iterable[ConsumerRecord] = ()) -> Settings:
         """Return settings with a prefix whose topics hold these records, and no others."""
         prefix = f"t{secrets.token_hex(4)}."
 
@@ -70,15 +71,17 @@ class Stage:
             async with Publisher(self.kafka) as publisher:
                 for record in records:
                     topic = prefix + record.topic.split(".", 1)[1]
-                    await publisher.send(topic, record.key.decode(), record.value, record.headers)
+                    await publisher.send(
+                        topic, (record.key or b"").decode(), record.value or b"", record.headers
+                    )
 
         asyncio.run(fill())
         return replace(self.settings, topic_prefix=prefix, data_dir=self.settings.data_dir / prefix)
 
-    def records(self, settings: Settings) -> list[Record]:
+    def records(self, settings: Settings) -> list[ConsumerRecord]:
         """Return all records, each partition's in the order of the log."""
 
-        async def read() -> list[Record]:
+        async def read() -> list[ConsumerRecord]:
             names = [topic.full_name(settings.topic_prefix) for topic in TOPICS]
             async with aclosing(read_to_end(self.kafka, names)) as batches:
                 return [record async for batch in batches for record in batch]
@@ -124,7 +127,7 @@ def moments(passed: int) -> list[int]:
     return sorted({1, min(2, passed), passed})
 
 
-def facts(records: Iterable[Record]) -> set[tuple[str, bytes, bytes, bytes]]:
+def facts(records: Iterable[ConsumerRecord]) -> set[tuple[str, bytes | None, bytes, bytes | None]]:
     """Return the events of pets and organisations, each once, with all that they say."""
     return {
         (record.topic.split(".", 1)[1], record.key, dict(record.headers)["ce_id"], record.value)
@@ -133,7 +136,7 @@ def facts(records: Iterable[Record]) -> set[tuple[str, bytes, bytes, bytes]]:
     }
 
 
-def completed(records: Iterable[Record]) -> Counter[str]:
+def completed(records: Iterable[ConsumerRecord]) -> Counter[str]:
     """Return how often each export was completed."""
     completions: Counter[str] = Counter()
     for record in records:
@@ -143,9 +146,9 @@ def completed(records: Iterable[Record]) -> Counter[str]:
     return +completions
 
 
-def assert_sequences_rise(records: Iterable[Record]) -> None:
+def assert_sequences_rise(records: Iterable[ConsumerRecord]) -> None:
     """Of a key's events, each is newer than the one before it, or the same one again."""
-    held: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
+    held: dict[tuple[str, bytes | None], tuple[bytes, bytes]] = {}
     for record in records:
         if record.topic.endswith((topics.PETS.name, topics.ORGS.name)):
             headers, key = dict(record.headers), (record.topic, record.key)
@@ -176,7 +179,9 @@ def assert_healed(stage: Stage, command: Command) -> Counter[str]:
     return ended.passed
 
 
-def one_day(stage: Stage, before: list[Record], day: int, **changes: Any) -> list[Record]:
+def one_day(
+    stage: Stage, before: list[ConsumerRecord], day: int, **changes: Any
+) -> list[ConsumerRecord]:
     """Read a day's export undisturbed, and return what is in the topics then."""
     stage.put_out(day)
     settings = replace(stage.fresh(before), **changes)
@@ -208,7 +213,8 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
     stage: Stage, databases: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = one_day(stage, one_day(stage, [], 0), 1)
-    poison = Record(f"t.{topics.PETS.name}", 0, 0, b"1", b"{", (("ce_type", b"nonsense"),))
+    pets = TopicPartition(f"t.{topics.PETS.name}", 0)
+    poison = ConsumerRecord(pets, 0, b"1", b"{", (("ce_type", b"nonsense"),))
     settings = stage.fresh([*records, poison])
     short = functools.partial(
         AIOKafkaConsumer, session_timeout_ms=800, heartbeat_interval_ms=200

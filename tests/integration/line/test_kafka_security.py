@@ -154,7 +154,7 @@ async def test_what_waiting_wont_mend_ends_even_who_would_wait_for_ever(
     way = access(secured, listener, **options)
     async with asyncio.timeout(WITHIN_S):
         with pytest.raises(PetstreamError, match=said) as raised:
-            await ensure_topics(way, prefix, patience_s=None)
+            await ensure_topics(way, prefix, give_up_after_s=None)
         assert not isinstance(raised.value, UnreachableError)
         with pytest.raises(UnreachableError, match=said):
             await answers(way)
@@ -165,7 +165,7 @@ async def test_what_waiting_wont_mend_ends_even_who_would_wait_for_ever(
 async def test_another_name_in_the_settings_is_said(secured: Secured, prefix: str) -> None:
     way = access(secured, "both", bootstrap=secured.address("both", "localhost"))
     with pytest.raises(PetstreamError, match="certificate for another name"):
-        await ensure_topics(way, prefix, patience_s=None)
+        await ensure_topics(way, prefix, give_up_after_s=None)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_a_listener_that_hangs_up_is_taken_for_one_of_another_protocol(
     """A broker that is ending hangs up, too: so it is waited for, and told at the end."""
     way = access(secured, listener, security_protocol=protocol)
     with pytest.raises(UnreachableError, match="PETSTREAM_KAFKA_SECURITY_PROTOCOL"):
-        await ensure_topics(way, prefix, patience_s=0.1)
+        await ensure_topics(way, prefix, give_up_after_s=0.1)
 
 
 async def test_a_certificate_that_isnt_valid_any_more_is_said(
@@ -189,7 +189,7 @@ async def test_a_certificate_that_isnt_valid_any_more_is_said(
     stranger = Authority(tmp_path)
     way = access(secured, "both", ssl_cafile=str(stranger.file))
     with pytest.raises(PetstreamError, match="an authority we don't know"):
-        await ensure_topics(way, prefix, patience_s=None)
+        await ensure_topics(way, prefix, give_up_after_s=None)
 
 
 @pytest.mark.parametrize("command", [("ingest",), ("consume", "pets", "--drain"), ("status",)])

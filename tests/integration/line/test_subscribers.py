@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from msgspec import structs
 
-from console.inspect.kafka_reader import Record, read_topic
-from consumers.admin.groups import group_offsets
-from consumers.engine.subscription import Place, ends
 from ingest.run import ingest
 from lab.simulator import History, expected, history, serve_ftp, write_export
+from petstream.kafka.groups import group_offsets
+from petstream.kafka.reader import bounds, read_topic
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import PETS
 
@@ -69,7 +70,7 @@ async def test_both_clients_end_with_the_pets_that_the_feed_lists(
         for client in CLIENTS
     }
     try:
-        wanted = {place: end for place, (_, end) in (await ends(access, [topic])).items()}
+        wanted = {place: end for place, (_, end) in (await bounds(access, [topic])).items()}
         for client, process in running.items():
             async with asyncio.timeout(DEADLINE_S):
                 while await committed(access, f"{topic}.{client}") != wanted:
@@ -96,7 +97,7 @@ async def test_both_clients_end_with_the_pets_that_the_feed_lists(
         assert ops == {key: [op for _, op in past] for key, past in truth.pet_history.items()}
 
 
-async def committed(access: KafkaAccess, group: str) -> dict[Place, int]:
+async def committed(access: KafkaAccess, group: str) -> dict[TopicPartition, int]:
     """Return how far a group is; a broker that never had one takes a moment to keep offsets."""
     try:
         return await group_offsets(access, group)
@@ -127,7 +128,7 @@ def assert_zstd(servers_dir: Path, topic: str) -> None:
 
 
 async def publish_again(
-    access: KafkaAccess, topic: str, late: list[Record], newest: Record
+    access: KafkaAccess, topic: str, late: list[ConsumerRecord], newest: ConsumerRecord
 ) -> None:
     """Put a part of the log behind it once more, and an event of a type that is new."""
     async with AIOKafkaProducer(
@@ -135,7 +136,7 @@ async def publish_again(
     ) as producer:
         noted = json.loads(newest.value or b"")
         noted = {"op": "noted", "animalId": noted["animalId"], "sequence": noted["sequence"] + 1}
-        for record in (*late, newest._replace(value=json.dumps(noted).encode())):
+        for record in (*late, structs.replace(newest, value=json.dumps(noted).encode())):
             await producer.send(
                 topic, record.value, key=record.key, partition=record.partition,
                 headers=list(record.headers),
