@@ -13,6 +13,7 @@ from typing import Any
 from console.inspect.database_reader import Unavailable
 from console.inspect.export_history import published_exports
 from console.inspect.status import document
+from ingest.run import Result, ingest
 from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import decode
