@@ -16,9 +16,10 @@ from typing import NamedTuple
 from msgspec import structs
 
 from ingest.changes import schema_drift
-from ingest.changes.event import ORGS, PETS, Facts
+from ingest.changes.comparison import BatchObserver, Comparison
+from ingest.changes.event import ORGS, PETS, Facts, Kind
 from ingest.changes.file_check import FileCheck
-from ingest.changes.schema_drift import WatchedComparison
+from ingest.changes.schema_drift import SchemaDrift, Vocabulary
 from ingest.publish.lifecycle import Lifecycle
 from ingest.publish.publisher import Publisher
 from ingest.removals import decide
@@ -92,6 +93,14 @@ class Outcome(NamedTuple):
     notes: tuple[str, ...]
 
 
+class _Observed(NamedTuple):
+    """The comparison of pets or organisations, and what observes it."""
+
+    comparison: Comparison
+    drift: SchemaDrift
+    check: FileCheck
+
+
 class ExportRun:
     """The run of one export; `run` once."""
 
@@ -106,10 +115,10 @@ class ExportRun:
         facts = Facts(
             identity.export_id, identity.base, identity.start, self._mode, context.publish_contacts
         )
-        self._pets = WatchedComparison(PETS, state.pets, facts, history.vocabulary)
-        self._orgs = WatchedComparison(ORGS, state.orgs, facts, {})
         begun = identity.export_id in history.started
         self._change_rate = ChangeRate(state.pets, identity.base, read_before=begun)
+        self._pets = _observed(PETS, state.pets, facts, history.vocabulary, self._change_rate)
+        self._orgs = _observed(ORGS, state.orgs, facts, {})
         self._read: list[FileRead] = []
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None
@@ -149,8 +158,9 @@ class ExportRun:
         if self._mode == "daily" and found.petlist is not None and not found.wrong:
             await self._fill_gaps(found.petlist)
         self._notes.extend(schema_drift.notes(self._drift(), first=not self._history.vocabulary))
-        odd = (self._reader.odd, self._pets.odd, self._orgs.odd)
-        self._notes.extend(schema_drift.oddities(*odd, self._pets.watch.odd, self._orgs.watch.odd))
+        pets, orgs = self._pets, self._orgs
+        odd = (self._reader.odd, pets.comparison.odd, orgs.comparison.odd)
+        self._notes.extend(schema_drift.oddities(*odd, pets.drift.odd, orgs.drift.odd))
         await self._lifecycle.flush()
         failpoints.point("ingest.rows.flushed")
         held = await self._removals(found)
@@ -167,25 +177,25 @@ class ExportRun:
 
     async def _mend(self) -> None:
         """Publish again what an older event was appended behind: the last record must be newest."""
-        for comparison in (self._orgs, self._pets):
+        for comparison in (self._orgs.comparison, self._pets.comparison):
             for key in sorted(comparison.ledger.stale):
                 await self._lifecycle.publish_changes(comparison.kind, [comparison.again(key)])
             comparison.ledger.stale.clear()
 
-    async def _families(self, comparison: WatchedComparison, *families: Family) -> None:
+    async def _families(self, observed: _Observed, *families: Family) -> None:
         for family in families:
             for part in self._files.of(family):
-                await self._part(comparison, family, part)
+                await self._part(observed, family, part)
 
-    async def _part(self, comparison: WatchedComparison, family: Family, part: Part) -> None:
-        check = FileCheck(part, comparison.watch)
-        async for batch in self._reader.rows(part):
-            publications, refused = comparison.compare(batch, family, part.name)
-            check.take(batch, refused)
-            if comparison is self._pets:
-                self._change_rate.take(publications)
-            await self._lifecycle.publish_changes(comparison.kind, publications)
-            await self._lifecycle.publish_refused(refused, self._assignment.identity.export_id)
+    async def _part(self, observed: _Observed, family: Family, part: Part) -> None:
+        comparison, check = observed.comparison, observed.check
+        check.begin(part)
+        async for rows in self._reader.rows(part):
+            batch = comparison.compare(rows, family, part.name)
+            await self._lifecycle.publish_changes(comparison.kind, batch.publications)
+            await self._lifecycle.publish_refused(
+                batch.refused, self._assignment.identity.export_id
+            )
             self._context.progress(part.name, check.rows)
         check.end()
         remote = part.remote
@@ -193,7 +203,7 @@ class ExportRun:
 
     async def _fill_gaps(self, petlist: PetList) -> None:
         """Read pets_n too, if the petlist names pets that we don't hold: something was missed."""
-        unknown = petlist.ids.difference(self._pets.ledger.listed())
+        unknown = petlist.ids.difference(self._pets.comparison.ledger.listed())
         if not unknown:
             return
         stamp = self._assignment.stamp
@@ -215,8 +225,8 @@ class ExportRun:
             return ()
         settled = await decide.settle(
             self._lifecycle,
-            pets=self._pets,
-            orgs=self._orgs,
+            pets=self._pets.comparison,
+            orgs=self._orgs.comparison,
             found=found,
             upheaval=upheaval,
             identity=identity,
@@ -230,7 +240,7 @@ class ExportRun:
         return settled.held
 
     def _drift(self) -> Drift | None:
-        return schema_drift.together(self._pets.watch.found(), self._orgs.watch.found())
+        return schema_drift.together(self._pets.drift.drift(), self._orgs.drift.drift())
 
     def _event(self, state: ExportState, reason: str | None = None) -> ExportEvent:
         return ExportEvent(
@@ -250,5 +260,16 @@ class ExportRun:
         )
 
     def _counts(self) -> ExportCounts:
-        pets, orgs = self._pets.counts, self._orgs.counts
+        pets, orgs = self._pets.comparison.counts, self._orgs.comparison.counts
         return ExportCounts(pets=structs.replace(pets), orgs=structs.replace(orgs))
+
+
+def _observed(
+    kind: Kind, ledger: Ledger, facts: Facts, vocabulary: Vocabulary, *observers: BatchObserver
+) -> _Observed:
+    drift = SchemaDrift(kind.type, vocabulary)
+    check = FileCheck(drift)
+    comparison = Comparison(
+        kind, ledger, facts, row_observers=(drift,), batch_observers=(check, *observers)
+    )
+    return _Observed(comparison, drift, check)

@@ -1,9 +1,9 @@
-"""What a row means for its key: an event, or nothing.
+"""What a row changes of its key, or that it changes nothing. Pure.
 
 Rule 1: rows of one export compete: the newest ``lastUpdated`` wins; a tie goes to the family that
         is read first (updated, new, full), within a family to the later row.
 Rule 2: between exports the newer export wins, whatever ``lastUpdated`` says: a row of an export
-        older than the one that is held is passed over.
+        older than the one that is held is skipped.
 Rule 3: an event's sequence is its row's place; where the ledger holds that much already, held + 1.
 Rule 4: equal once normalised is unchanged; but a removed key equals no row: it is relisted.
 """
@@ -17,14 +17,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ingest.state.ledger import Entry
+from petstream import codec
 from petstream.events import Op
 from petstream.sequence import Family, base_of, family_of
 
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Spoken(NamedTuple):
-    """The row that speaks for a key in this export so far."""
+class Precedence(NamedTuple):
+    """What decides which row of an export wins for its key."""
 
     family: Family
     updated_at: datetime | None
@@ -38,10 +39,14 @@ class Change(NamedTuple):
     changed: tuple[str, ...]
     old: Mapping[str, Any]
     first_seen_at: str | None
+    record: bytes
+    """The whole normalised pet or organisation as JSON."""
+    digest: str
+    """Of `record`."""
 
 
-def speaks(row: Spoken, before: Spoken | None) -> bool:
-    """Tell whether a row wins over the one that spoke for its key before, in the same export."""
+def wins(row: Precedence, before: Precedence | None) -> bool:
+    """Tell whether a row wins over the one that won for its key before, in the same export."""
     if before is None:
         return True
     if (row.updated_at or _EVER) != (before.updated_at or _EVER):
@@ -49,7 +54,38 @@ def speaks(row: Spoken, before: Spoken | None) -> bool:
     return row.family == before.family
 
 
-def outdated(row: Spoken, sequence: int, held: Entry) -> bool:
+def change_of(name: str, record: bytes, sequence: int, held: Entry | None) -> Change | None:
+    """Compare a row's normalised record with what is held; None = unchanged.
+
+    Args:
+        name: of the record in the event, ``pet`` or ``organization``.
+        record: the normalised record as JSON.
+        sequence: the row's own place (`petstream.sequence.row_sequence`).
+        held: the key's newest event, or None.
+    """
+    digest = codec.digest(record)
+    if held is None:
+        return Change("added", sequence, (), {}, None, record, digest)
+    if held.listed and held.digest == digest:
+        return None
+    event = held.event()
+    before = event[name]
+    now = msgspec.json.decode(record)
+    changed = tuple(field for field in {**now, **before} if now.get(field) != before.get(field))
+    if held.listed and not changed:
+        return None
+    return Change(
+        op="updated" if held.listed else "relisted",
+        sequence=max(sequence, held.sequence + 1),
+        changed=changed,
+        old={field: before.get(field) for field in changed},
+        first_seen_at=event["firstSeenAt"],
+        record=record,
+        digest=digest,
+    )
+
+
+def outdated(row: Precedence, sequence: int, held: Entry) -> bool:
     """Tell whether what is held is newer than this row (rules 1 and 2, across runs)."""
     if base_of(held.sequence) != base_of(sequence):
         return base_of(held.sequence) > base_of(sequence)
@@ -57,40 +93,25 @@ def outdated(row: Spoken, sequence: int, held: Entry) -> bool:
         return held.sequence > sequence
     if not held.listed:
         return True  # removed by this same export: the petlist or a person has decided
-    told = Spoken(family_of(held.sequence), updated_at(held))
-    if row.updated_at == told.updated_at and row.family == told.family:
+    before = Precedence(family_of(held.sequence), updated_at(held))
+    if row.updated_at == before.updated_at and row.family == before.family:
         return held.sequence > sequence
-    return not speaks(row, told)
+    return not wins(row, before)
 
 
-def change(
-    *, sequence: int, digest: str, value: bytes, record: str, held: Entry | None
-) -> Change | None:
-    """Compare a row's normalised value with what is held; None = unchanged.
-
-    Args:
-        sequence: the row's own place (`petstream.sequence.row_sequence`).
-        digest: of `value`.
-        value: the normalised record as JSON.
-        record: its name in the event, ``pet`` or ``organization``.
-        held: the key's newest event, or None.
-    """
-    if held is None:
-        return Change("added", sequence, (), {}, None)
-    if held.listed and held.digest == digest:
+def removal_of(name: str, sequence: int, held: Entry) -> Change | None:
+    """Return the change that a key left the feed, unless something newer is held of it."""
+    if not held.listed or held.sequence >= sequence:
         return None
     event = held.event()
-    before = event[record]
-    now = msgspec.json.decode(value)
-    changed = tuple(name for name in {**now, **before} if now.get(name) != before.get(name))
-    if held.listed and not changed:
-        return None
     return Change(
-        op="updated" if held.listed else "relisted",
-        sequence=max(sequence, held.sequence + 1),
-        changed=changed,
-        old={name: before.get(name) for name in changed},
+        op="removed",
+        sequence=sequence,
+        changed=("listed",),
+        old={"listed": True},
         first_seen_at=event["firstSeenAt"],
+        record=codec.encode(event[name]),
+        digest=held.digest,
     )
 
 

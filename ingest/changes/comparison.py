@@ -1,9 +1,13 @@
 """Rows of one kind (pets or organisations) against the ledger: what is to be published. Pure.
 
+`Comparison.compare` is the loop: recognise, parse, normalise, judge, encode, remember.
+
 Rule 1: a row whose bytes are known costs a hash and no parsing. Its key is read off the bytes: if
         that were the wrong one, its event wouldn't have come from these very bytes.
 Rule 2: rows are judged one by one in the order they are read: chunking changes nothing.
 Rule 3: a refused row is never an absent one: it says so, and nothing else follows from it.
+Rule 4: observers are called with what happens, and change nothing of it; but one may refuse to go
+        on, before anything of its batch is published.
 """
 
 from __future__ import annotations
@@ -11,14 +15,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import xxhash
 from msgspec import structs
 
-from ingest.changes.change import Change, Spoken, change, outdated, speaks, updated_at
-from ingest.changes.event import PETS, Facts, Kind, Publication, again, publication
+from ingest.changes.change import (
+    Change,
+    Precedence,
+    change_of,
+    outdated,
+    removal_of,
+    updated_at,
+    wins,
+)
+from ingest.changes.event import PETS, Facts, Kind, Publication, again, encode_event
 from ingest.parse import normalise
 from ingest.parse.rows import KEPT_OF_BAD_BYTES, BadRow, Row, parse
 from ingest.state.ledger import Ledger
@@ -30,86 +42,114 @@ from petstream.sequence import Family, row_sequence
 REPEATED: Final = "an id once more"
 
 
-class Refused(NamedTuple):
-    """A row that is set aside, with its place."""
+class RefusedRow(NamedTuple):
+    """A row that is set aside, and the file it stands in."""
 
     file: str
     row: BadRow
 
 
-class Place(NamedTuple):
-    """Where a row stands: family, file, row number in it, and index over the family's files."""
+class Batch(NamedTuple):
+    """What the next rows of a file come to: records to publish, and rows refused."""
 
-    family: Family
-    file: str
-    number: int
-    nth: int
+    rows: int
+    publications: list[Publication]
+    refused: list[RefusedRow]
+
+
+class RowObserver(Protocol):
+    """Is called with each row that was parsed (an unchanged one isn't)."""
+
+    def see_row(self, row: Mapping[str, Any], record: Pet | Organization) -> None:
+        """Take a row, and what it was normalised to."""
+
+
+class BatchObserver(Protocol):
+    """Is called with each batch, before anything of it is published."""
+
+    def see_batch(self, batch: Batch) -> None:
+        """Take a batch; an exception ends the reading."""
 
 
 class Comparison:
-    """One kind's ledger during one run, who spoke for each key, and the counts."""
+    """One kind's ledger during one run, which row won for each key, and the counts."""
 
-    def __init__(self, kind: Kind, ledger: Ledger, facts: Facts) -> None:
-        """Begin a run over a ledger that was just folded."""
+    def __init__(
+        self,
+        kind: Kind,
+        ledger: Ledger,
+        facts: Facts,
+        *,
+        row_observers: Sequence[RowObserver] = (),
+        batch_observers: Sequence[BatchObserver] = (),
+    ) -> None:
+        """Begin a run over a ledger that was just restored."""
         self.kind = kind
         self.ledger = ledger
         self.facts = facts
         self.counts = Counts()
-        self.spoken: dict[int, Spoken | Family] = {}
-        self.position: dict[Family, int] = {}
         self.odd: Counter[str] = Counter()
+        self._row_observers, self._batch_observers = row_observers, batch_observers
+        self._winners: dict[int, Precedence | Family] = {}
+        self._rows_read: dict[Family, int] = {}
         self._seed = normalise.VERSION * 2 + facts.publish_contacts
 
-    def compare(
-        self, rows: Sequence[Row | BadRow], family: Family, file: str
-    ) -> tuple[list[Publication], list[Refused]]:
-        """Return what the next rows of a file mean: events to publish, and rows refused."""
-        digests = [
-            b"" if isinstance(row, BadRow) else xxhash.xxh3_128_digest(row.raw, self._seed)
-            for row in rows
-        ]
-        known = list(map(self._recognised, rows, digests))
-        new = [
-            row
-            for row, key in zip(rows, known, strict=True)
-            if key is None and isinstance(row, Row)
-        ]
-        parsed = {row.number: found for row, found in zip(new, parse(new, self.odd), strict=True)}
-        publications: list[Publication] = []
-        refused: list[Refused] = []
-        for row, key, raw_digest in zip(rows, known, digests, strict=True):
-            index = self.position.get(family, 0)
-            self.position[family] = index + 1
-            if key is not None and self.ledger.came_from(key, raw_digest):  # still
-                if self._before(key, family) is None:
-                    self.spoken[key] = family
-                self.counts.read += 1
-                self.counts.unchanged += 1
+    def compare(self, rows: Sequence[Row | BadRow], family: Family, file: str) -> Batch:
+        """Return what the next rows of a file come to.
+
+        Raises:
+            BrokenFileError: an observer doesn't believe the file.
+        """
+        batch = Batch(len(rows), [], [])
+        counts, ledger = self.counts, self.ledger
+        raw_digests = self._digests(rows)
+        known_keys = list(map(self._recognise, rows, raw_digests))
+        objects = self._parse_unknown(rows, known_keys)
+        first = self._rows_read.get(family, 0)
+        self._rows_read[family] = first + len(rows)
+        each = zip(rows, raw_digests, known_keys, strict=True)
+        for index, (row, raw_digest, known_key) in enumerate(each, first):
+            if known_key is not None and ledger.came_from(known_key, raw_digest):  # still
+                self._keep(known_key, family)
                 continue
-            found = self._one(row, raw_digest, parsed, Place(family, file, row.number, index))
-            if isinstance(found, BadRow):
-                refused.append(Refused(file, found))
-                self.counts.read += 1
-                self.counts.refused += 1
-            elif found is not None:
-                publications.append(found)
-        return publications, refused
+            parsed = self._parse(row, objects, family)
+            if parsed is None:
+                continue
+            counts.read += 1
+            if isinstance(parsed, BadRow):
+                counts.refused += 1
+                batch.refused.append(RefusedRow(file, parsed))
+                continue
+            key, fields = parsed
+            record = self._normalise(key, fields)
+            for row_observer in self._row_observers:
+                row_observer.see_row(fields, record)
+            change = self._judge(key, record, family, row_sequence(self.facts.base, family, index))
+            if change is None:
+                counts.unchanged += 1
+                continue
+            source = Source(self.facts.export_id, self.facts.mode, file, row.number)
+            publication = encode_event(self.kind, self.facts, key, change, source, raw_digest)
+            self._remember(key, change, publication, raw_digest)
+            batch.publications.append(publication)
+        for batch_observer in self._batch_observers:
+            batch_observer.see_batch(batch)
+        return batch
 
     def present(self) -> AbstractSet[int]:
-        """Return the keys that this export's rows hold, as they are found."""
-        return self.spoken.keys()
+        """Return the keys of the rows that were read so far; it grows with them."""
+        return self._winners.keys()
 
     def removal(self, key: int, sequence: int, file: str) -> Publication | None:
         """Return the event that a key left the feed, unless something newer is held of it."""
         held = self.ledger.get(key)
-        if held is None or not held.listed or held.sequence >= sequence:
+        change = None if held is None else removal_of(self.kind.record, sequence, held)
+        if change is None:
             return None
-        event = held.event()
-        record = codec.encode(event[self.kind.record])
-        made = Change("removed", sequence, ("listed",), {"listed": True}, event["firstSeenAt"])
-        self.counts.removed += 1
         source = Source(self.facts.export_id, self.facts.mode, file, 0)
-        return self._publish(key, made, record, held.digest, b"", source)
+        publication = encode_event(self.kind, self.facts, key, change, source)
+        self._remember(key, change, publication)
+        return publication
 
     def again(self, key: int) -> Publication:
         """Return the held event of a key once more, word for word (its last record isn't it)."""
@@ -118,71 +158,62 @@ class Comparison:
             raise KeyError(key)
         return again(self.kind, key, held)
 
-    def _recognised(self, row: Row | BadRow, raw_digest: bytes) -> int | None:
+    def _digests(self, rows: Sequence[Row | BadRow]) -> list[bytes]:
+        """Return each row's digest, in which the normaliser's version is the seed."""
+        seed = self._seed
+        return [
+            b"" if isinstance(row, BadRow) else xxhash.xxh3_128_digest(row.raw, seed)
+            for row in rows
+        ]
+
+    def _recognise(self, row: Row | BadRow, raw_digest: bytes) -> int | None:
         """Return the key of a row whose very bytes made the event that is held of it."""
-        found = None if isinstance(row, BadRow) else self.kind.key_in.search(row.raw)
-        if found is None:
+        match = None if isinstance(row, BadRow) else self.kind.key_in.search(row.raw)
+        if match is None:
             return None
-        key = int(found[1])
+        key = int(match[1])
         return key if self.ledger.came_from(key, raw_digest) else None
 
-    def _one(
-        self,
-        row: Row | BadRow,
-        raw_digest: bytes,
-        parsed: Mapping[int, dict[str, Any] | BadRow],
-        place: Place,
-    ) -> Publication | BadRow | None:
+    def _keep(self, key: int, family: Family) -> None:
+        """Count a row that was recognised: its key is in this export, and unchanged."""
+        if self._winner(key, family) is None:
+            self._winners[key] = family
+        self.counts.read += 1
+        self.counts.unchanged += 1
+
+    def _parse_unknown(
+        self, rows: Sequence[Row | BadRow], known_keys: Sequence[int | None]
+    ) -> dict[int, dict[str, Any] | BadRow]:
+        """Parse together the rows that weren't recognised; return them by row number."""
+        unknown = [
+            row
+            for row, key in zip(rows, known_keys, strict=True)
+            if key is None and isinstance(row, Row)
+        ]
+        objects = parse(unknown, self.odd)
+        return {row.number: parsed for row, parsed in zip(unknown, objects, strict=True)}
+
+    def _parse(
+        self, row: Row | BadRow, objects: Mapping[int, dict[str, Any] | BadRow], family: Family
+    ) -> tuple[int, dict[str, Any]] | BadRow | None:
+        """Return a row's key and fields, or why it is refused; None: it's the time stamp row."""
         if isinstance(row, BadRow):
             return row
-        found = parsed[row.number] if row.number in parsed else parse([row])[0]
-        if isinstance(found, BadRow):
-            return found
-        key = self.kind.key_of(found)
-        if key is None:
-            if place.family == "orgs" and normalise.start_stamp(found) is not None:
-                return None  # the time stamp row is no organisation
-            message = f"the row has no {self.kind.key_name} of 1 to 18 digits"
-            return BadRow(row.number, row.offset, "no-id", message, row.raw[:KEPT_OF_BAD_BYTES])
-        self.counts.read += 1
-        return self._judge(key, self._normalise(key, found), raw_digest, place)
-
-    def _judge(
-        self, key: int, record: Pet | Organization, raw_digest: bytes, place: Place
-    ) -> Publication | None:
-        spoken = Spoken(place.family, record.updated_at if isinstance(record, Pet) else None)
-        held = self.ledger.get(key)
-        sequence = row_sequence(self.facts.base, place.family, place.nth)
-        before = self._before(key, place.family)
-        if isinstance(before, str):
-            stamp = updated_at(held) if held is not None and self.kind is PETS else None
-            before = Spoken(before, stamp)
-        if not speaks(spoken, before):
-            self.counts.unchanged += 1
+        if row.number in objects:
+            fields = objects[row.number]
+        else:  # it was recognised, but a row before it in this batch has changed its key since
+            (fields,) = parse([row])
+        if isinstance(fields, BadRow):
+            return fields
+        key = self.kind.key_of(fields)
+        if key is not None:
+            return key, fields
+        if family == "orgs" and normalise.start_stamp(fields) is not None:
             return None
-        value = codec.encode(record)
-        digest = codec.digest(value)
-        made = change(
-            sequence=sequence, digest=digest, value=value, record=self.kind.record, held=held
-        )
-        newer_is_held = made is not None and held is not None and outdated(spoken, sequence, held)
-        # the family is enough, and a quarter of the memory, where the ledger holds this very row
-        self.spoken[key] = spoken if newer_is_held else place.family
-        if made is None or newer_is_held:
-            self.counts.unchanged += 1
-            return None
-        setattr(self.counts, made.op, getattr(self.counts, made.op) + 1)
-        source = Source(self.facts.export_id, self.facts.mode, place.file, place.number)
-        return self._publish(key, made, value, digest, raw_digest, source)
+        message = f"the row has no {self.kind.key_name} of 1 to 18 digits"
+        return BadRow(row.number, row.offset, "no-id", message, row.raw[:KEPT_OF_BAD_BYTES])
 
-    def _before(self, key: int, family: Family) -> Spoken | Family | None:
-        """Return who spoke for a key in this export; it's odd if its own family did."""
-        before = self.spoken.get(key)
-        if before is not None:
-            self.odd[REPEATED] += family == (before if isinstance(before, str) else before.family)
-        return before
-
-    def _normalise(self, key: int, row: Mapping[str, Any]) -> Pet | Organization:
+    def _normalise(self, key: int, fields: Mapping[str, Any]) -> Pet | Organization:
         def held() -> Mapping[str, Any] | None:
             entry = self.ledger.get(key)
             if entry is None:
@@ -191,29 +222,47 @@ class Comparison:
                 msgspec.convert(entry.event()[self.kind.record], self.kind.type, strict=False)
             )
 
-        found: Pet | Organization | normalise.Rejection
+        record: Pet | Organization | normalise.Rejection
         if self.kind is PETS:
             contacts = self.facts.publish_contacts
-            found = normalise.normalise_pet(row, publish_contacts=contacts, held=held)
+            record = normalise.normalise_pet(fields, publish_contacts=contacts, held=held)
         else:
-            found = normalise.normalise_organization(row, held=held)
-        if isinstance(found, normalise.Rejection):
-            raise TypeError(found.message)  # its id was read above: it can't be refused for it
-        return found
+            record = normalise.normalise_organization(fields, held=held)
+        if isinstance(record, normalise.Rejection):
+            raise TypeError(record.message)  # its id was read before: it can't be refused for it
+        return record
 
-    def _publish(  # noqa: PLR0913, PLR0917  the parts of one event
-        self,
-        key: int,
-        made: Change,
-        record: bytes,
-        digest: str,
-        raw_digest: bytes,
-        source: Source,
-    ) -> Publication:
-        found = publication(
-            self.kind, self.facts, key, made,
-            record=record, digest=digest, raw_digest=raw_digest, source=source,
+    def _judge(
+        self, key: int, record: Pet | Organization, family: Family, sequence: int
+    ) -> Change | None:
+        """Return what a row changes, unless another row or what is held wins over it."""
+        row = Precedence(family, record.updated_at if isinstance(record, Pet) else None)
+        held = self.ledger.get(key)
+        before = self._winner(key, family)
+        if isinstance(before, str):
+            stamp = updated_at(held) if held is not None and self.kind is PETS else None
+            before = Precedence(before, stamp)
+        if not wins(row, before):
+            return None
+        change = change_of(self.kind.record, codec.encode(record), sequence, held)
+        newer_is_held = change is not None and held is not None and outdated(row, sequence, held)
+        # the family is enough, and a quarter of the memory, where the ledger holds this very row
+        self._winners[key] = row if newer_is_held else family
+        return None if newer_is_held else change
+
+    def _winner(self, key: int, family: Family) -> Precedence | Family | None:
+        """Return which row won so far for a key; it's odd if it is one of the same family."""
+        winner = self._winners.get(key)
+        if winner is not None:
+            self.odd[REPEATED] += family == (winner if isinstance(winner, str) else winner.family)
+        return winner
+
+    def _remember(
+        self, key: int, change: Change, publication: Publication, raw_digest: bytes = b""
+    ) -> None:
+        """Hold an event that is to be published, and count it."""
+        setattr(self.counts, change.op, getattr(self.counts, change.op) + 1)
+        self.ledger.hold(
+            key, change.sequence, change.digest, raw_digest, publication.value,
+            listed=change.op != "removed",
         )  # fmt: skip
-        listed = made.op != "removed"
-        self.ledger.hold(key, made.sequence, digest, raw_digest, found.value, listed=listed)
-        return found

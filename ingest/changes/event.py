@@ -64,16 +64,8 @@ class Publication(NamedTuple):
     headers: codec.Headers
 
 
-def publication(  # noqa: PLR0913  the parts of one event, made in one place
-    kind: Kind,
-    facts: Facts,
-    key: int,
-    made: Change,
-    *,
-    record: bytes,
-    digest: str,
-    raw_digest: bytes,
-    source: Source,
+def encode_event(  # noqa: PLR0913, PLR0917  the parts of one event, put together in one place
+    kind: Kind, facts: Facts, key: int, change: Change, source: Source, raw_digest: bytes = b""
 ) -> Publication:
     """Return the record of an event.
 
@@ -81,30 +73,28 @@ def publication(  # noqa: PLR0913  the parts of one event, made in one place
         kind: pets or organisations.
         facts: of the run.
         key: the animal's or organisation's id.
-        made: what happened to it.
-        record: the whole normalised pet or organisation as JSON.
-        digest: of `record`.
-        raw_digest: of the row's bytes; empty where there is no row.
+        change: what happened to it.
         source: the row it comes from.
+        raw_digest: of the row's bytes; empty where there is no row.
     """
     value = codec.encode(
         {
-            "op": made.op,
+            "op": change.op,
             kind.key_name: key,
-            "sequence": made.sequence,
-            kind.record: msgspec.Raw(record),
-            "changed": made.changed,
-            "old": made.old,
-            "firstSeenAt": made.first_seen_at or stamp(facts.start),
+            "sequence": change.sequence,
+            kind.record: msgspec.Raw(change.record),
+            "changed": change.changed,
+            "old": change.old,
+            "firstSeenAt": change.first_seen_at or stamp(facts.start),
             "source": source,
         }
     )
     headers = codec.headers(
-        type_=f"{kind.record}.{made.op}",
+        type_=f"{kind.record}.{change.op}",
         subject=f"{kind.record}/{key}",
-        sequence=made.sequence,
+        sequence=change.sequence,
         export_id=source.export_id,
-        digest=digest,
+        digest=change.digest,
         time=facts.start,
         raw_digest=raw_digest,
     )
@@ -112,7 +102,7 @@ def publication(  # noqa: PLR0913  the parts of one event, made in one place
 
 
 def again(kind: Kind, key: int, entry: Entry) -> Publication:
-    """Return a held event once more, word for word: the last record of its key isn't it."""
+    """Return a held event once more, word for word, where the last record of its key isn't it."""
     event = entry.event()
     export_id = event["source"]["exportId"]
     start = datetime.fromisoformat(export_id.partition("Z")[0]).replace(tzinfo=UTC)

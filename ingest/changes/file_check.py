@@ -9,12 +9,11 @@ Rule 3: what breaks a file is noticed before more of it is published, as far as 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Final
 
-from ingest.changes.comparison import Refused
-from ingest.changes.schema_drift import Watch
-from ingest.parse.rows import BadRow, Row
+from ingest.changes.comparison import Batch
+from ingest.changes.schema_drift import SchemaDrift
+from ingest.parse.rows import BadRow
 from ingest.source.listing import Part
 from petstream.errors import BrokenFileError
 
@@ -32,30 +31,39 @@ _WRITERS_FAILURE: Final = (b"false", b"null")  # what its writer makes of a row 
 
 
 class FileCheck:
-    """The rows of one file as they come."""
+    """The rows of one kind's files, one file after the other, as they are compared."""
 
-    def __init__(self, part: Part, watch: Watch) -> None:
-        """Begin a file; `watch` sees its rows as well."""
+    def __init__(self, drift: SchemaDrift) -> None:
+        """Prepare; `drift` sees the rows as well, and says what they lack."""
         self.rows = 0
-        self._part, self._watch = part, watch
+        """Of the file so far."""
+        self._drift = drift
+        self._name = ""
+        self._must_hold_rows = False
         self._bad = 0
         self._first_bad: BadRow | None = None
-        watch.begin_file()
 
-    def take(self, batch: Sequence[Row | BadRow], refused: Sequence[Refused]) -> None:
+    def begin(self, part: Part) -> None:
+        """Begin a file."""
+        self.rows = self._bad = 0
+        self._name, self._first_bad = part.name, None
+        self._must_hold_rows = part.number == 1 and part.family in {"orgs", "pets"}
+        self._drift.begin_file()
+
+    def see_batch(self, batch: Batch) -> None:
         """Count the next rows.
 
         Raises:
             BrokenFileError: too many are bad, or they are no rows of this family.
         """
-        self.rows += len(batch)
-        self._bad += len(refused)
-        if self._first_bad is None and refused:
-            self._first_bad = refused[0].row
+        self.rows += batch.rows
+        self._bad += len(batch.refused)
+        if self._first_bad is None and batch.refused:
+            self._first_bad = batch.refused[0].row
         if too_many_bad(self._bad, self.rows, at_end=False):
             raise self._too_many()
-        if self._watch.foreign > FORGIVEN_PETS + FORGIVEN_PETS_SHARE * self.rows:
-            raise self._broken(f"{self._watch.foreign:,} of its first {self.rows:,} rows are pets")
+        if self._drift.foreign > FORGIVEN_PETS + FORGIVEN_PETS_SHARE * self.rows:
+            raise self._broken(f"{self._drift.foreign:,} of its first {self.rows:,} rows are pets")
 
     def end(self) -> None:
         """Judge the whole file.
@@ -63,7 +71,7 @@ class FileCheck:
         Raises:
             BrokenFileError: it isn't sound.
         """
-        if not self.rows and self._part.number == 1 and self._part.family in {"orgs", "pets"}:
+        if not self.rows and self._must_hold_rows:
             raise self._broken("it is empty")
         bad = self._first_bad
         if bad is not None and self._bad == self.rows and _is_foreign(bad):
@@ -71,7 +79,7 @@ class FileCheck:
             raise self._broken(f"it holds no rows; it begins with {json.dumps(beginning)}")
         if too_many_bad(self._bad, self.rows, at_end=True):
             raise self._too_many()
-        lost = self._watch.broken(self.rows)
+        lost = self._drift.broken(self.rows)
         if lost is not None:
             raise self._broken(lost)
 
@@ -79,7 +87,7 @@ class FileCheck:
         return self._broken(f"{self._bad:,} of its first {self.rows:,} rows are bad")
 
     def _broken(self, why: str) -> BrokenFileError:
-        return BrokenFileError(f"{self._part.name} is broken: {why}")
+        return BrokenFileError(f"{self._name} is broken: {why}")
 
 
 def too_many_bad(bad: int, rows: int, *, at_end: bool) -> bool:

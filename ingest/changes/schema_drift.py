@@ -1,7 +1,7 @@
-"""How an export's rows differ from what the feed was known to hold: told once an export. Pure.
+"""How an export's rows differ from what the feed was known to hold: said once an export. Pure.
 
-Rule 1: only rows that were parsed are looked at, which an unchanged one isn't; what every row of
-        the feed has costs a look, not a count.
+Rule 1: only rows that were parsed are observed, which an unchanged one isn't; what every row of
+        the feed has is compared, not counted.
 Rule 2: a file in which a required key is missing from many rows is broken: it was renamed, or the
         writer fails.
 Rule 3: what is new is compared with earlier exports; the first import says what there is.
@@ -14,9 +14,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from ingest.changes.comparison import Comparison
-from ingest.changes.event import Facts, Kind
-from ingest.state.ledger import Ledger
 from petstream.events import Drift
 from petstream.fields import fields_of
 from petstream.model import Organization, Pet
@@ -42,14 +39,14 @@ _MOST_NAMES: Final = 50
 _MOST_VALUES: Final = 200
 _LONGEST: Final = 60
 _SHOWN: Final = 10
-_KNOWN: Final = {record: {one.feed_name for one in fields_of(record)} for record in REQUIRED}
+_KNOWN: Final = {record: {field.feed_name for field in fields_of(record)} for record in REQUIRED}
 
 Vocabulary = Mapping[str, Collection[str]]
 """The values of watched fields that earlier exports had."""
 
 
-class Watch:
-    """What was found so far in the rows of one kind, in one run."""
+class SchemaDrift:
+    """What is unusual so far in the rows of one kind, in one run."""
 
     def __init__(self, record: type[Pet | Organization], vocabulary: Vocabulary) -> None:
         """Begin a run; `vocabulary` is what earlier exports had."""
@@ -67,8 +64,8 @@ class Watch:
         self._key = _PETS_KEY if record is Pet else "orgID"
         self.odd: Counter[str] = Counter()
 
-    def see(self, row: Mapping[str, Any], record: Pet | Organization) -> None:
-        """Take a row that was parsed, and what it came to: this is on every changed row's way."""
+    def see_row(self, row: Mapping[str, Any], record: Pet | Organization) -> None:
+        """Take a row, and what it was normalised to: this is on every changed row's way."""
         if not row.keys() >= self._required:
             self._lacks(row)
         if record.extra:
@@ -95,8 +92,8 @@ class Watch:
             return None
         return ", ".join(f"{n:,} of its {rows:,} rows lack {name}" for name, n in lacking.items())
 
-    def found(self) -> Drift:
-        """Return all that was found."""
+    def drift(self) -> Drift:
+        """Return all of it."""
         names = self._extra.most_common(_MOST_NAMES)
         return Drift(
             unknown_fields={_cut(name): n for name, n in names if name not in self._known},
@@ -132,33 +129,19 @@ class Watch:
             new.append(cut)
 
 
-class WatchedComparison(Comparison):
-    """A comparison whose parsed rows are watched."""
-
-    def __init__(self, kind: Kind, ledger: Ledger, facts: Facts, vocabulary: Vocabulary) -> None:
-        """Begin a run over a ledger that was just folded."""
-        super().__init__(kind, ledger, facts)
-        self.watch = Watch(kind.type, vocabulary)
-
-    def _normalise(self, key: int, row: Mapping[str, Any]) -> Pet | Organization:
-        found = super()._normalise(key, row)
-        self.watch.see(row, found)
-        return found
-
-
-def together(one: Drift, other: Drift) -> Drift | None:
-    """Return what was found of pets and organisations together; None: nothing."""
-    found = Drift(
-        unknown_fields=_sum(one.unknown_fields, other.unknown_fields),
-        unfit_values=_sum(one.unfit_values, other.unfit_values),
-        missing_keys=_sum(one.missing_keys, other.missing_keys),
-        new_values={**one.new_values, **other.new_values},
+def together(pets: Drift, orgs: Drift) -> Drift | None:
+    """Return the drift of pets and organisations together; None: there is none."""
+    drift = Drift(
+        unknown_fields=_sum(pets.unknown_fields, orgs.unknown_fields),
+        unfit_values=_sum(pets.unfit_values, orgs.unfit_values),
+        missing_keys=_sum(pets.missing_keys, orgs.missing_keys),
+        new_values={**pets.new_values, **orgs.new_values},
     )
-    return None if found == Drift() else found
+    return None if drift == Drift() else drift
 
 
 def notes(drift: Drift | None, *, first: bool) -> Iterator[str]:
-    """Say what was found, a line a kind; on a first import every value is new, which is no news."""
+    """Say what drifted, a line a kind; on a first import every value is new, which is no news."""
     if drift is None:
         return
     if drift.unknown_fields:
@@ -173,22 +156,22 @@ def notes(drift: Drift | None, *, first: bool) -> Iterator[str]:
         yield f"drift: {name} was never before {shown}{more}"
 
 
-def oddities(*found: Counter[str]) -> Iterator[str]:
+def oddities(*counters: Counter[str]) -> Iterator[str]:
     """Say what was taken as it came although the feed usually comes otherwise: one line."""
-    odd = sum(found, Counter[str]())
+    odd = sum(counters, Counter[str]())
     if odd:
         yield "odd: " + ", ".join(f"{word} ({n:,})" for word, n in odd.most_common(_SHOWN))
 
 
-def _counted(found: Mapping[str, int]) -> str:
+def _counted(counts: Mapping[str, int]) -> str:
     said = [f"{_quoted(name)} ({rows:,} {'row' if rows == 1 else 'rows'})"
-            for name, rows in list(found.items())[:_SHOWN]]  # fmt: skip
-    more = [f"{len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+            for name, rows in list(counts.items())[:_SHOWN]]  # fmt: skip
+    more = [f"{len(counts) - _SHOWN} more"] if len(counts) > _SHOWN else []
     return ", ".join(said + more)
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return dict(Counter(one) + Counter(other))
+def _sum(pets: Mapping[str, int], orgs: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(pets) + Counter(orgs))
 
 
 def _quoted(text: str) -> str:

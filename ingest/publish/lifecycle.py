@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from msgspec import structs
 
-from ingest.changes.comparison import Refused
+from ingest.changes.comparison import RefusedRow
 from ingest.changes.event import Kind, Publication, stamp
 from ingest.publish.publisher import Publisher
 from ingest.state.export_history import HeldPlan, Identity
@@ -94,7 +94,7 @@ class Lifecycle:
         for record in records:
             await self._publish(topics.EXPORTS, record)
 
-    async def publish_refused(self, rows: Sequence[Refused], export_id: str) -> None:
+    async def publish_refused(self, rows: Sequence[RefusedRow], export_id: str) -> None:
         """Publish refused rows as dead letters (once: not again for a completed export)."""
         for row in () if self.quiet else rows:
             dead_letter = refused_row_record(row, export_id, datetime.now(UTC))
@@ -149,7 +149,7 @@ def decision_record(
     return _record(f"removals.{decision}", export_id, plan.event.base, event, export_id)
 
 
-def refused_row_record(refused: Refused, export_id: str, now: datetime) -> Publication:
+def refused_row_record(refused: RefusedRow, export_id: str, now: datetime) -> Publication:
     """Return the dead letter of a row: its bytes (the first 2,048), and where it stood."""
     origin = f"{export_id}/{refused.file}/{refused.row.number}"
     context = codec.headers(

@@ -13,11 +13,11 @@ Rule 5: a shelter that loses nearly all its pets at once is worth a note, and no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from ingest.changes.event import Publication
+from ingest.changes.comparison import Batch
 from ingest.state.ledger import Ledger
 from petstream.sequence import base_of
 
@@ -119,9 +119,9 @@ class ChangeRate:
                 if base_of(entry.sequence) == base:
                     self._count(entry.value())
 
-    def take(self, publications: Iterable[Publication]) -> None:
+    def see_batch(self, batch: Batch) -> None:
         """Count the events of pets that changed, and of those that have no picture any more."""
-        for publication in publications:
+        for publication in batch.publications:
             self._count(publication.value)
 
     def problems(self) -> list[str]:

@@ -42,10 +42,10 @@ def read_petlist(data: bytes) -> PetList:
 
     def ids() -> Iterator[int]:  # not a list: of a hundred thousand ids each copy shows
         nonlocal pieces, rejects
-        for found in _PIECE.finditer(body):
+        for piece in _PIECE.finditer(body):
             pieces += 1
-            if _ID.fullmatch(found[0]):
-                yield int(found[0])
+            if _ID.fullmatch(piece[0]):
+                yield int(piece[0])
             else:
                 rejects += 1
 
@@ -62,22 +62,22 @@ def read_petlist(data: bytes) -> PetList:
 
 def problems(petlist: PetList) -> list[str]:
     """Say what keeps a list from being believed."""
-    found = []
+    wrong = []
     pieces = len(petlist.ids) + petlist.duplicates + petlist.rejects
     if not petlist.ids:
-        found.append("petlist.csv holds no id")
+        wrong.append("petlist.csv holds no id")
     if petlist.rejects and petlist.rejects > MOST_REJECTS * pieces + (1 if petlist.ids else 0):
-        found.append(f"{petlist.rejects:,} of {pieces:,} pieces of petlist.csv are no ids")
+        wrong.append(f"{petlist.rejects:,} of {pieces:,} pieces of petlist.csv are no ids")
     if petlist.ids and not petlist.ends_cleanly:
-        found.append("petlist.csv is cut: it ends in the middle of a line")
-    return found
+        wrong.append("petlist.csv is cut: it ends in the middle of a line")
+    return wrong
 
 
 def _digest(ids: frozenset[int]) -> str:
-    told = xxhash.xxh3_128()
-    for one in sorted(ids):
-        told.update(b"%d\n" % one)
-    return told.hexdigest()
+    digest = xxhash.xxh3_128()
+    for number in sorted(ids):
+        digest.update(b"%d\n" % number)
+    return digest.hexdigest()
 
 
 def _last_is_whole(body: bytes) -> bool:

@@ -82,24 +82,30 @@ class Table:
 
     def apply(self, consumer: str, envelopes: Sequence[Envelope], rules: Rules) -> None:
         """Apply a batch, as consumers.pets.history and consumers.pets.removals do."""
-        ours = [one for one in envelopes if (_event(one).op == "removed") is (consumer != "pets")]
+        ours = [
+            envelope
+            for envelope in envelopes
+            if (_event(envelope).op == "removed") is (consumer != "pets")
+        ]
         if rules.newest_of_batch:
-            latest = newest(ours, key=_key, rank=lambda one: (one.sequence, one.digest))
+            latest = newest(
+                ours, key=_key, rank=lambda envelope: (envelope.sequence, envelope.digest)
+            )
         else:
-            latest = [*{_key(one): one for one in ours}.values()]
-        for one in latest:
-            self._write(one, rules)
+            latest = [*{_key(envelope): envelope for envelope in ours}.values()]
+        for envelope in latest:
+            self._write(envelope, rules)
         if consumer == "pets":
-            for one in envelopes:
-                place = (_key(one), one.sequence)
-                self.history[place] = max(one.digest, self.history.get(place, ""))
+            for envelope in envelopes:
+                place = (_key(envelope), envelope.sequence)
+                self.history[place] = max(envelope.digest, self.history.get(place, ""))
 
     def listed(self) -> dict[int, str | None]:
         """Return the names of the pets on the lists."""
         return {key: name for key, (_, listed, name) in self.rows.items() if listed}
 
-    def _write(self, one: Envelope, rules: Rules) -> None:
-        event, rank = _event(one), (one.sequence, one.digest)
+    def _write(self, envelope: Envelope, rules: Rules) -> None:
+        event, rank = _event(envelope), (envelope.sequence, envelope.digest)
         held = self.rows.get(event.animal_id)
         if rules.guard and held is not None and rank < held[0]:
             return
@@ -158,7 +164,7 @@ class World:
 
     random: Random
     rules: Rules = field(default_factory=Rules)
-    told: list[str] = field(default_factory=list)
+    happened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin with a first export, and nothing else."""
@@ -179,7 +185,7 @@ class World:
 
     def say(self, what: str) -> None:
         """Remember what happened, for whoever looks at a seed that fails."""
-        self.told.append(f"day {self.number}: {what}")
+        self.happened.append(f"day {self.number}: {what}")
 
     # the feed
 
@@ -221,12 +227,12 @@ class World:
 
     # the log
 
-    def append(self, one: Sent) -> None:
+    def append(self, record: Sent) -> None:
         """Put a record at the end of its partition."""
-        log = one.log if one.log == "exports" else f"pets/{int(one.key) % PARTITIONS}"
-        self.logs[log].append((self.ends[log], one))
+        log = record.log if record.log == "exports" else f"pets/{int(record.key) % PARTITIONS}"
+        self.logs[log].append((self.ends[log], record))
         self.ends[log] += 1
-        self.everything.append(one)
+        self.everything.append(record)
 
     def compact(self) -> None:
         """Keep the last record of a key only, of what was there before the last completed run.
@@ -236,18 +242,18 @@ class World:
         """
         for log, limit in self.compactable.items():
             if log != "exports":
-                last = {one.key: offset for offset, one in self.logs[log] if offset < limit}
+                last = {record.key: offset for offset, record in self.logs[log] if offset < limit}
                 self.logs[log] = [
-                    (offset, one)
-                    for offset, one in self.logs[log]
-                    if offset >= limit or offset == last[one.key]
+                    (offset, record)
+                    for offset, record in self.logs[log]
+                    if offset >= limit or offset == last[record.key]
                 ]
         self.say("the log was compacted")
 
     def deliver_late(self) -> None:
         """What was in flight when somebody was killed arrives now."""
-        for one in self.late:
-            self.append(one)
+        for record in self.late:
+            self.append(record)
         if self.late:
             self.say(f"{len(self.late)} records arrived late")
         self.late = []
@@ -258,7 +264,7 @@ class World:
         """Read the export that lies on the server; return whether it is completed then."""
         memory, day = self.memory(), self.day
         files = day.files()
-        if any(one.fingerprint == files.fingerprint for one in memory.completed.values()):
+        if any(event.fingerprint == files.fingerprint for event in memory.completed.values()):
             return True
         sleep = asyncio.Event() if not calm and self.random.random() < 0.1 else None
         self.leader = wire = Wire(self, kill=None if calm else self._moment(), sleep=sleep)
@@ -274,8 +280,8 @@ class World:
     async def _run(self, memory: Memory, day: Day, files: ExportSet, wire: Wire) -> None:
         before = dict(self.ends)
         identity = memory.identify(day.start, files.fingerprint, files.newest_modified_at)
-        newest_one = memory.newest
-        if newest_one is not None and identity.base < newest_one.base:
+        latest = memory.newest
+        if latest is not None and identity.base < latest.base:
             raise NotReadyError("an older one")
         choice = memory.choose("auto", identity.base, "weekly")
         refuse_incomplete(files, choice.mode, day.start)
@@ -308,17 +314,17 @@ class World:
         """Approve what is held of the newest export, as ingest.removals.held_plans does."""
         memory = self.memory()
         for plan in memory.held():
-            newest_one = memory.newest
-            if newest_one is None or newest_one.base > plan.event.base or plan.entity != "pets":
+            latest = memory.newest
+            if latest is None or latest.base > plan.event.base or plan.entity != "pets":
                 continue
             start = FIRST_DAY  # only says when an event occurred
             facts = Facts(plan.event.export_id, plan.event.base, start, plan.event.mode)
             comparison = Comparison(PETS, self.ledger(), facts)
             sequence = removal_sequence(plan.event.base)
             for key in plan.removals:
-                one = comparison.removal(key, sequence, "petlist.csv")
-                if one is not None:
-                    self.append(Sent("pets", *one))
+                removal = comparison.removal(key, sequence, "petlist.csv")
+                if removal is not None:
+                    self.append(Sent("pets", *removal))
             decided = decision_record(plan, "approved", FIRST_DAY, by="me", reason="")
             self.append(Sent("exports", *decided))
             self.say(f"{plan.plan_id} was approved: {plan.removals}")
@@ -326,16 +332,16 @@ class World:
     def memory(self) -> Memory:
         """Fold exports.v1."""
         memory = Memory()
-        for _, one in self.logs["exports"]:
-            memory.fold(cast("ExportEvent | PlanEvent", decode(one.headers, one.value).event))
+        for _, record in self.logs["exports"]:
+            memory.fold(cast("ExportEvent | PlanEvent", decode(record.headers, record.value).event))
         return memory
 
     def ledger(self) -> Ledger:
         """Fold pets.v1."""
         ledger = Ledger()
         for log, records in self.logs.items():
-            for _, one in records if log != "exports" else ():
-                assert ledger.fold(one.key.encode(), one.headers, one.value)
+            for _, record in records if log != "exports" else ():
+                assert ledger.fold(record.key.encode(), record.headers, record.value)
         return ledger
 
     def _moment(self) -> int | None:
@@ -351,7 +357,7 @@ class World:
                 continue
             held = table.positions[consumer]
             start = min(held.get(log, 0), self.committed[consumer].get(log, 0))
-            batch = [(offset, one) for offset, one in records if offset >= start][:most]
+            batch = [(offset, record) for offset, record in records if offset >= start][:most]
             if not batch:
                 continue
             end = batch[-1][0] + 1
@@ -359,7 +365,9 @@ class World:
                 self.committed[consumer][log] = held[log] = end
                 if killed:
                     return
-            table.apply(consumer, [decode(one.headers, one.value) for _, one in batch], self.rules)
+            table.apply(
+                consumer, [decode(record.headers, record.value) for _, record in batch], self.rules
+            )
             held[log] = end
             if killed:
                 return
@@ -438,11 +446,11 @@ class Wire:
         """Let records arrive; each partition's in order, the partitions in any."""
         for _ in range(how_many):
             first: dict[str, Sent] = {}
-            for one in self._flying:
-                first.setdefault(_partition(one), one)
-            one = self._world.random.choice([*first.values()])
-            self._flying.remove(one)
-            self._world.append(one)
+            for record in self._flying:
+                first.setdefault(_partition(record), record)
+            record = self._world.random.choice([*first.values()])
+            self._flying.remove(record)
+            self._world.append(record)
 
     def _crash(self) -> None:
         fate = self._world.random.randrange(4)
@@ -454,26 +462,26 @@ class Wire:
         self._flying = []
 
     def _twice(self) -> None:
-        for one in self._flying:
-            self._world.append(one)
+        for record in self._flying:
+            self._world.append(record)
         self._world.late += self._flying
 
 
-def _partition(one: Sent) -> str:
-    return one.log if one.log == "exports" else f"pets/{int(one.key) % PARTITIONS}"
+def _partition(record: Sent) -> str:
+    return record.log if record.log == "exports" else f"pets/{int(record.key) % PARTITIONS}"
 
 
 def _list_of(pets: Sequence[int] | dict[int, Any]) -> bytes:
     return ",".join(map(str, pets)).encode() + b"\n"
 
 
-def _event(one: Envelope) -> PetEvent:
-    assert isinstance(one.event, PetEvent)
-    return one.event
+def _event(envelope: Envelope) -> PetEvent:
+    assert isinstance(envelope.event, PetEvent)
+    return envelope.event
 
 
-def _key(one: Envelope) -> int:
-    return _event(one).animal_id
+def _key(envelope: Envelope) -> int:
+    return _event(envelope).animal_id
 
 
 async def _no_offsets() -> dict[str, int]:

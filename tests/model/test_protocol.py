@@ -18,6 +18,7 @@ from protocol import Rules, Table, World
 from ingest.changes import change, comparison
 from ingest.export import ExportRun
 from ingest.state.ledger import Ledger
+from petstream import codec
 from petstream.codec import decode
 
 SEEDS = int(os.environ.get("MODEL_SEEDS", "200"))
@@ -94,11 +95,11 @@ def check(world: World) -> None:
     assert rebuilt.history.items() <= live.history.items()
     ranks: dict[str, list[tuple[int, str]]] = {}
     for log, records in world.logs.items():
-        for _, one in records if log != "exports" else ():
-            envelope = decode(one.headers, one.value)
-            ranks.setdefault(one.key, []).append((envelope.sequence, envelope.digest))
-    for key, found in ranks.items():
-        assert found[-1] == max(found), f"the last record of {key} isn't its newest"
+        for _, record in records if log != "exports" else ():
+            envelope = decode(record.headers, record.value)
+            ranks.setdefault(record.key, []).append((envelope.sequence, envelope.digest))
+    for key, ranks_of_key in ranks.items():
+        assert ranks_of_key[-1] == max(ranks_of_key), f"the last record of {key} isn't its newest"
     completed = [event.base for event in world.memory().completed.values()]
     assert len(set(completed)) == len(completed)
 
@@ -109,7 +110,7 @@ def run(seed: int, rules: Rules | None = None) -> None:
     try:
         asyncio.run(schedule(world))
     except AssertionError as error:
-        error.add_note("\n  ".join([f"seed {seed}:", *world.told]))
+        error.add_note("\n  ".join([f"seed {seed}:", *world.happened]))
         raise
 
 
@@ -127,23 +128,23 @@ def test_every_schedule_ends_in_the_truth_of_the_last_whole_export(part: int) ->
 
 def fold_by_last_offset(patch: pytest.MonkeyPatch) -> None:
     def fold(self: Ledger, key: bytes, headers: Any, value: bytes) -> bool:
-        found = decode(headers, value)
+        envelope = decode(headers, value)
         raw = dict(headers).get("ps_rawdigest", b"")
-        listed = not found.type.endswith("removed")
-        self.hold(int(key), found.sequence, found.digest, raw, value, listed=listed)
+        listed = not envelope.type.endswith("removed")
+        self.hold(int(key), envelope.sequence, envelope.digest, raw, value, listed=listed)
         return True
 
     patch.setattr(Ledger, "fold", fold)
 
 
 def a_removed_key_equals_its_old_row(patch: pytest.MonkeyPatch) -> None:
-    whole = change.change
+    whole = change.change_of
 
-    def compared(*, held: Any, digest: str, **rest: Any) -> Any:
-        same = held is not None and held.digest == digest
-        return None if same else whole(held=held, digest=digest, **rest)
+    def change_of(name: str, record: bytes, sequence: int, held: Any) -> Any:
+        same = held is not None and held.digest == codec.digest(record)
+        return None if same else whole(name, record, sequence, held)
 
-    patch.setattr(comparison, "change", compared)
+    patch.setattr(comparison, "change_of", change_of)
 
 
 def last_updated_decides_between_exports(patch: pytest.MonkeyPatch) -> None:

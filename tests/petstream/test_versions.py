@@ -30,8 +30,8 @@ from console.documents import schemas
 from consumers.engine import dead_letters
 from consumers.pictures import outbox
 from ingest.changes.change import Change
-from ingest.changes.comparison import Refused
-from ingest.changes.event import ORGS, PETS, Facts, publication
+from ingest.changes.comparison import RefusedRow
+from ingest.changes.event import ORGS, PETS, Facts, encode_event
 from ingest.parse.rows import BadRow
 from ingest.publish import lifecycle
 from ingest.state.export_history import HeldPlan, Identity
@@ -122,12 +122,11 @@ def _change(type_: str, event: PetEvent | OrganizationEvent) -> Golden:
     else:
         kind, key, whole = ORGS, event.org_id, codec.encode(event.organization)
     from_row = event.op != "removed"
-    made = publication(
+    made = encode_event(
         kind, Facts(event.source.export_id, 1795421524, START, event.source.mode), key,
         Change(event.op, event.sequence, event.changed, event.old,
-               event.first_seen_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
-        record=whole, digest=codec.digest(whole),
-        raw_digest=bytes.fromhex("0a0d3a2500ff7f20") if from_row else b"", source=event.source,
+               event.first_seen_at.strftime("%Y-%m-%dT%H:%M:%SZ"), whole, codec.digest(whole)),
+        event.source, bytes.fromhex("0a0d3a2500ff7f20") if from_row else b"",
     )  # fmt: skip
     return Golden(type_, made.key.encode(), made.headers, made.value)
 
@@ -169,7 +168,9 @@ def _picture(type_: str, event: PictureEvent, headers: dict[str, str]) -> Golden
 
 def _letters() -> Iterator[Golden]:
     bad = BadRow(17, 40_960, "not-json", "no colon at byte 12", b'{"animalID" "1"\xff\x00}')
-    row = lifecycle.refused_row_record(Refused("pets_1.json", bad), "2026-11-23T08:12:04Z", START)
+    row = lifecycle.refused_row_record(
+        RefusedRow("pets_1.json", bad), "2026-11-23T08:12:04Z", START
+    )
     yield Golden("deadletter.row", row.key.encode(), row.headers, row.value)
     key, value, headers = dead_letters.letter(_PARKED, "petstream.pets", START)
     yield Golden("deadletter.event", key, headers, value or b"")

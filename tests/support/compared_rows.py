@@ -27,8 +27,8 @@ def facts(day: int = 0) -> Facts:
 def refolded(log: list[Publication]) -> Ledger:
     """Fold a log, as the next run does."""
     ledger = Ledger()
-    for publication in log:
-        assert ledger.fold(publication.key.encode(), publication.headers, publication.value)
+    for record in log:
+        assert ledger.fold(record.key.encode(), record.headers, record.value)
     return ledger
 
 
@@ -45,16 +45,15 @@ class Feed:
         run = Comparison(PETS, refolded(self.log), facts(day))
         new: list[Publication] = []
         for family, rows in files:
-            new += run.compare(framed(*rows), family, f"{family}_1.json")[0]
+            new += run.compare(framed(*rows), family, f"{family}_1.json").publications
         self.log += new
         self.counts = msgspec.structs.asdict(run.counts)
-        return [event_of(publication) for publication in new]
+        return [event_of(record) for record in new]
 
     def remove(self, day: int, key: int) -> PetEvent | None:
         """Remove a key, as the gate would."""
-        made = facts(day)
-        run = Comparison(PETS, refolded(self.log), made)
-        removal = run.removal(key, removal_sequence(made.base), "petlist.csv")
+        run = Comparison(PETS, refolded(self.log), facts(day))
+        removal = run.removal(key, removal_sequence(run.facts.base), "petlist.csv")
         self.log += [] if removal is None else [removal]
         return None if removal is None else event_of(removal)
 

@@ -64,9 +64,9 @@ def org_row(org_id: int = 701, **changes: Any) -> dict[str, Any]:
 
 def framed(*rows: dict[str, Any] | bytes) -> list[Row]:
     """Return rows as the framer gives them."""
-    framed_rows, offset = [], 0
+    pieces, offset = [], 0
     for number, row in enumerate(rows, start=1):
         raw = row if isinstance(row, bytes) else msgspec.json.encode(row)
-        framed_rows.append(Row(number, offset, raw))
+        pieces.append(Row(number, offset, raw))
         offset += len(raw) + 1
-    return framed_rows
+    return pieces

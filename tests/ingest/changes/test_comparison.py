@@ -20,8 +20,8 @@ from petstream.sequence import Family
 def unmarked(log: list[Publication]) -> list[Publication]:
     """Return a log whose records don't say what bytes they came from."""
     return [
-        one._replace(headers=tuple(pair for pair in one.headers if pair[0] != RAW_DIGEST))
-        for one in log
+        record._replace(headers=tuple(pair for pair in record.headers if pair[0] != RAW_DIGEST))
+        for record in log
     ]
 
 
@@ -51,24 +51,24 @@ def test_rows_whose_bytes_are_known_mean_what_they_mean_when_they_are_parsed(
         ]  # fmt: skip
 
     before = Comparison(PETS, Ledger(), facts(0))
-    log = before.compare(framed(*rows(first)), "pets", "pets_1.json")[0]
-    told = []
+    log = before.compare(framed(*rows(first)), "pets", "pets_1.json").publications
+    runs = []
     for ledger in (refolded(log), refolded(unmarked(log))):
         run = Comparison(PETS, ledger, facts(1))
         made = [run.compare([row], "pets", "pets_1.json") for row in framed(*rows(first + second))]
-        told.append((made, run.counts, set(run.present())))
-    assert told[0] == told[1]
+        runs.append((made, run.counts, set(run.present())))
+    assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda one: one._replace(value=b"{"),
-        lambda one: one._replace(value=b""),
-        lambda one: one._replace(value=one.value.replace(b'"sequence":', b'"sequence":1')),
-        lambda one: one._replace(headers=()),
-        lambda one: one._replace(headers=(*one.headers, ("ce_source", b"/somebody/else"))),
-        lambda one: one._replace(headers=(*one.headers, ("ce_sequence", b"many"))),
+        lambda record: record._replace(value=b"{"),
+        lambda record: record._replace(value=b""),
+        lambda record: record._replace(value=record.value.replace(b'"sequence":', b'"sequence":1')),
+        lambda record: record._replace(headers=()),
+        lambda record: record._replace(headers=(*record.headers, ("ce_source", b"/somebody/else"))),
+        lambda record: record._replace(headers=(*record.headers, ("ce_sequence", b"many"))),
     ],
 )
 def test_t44_a_damaged_record_is_not_believed_and_its_pet_is_published_again(damage: Any) -> None:
@@ -76,10 +76,12 @@ def test_t44_a_damaged_record_is_not_believed_and_its_pet_is_published_again(dam
     feed.read(0, [("pets", [pet_row(1), pet_row(2)])])
     feed.log[1] = damage(feed.log[1])
     ledger = Ledger()
-    believed = [ledger.fold(one.key.encode(), one.headers, one.value) for one in feed.log]
+    believed = [
+        ledger.fold(record.key.encode(), record.headers, record.value) for record in feed.log
+    ]
     assert (believed, ledger.stale, len(ledger)) == ([True, False], set(), 1)
     run = Comparison(PETS, ledger, facts(1))
-    (again,) = run.compare(framed(pet_row(1), pet_row(2)), "pets", "pets_1.json")[0]
+    (again,) = run.compare(framed(pet_row(1), pet_row(2)), "pets", "pets_1.json").publications
     assert (event_of(again).op, event_of(again).animal_id) == ("added", 2)
 
 
@@ -118,10 +120,10 @@ def test_reading_the_same_export_again_publishes_nothing() -> None:
 
 
 def test_the_same_export_into_nothing_makes_the_same_events_with_the_same_ids() -> None:
-    one, other = Feed(), Feed()
-    for feed in (one, other):
+    first, second = Feed(), Feed()
+    for feed in (first, second):
         feed.read(0, [("pets", [pet_row(1), pet_row(2)])])
-    assert one.log == other.log
+    assert first.log == second.log
 
 
 def test_a_change_says_what_changed_and_what_it_was() -> None:
@@ -151,9 +153,9 @@ def test_the_newest_row_of_an_export_wins_and_ties_go_to_the_update() -> None:
     )
     update = pet_row(name="update", lastUpdated="1755230411")
     feed.read(0, [("updatedpets", [update]), ("newpets", [same]), ("pets", [old])])
-    assert [event_of(one).pet.name for one in feed.log] == ["update"]
+    assert [event_of(record).pet.name for record in feed.log] == ["update"]
     feed.read(0, [("updatedpets", [update]), ("newpets", [same]), ("pets", [new])])
-    assert [event_of(one).pet.name for one in feed.log] == ["update", "new"]
+    assert [event_of(record).pet.name for record in feed.log] == ["update", "new"]
 
 
 def test_within_a_file_the_later_row_wins_a_tie() -> None:
@@ -216,9 +218,9 @@ def test_an_older_event_appended_late_makes_the_key_stale_until_it_is_said_again
 def test_bad_rows_are_refused_one_by_one() -> None:
     run = Comparison(PETS, Ledger(), facts())
     rows = framed(pet_row(1), b"false", b'{"animalID":"x"}', b'{"cut', pet_row(2))
-    publications, refused = run.compare(rows, "pets", "pets_1.json")
-    assert [one.key for one in publications] == ["1", "2"]
-    assert [(one.row.number, one.row.offset) for one in refused] == [
+    batch = run.compare(rows, "pets", "pets_1.json")
+    assert [record.key for record in batch.publications] == ["1", "2"]
+    assert [(refused.row.number, refused.row.offset) for refused in batch.refused] == [
         (row.number, row.offset) for row in rows[1:4]
     ]
     assert (run.counts.read, run.counts.refused, run.counts.added) == (5, 3, 2)
@@ -227,9 +229,9 @@ def test_bad_rows_are_refused_one_by_one() -> None:
 def test_the_time_stamp_row_is_no_organisation_and_no_refusal() -> None:
     run = Comparison(ORGS, Ledger(), facts())
     rows = framed(b'{"exportStarted":"2026-11-02 03:04:05"}', org_row())
-    publications, refused = run.compare(rows, "orgs", "orgs_1.json")
-    assert [one.key for one in publications] == ["701"]
-    assert refused == []
+    batch = run.compare(rows, "orgs", "orgs_1.json")
+    assert [record.key for record in batch.publications] == ["701"]
+    assert batch.refused == []
     assert run.present() == {701}
 
 
@@ -271,10 +273,12 @@ def test_a_crash_anywhere_and_a_second_reading_end_in_the_undisturbed_state(
         del crashed.log[before + cut :]
         crashed.read(day, files)
         for key in range(1, 5):
-            held, other = refolded(smooth.log).get(key), refolded(crashed.log).get(key)
-            assert (held and held.event()["pet"]) == (other and other.event()["pet"])
+            undisturbed, second = refolded(smooth.log).get(key), refolded(crashed.log).get(key)
+            assert (undisturbed and undisturbed.event()["pet"]) == (
+                second and second.event()["pet"]
+            )
     by_key: dict[str, int] = {}
-    for one in crashed.log:
-        sequence = event_of(one).sequence
-        assert sequence > by_key.get(one.key, 0)
-        by_key[one.key] = sequence
+    for record in crashed.log:
+        sequence = event_of(record).sequence
+        assert sequence > by_key.get(record.key, 0)
+        by_key[record.key] = sequence

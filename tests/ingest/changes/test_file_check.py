@@ -10,9 +10,10 @@ import pytest
 from compared_rows import facts
 from rows_of_the_feed import framed, org_row, pet_row
 
+from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS
 from ingest.changes.file_check import FileCheck
-from ingest.changes.schema_drift import WatchedComparison
+from ingest.changes.schema_drift import SchemaDrift
 from ingest.parse.rows import Row
 from ingest.source.listing import Part, RemoteFile
 from ingest.state.ledger import Ledger
@@ -26,13 +27,16 @@ PAGE = [b"<!DOCTYPE html>", b"<html><body>", b"<h1>503\x1b[31m</h1>", b"</body><
 def check(family: Family, rows: list[Row], *, number: int = 1, at_once: int = 100) -> FileCheck:
     """Read the rows of a file through a comparison, as a run does."""
     kind = ORGS if family == "orgs" else PETS
-    comparison = WatchedComparison(kind, Ledger(), facts(), {})
-    made = FileCheck(Part(family, number, RemoteFile("x", 1, NOW)), comparison.watch)
+    drift = SchemaDrift(kind.type, {})
+    file_check = FileCheck(drift)
+    comparison = Comparison(
+        kind, Ledger(), facts(), row_observers=(drift,), batch_observers=(file_check,)
+    )
+    file_check.begin(Part(family, number, RemoteFile("x", 1, NOW)))
     for start in range(0, len(rows), at_once):
-        batch = rows[start : start + at_once]
-        made.take(batch, comparison.compare(batch, family, "x")[1])
-    made.end()
-    return made
+        comparison.compare(rows[start : start + at_once], family, "x")
+    file_check.end()
+    return file_check
 
 
 def pets(number: int, **changes: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""An id that stands in an export several times: who speaks for it (T20, T29)."""
+"""An id that stands in an export several times: which row wins (T20, T29)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from petstream.sequence import Family
 ORDER: tuple[Family, ...] = ("updatedpets", "newpets", "pets")
 
 
-def spoken(rows: list[tuple[Family, str, str]]) -> str | None:
+def name_after(rows: list[tuple[Family, str, str]]) -> str | None:
     """Return the name a pet ends with, of rows (family, lastUpdated, name) in the files' order."""
     feed = Feed()
     files: list[tuple[Family, list[Any]]] = [
@@ -23,8 +23,8 @@ def spoken(rows: list[tuple[Family, str, str]]) -> str | None:
             family,
             [
                 pet_row(7, lastUpdated=at and f"1755230{at}", name=name)
-                for one, at, name in rows
-                if one == family
+                for row_family, at, name in rows
+                if row_family == family
             ],
         )
         for family in ORDER
@@ -51,7 +51,7 @@ def test_t20_the_newest_last_updated_wins_and_ties_go_to_updated_new_full_later_
     rows: list[tuple[Family, str, str]], winner: str
 ) -> None:
     """T20: new, updated and full files, and twice within one."""
-    assert spoken(rows) == winner
+    assert name_after(rows) == winner
 
 
 @given(
@@ -67,7 +67,7 @@ def test_t20_whatever_the_rows_the_end_is_that_of_the_rule(rows: list[tuple[Fami
         (int(at or 0), -ORDER.index(family), number)
         for number, (family, at) in enumerate(rows)
     ]  # fmt: skip
-    assert spoken(named) == str(max(ranked)[2])
+    assert name_after(named) == str(max(ranked)[2])
 
 
 def test_t29_an_older_row_of_a_newer_export_wins_and_of_an_older_one_does_not() -> None:

@@ -19,24 +19,32 @@ from petstream.model import Organization, Pet, Rendition
 
 def pet(**changes: Any) -> Pet:
     """Normalise a row that is no rejection."""
-    found = normalise_pet(pet_row(**changes), publish_contacts=True)
-    assert isinstance(found, Pet)
-    return found
+    normalised = normalise_pet(pet_row(**changes), publish_contacts=True)
+    assert isinstance(normalised, Pet)
+    return normalised
 
 
 def test_a_whole_row_arrives_typed_and_under_its_names() -> None:
-    found = pet()
-    assert (found.animal_id, found.org_id, found.status) == (22611034, 701, "Available")
-    assert found.updated_at == datetime(2025, 8, 15, 4, 0, 11, tzinfo=UTC)
-    assert found.name == "Biscuit &amp; Jam "  # as sent: cleaning is for those who show it
-    assert (found.good_with_dogs, found.good_with_cats, found.good_with_kids) == (True, None, False)
-    assert found.birthdate == date(2026, 1, 31)
-    assert (found.size_current, found.size_potential, found.size_unit) == (None, 45.5, "Pounds")
-    assert found.postal_code == "02134"
-    assert found.description_html == '<div class="rgDescription">Hello</div>'
-    assert found.contact_name == "Jo"
-    assert found.extra == {}
-    shown = found.pictures[0]
+    arrived = pet()
+    assert (arrived.animal_id, arrived.org_id, arrived.status) == (22611034, 701, "Available")
+    assert arrived.updated_at == datetime(2025, 8, 15, 4, 0, 11, tzinfo=UTC)
+    assert arrived.name == "Biscuit &amp; Jam "  # as sent: cleaning is for those who show it
+    assert (arrived.good_with_dogs, arrived.good_with_cats, arrived.good_with_kids) == (
+        True,
+        None,
+        False,
+    )
+    assert arrived.birthdate == date(2026, 1, 31)
+    assert (arrived.size_current, arrived.size_potential, arrived.size_unit) == (
+        None,
+        45.5,
+        "Pounds",
+    )
+    assert arrived.postal_code == "02134"
+    assert arrived.description_html == '<div class="rgDescription">Hello</div>'
+    assert arrived.contact_name == "Jo"
+    assert arrived.extra == {}
+    shown = arrived.pictures[0]
     assert (shown.id, shown.position) == (102900001, 1)
     assert shown.original == Rendition(
         url="https://pictures.example/701/pictures/animals/22611/22611034/102900001_1600x1600.jpg",
@@ -63,17 +71,17 @@ def test_every_field_of_a_pet_is_read_from_its_own_key(field: Any) -> None:
 @pytest.mark.parametrize("field", fields_of(Organization), ids=lambda field: str(field.feed_name))
 def test_every_field_of_an_organisation_is_read_from_its_own_key(field: Any) -> None:
     sent, means = ("Yes", True) if field.type == bool | None else ("81", "81")
-    found = normalise_organization(org_row() | {field.feed_name: sent})
-    assert isinstance(found, Organization)
+    arrived = normalise_organization(org_row() | {field.feed_name: sent})
+    assert isinstance(arrived, Organization)
     expected = 81 if field.attribute == "org_id" else means
-    assert getattr(found, field.attribute) == expected
+    assert getattr(arrived, field.attribute) == expected
 
 
 def test_contacts_are_left_out_unless_they_are_to_be_published() -> None:
-    found = normalise_pet(pet_row())
-    assert isinstance(found, Pet)
-    assert found.contact_name is UNSET
-    assert b"contact" not in codec.encode(found)
+    arrived = normalise_pet(pet_row())
+    assert isinstance(arrived, Pet)
+    assert arrived.contact_name is UNSET
+    assert b"contact" not in codec.encode(arrived)
     assert pet(contactName="").contact_name is None
 
 
@@ -81,15 +89,15 @@ def test_a_missing_key_keeps_what_is_held_and_an_empty_one_clears_it() -> None:
     held = structs.asdict(pet(color="Black", pattern="Merle"))
     row = pet_row(pattern="")
     del row["color"]
-    found = normalise_pet(row, held=lambda: held)
-    assert isinstance(found, Pet)
-    assert (found.color, found.pattern) == ("Black", None)
+    arrived = normalise_pet(row, held=lambda: held)
+    assert isinstance(arrived, Pet)
+    assert (arrived.color, arrived.pattern) == ("Black", None)
 
 
 def test_unknown_keys_and_misfits_survive_as_sent() -> None:
-    found = pet(adoptionPending="Yes", birthdate="last spring", sizeCurrent="huge", altered="?")
-    assert (found.birthdate, found.size_current, found.altered) == (None, None, None)
-    assert found.extra == {
+    arrived = pet(adoptionPending="Yes", birthdate="last spring", sizeCurrent="huge", altered="?")
+    assert (arrived.birthdate, arrived.size_current, arrived.altered) == (None, None, None)
+    assert arrived.extra == {
         "adoptionPending": "Yes", "altered": "?", "birthdate": "last spring", "sizeCurrent": "huge",
     }  # fmt: skip
 
@@ -98,9 +106,9 @@ def test_api_names_and_other_cases_are_understood() -> None:
     row = pet_row()
     row["animalName"] = row.pop("name")
     row["OKWITHADULTS"] = row.pop("oKWithAdults")
-    found = normalise_pet(row)
-    assert isinstance(found, Pet)
-    assert (found.name, found.ok_with_adults, found.extra) == ("Biscuit &amp; Jam ", True, {})
+    arrived = normalise_pet(row)
+    assert isinstance(arrived, Pet)
+    assert (arrived.name, arrived.ok_with_adults, arrived.extra) == ("Biscuit &amp; Jam ", True, {})
 
 
 @pytest.mark.parametrize("sent", ["", None, "x", "0x1", "-1", [], "1" * 19])
@@ -115,20 +123,20 @@ def test_no_pictures_comes_in_several_forms(sent: Any) -> None:
 
 
 def test_pictures_come_as_an_object_keyed_by_index_too() -> None:
-    found = pet(pictures={"10": picture(3, 3), "9": picture(2, 2), "0": picture(1, 1)})
-    assert [one.id for one in found.pictures] == [1, 2, 3]
+    arrived = pet(pictures={"10": picture(3, 3), "9": picture(2, 2), "0": picture(1, 1)})
+    assert [shown.id for shown in arrived.pictures] == [1, 2, 3]
 
 
 def test_pictures_are_ordered_by_number_and_doubles_dropped() -> None:
-    found = pet(pictures=[picture(5, 10), picture(6, 9), picture(5, 11), picture(7, 9)])
-    assert [(one.id, one.position) for one in found.pictures] == [(6, 1), (7, 2), (5, 3)]
+    arrived = pet(pictures=[picture(5, 10), picture(6, 9), picture(5, 11), picture(7, 9)])
+    assert [(shown.id, shown.position) for shown in arrived.pictures] == [(6, 1), (7, 2), (5, 3)]
 
 
 def test_a_picture_without_inner_objects_or_id_is_kept() -> None:
     bare = {"largeUrl": "https://x.example/l.jpg", "thumbnailUrl": "https://x.example/s.jpg"}
-    (one,) = pet(pictures=[bare]).pictures
-    assert (one.id, one.position, one.original) == (None, 1, None)
-    assert (one.large, one.small) == (
+    (shown,) = pet(pictures=[bare]).pictures
+    assert (shown.id, shown.position, shown.original) == (None, 1, None)
+    assert (shown.large, shown.small) == (
         Rendition(url="https://x.example/l.jpg"), Rendition(url="https://x.example/s.jpg"),
     )  # fmt: skip
 

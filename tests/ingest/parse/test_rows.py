@@ -171,16 +171,16 @@ def test_a_long_number_is_found_wherever_it_begins(before: int) -> None:
 def test_t24_what_mending_joins_is_judged_as_the_parser_sees_it(hidden: bytes) -> None:
     long_number = b'{"a":' + hidden.join([b"9" * 900] * 6) + b"}"
     deep = b'{"a":"\\\x00"","b":' + b"[" * 4_000
-    found = parse(framed(long_number, deep))
-    assert [bad.reason for bad in found if isinstance(bad, BadRow)] == ["digits", "depth"]
+    parsed = parse(framed(long_number, deep))
+    assert [bad.reason for bad in parsed if isinstance(bad, BadRow)] == ["digits", "depth"]
 
 
 @pytest.mark.parametrize(
     "text", [b"\\u00\\u000000", b"\\ud8\\u000000", b"\\\x00u0000", b"\\\x00ud800", b"\\u\x000000"]
 )
 def test_t22_removing_one_nul_never_makes_another(text: bytes) -> None:
-    (found,) = parse(framed(b'{"a":"' + text + b'"}'))
-    assert isinstance(found, BadRow) or found["a"] in {"", "\ufffd"}
+    (parsed,) = parse(framed(b'{"a":"' + text + b'"}'))
+    assert isinstance(parsed, BadRow) or parsed["a"] in {"", "\ufffd"}
 
 
 @pytest.mark.parametrize("step", [1, 1_000, 65_536])

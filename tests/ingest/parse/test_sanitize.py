@@ -35,13 +35,13 @@ def lines():
     yield row(10)
 
 framer, good, bad = RowFramer(), [], 0
-def take(found):
+def take(rows):
     global bad
-    for one in found:
-        if isinstance(one, BadRow):
+    for framed in rows:
+        if isinstance(framed, BadRow):
             bad += 1
             continue
-        for value in parse([one]):
+        for value in parse([framed]):
             if isinstance(value, dict):
                 good.append(value)
             else:
@@ -95,7 +95,7 @@ async def main():
     for _ in range(2):
         rows = 0
         async for batch in reader.rows(part):
-            rows += sum(isinstance(one, Row) for one in batch)
+            rows += sum(isinstance(row, Row) for row in batch)
         print(rows, len(said), "without the archive" in said[0])
     print([path.name for path in where.rglob("*") if path.is_file()])
 asyncio.run(main())

@@ -172,13 +172,14 @@ def test_t53_too_much_at_once_is_named(
 def test_t53_pets_that_lost_all_their_pictures_are_counted(
     before: dict[str, Any], now: dict[str, Any], lost: int
 ) -> None:
-    """T53: told from the events' bytes, without parsing them."""
+    """T53: read off the events' bytes, without parsing them."""
     feed = Feed()
     feed.read(0, [("pets", [pet_row(**before)])])
-    run = Comparison(PETS, refolded(feed.log), facts(1))
-    rate = ChangeRate(run.ledger, run.facts.base, read_before=False)
-    made = run.compare(framed(pet_row(**now), pet_row(5, pictures=[])), "updatedpets", "u")[0]
-    rate.take(made)
+    ledger = refolded(feed.log)
+    rate = ChangeRate(ledger, facts(1).base, read_before=False)
+    run = Comparison(PETS, ledger, facts(1), batch_observers=(rate,))
+    rows = framed(pet_row(**now), pet_row(5, pictures=[]))
+    made = run.compare(rows, "updatedpets", "u").publications
     assert (rate.known, rate.changed, rate.without_pictures) == (1, len(made) - 1, lost)
     again = ChangeRate(refolded([*feed.log, *made]), run.facts.base, read_before=True)
     assert (again.changed, again.without_pictures) == (rate.changed, lost), "a run cut short counts"

@@ -15,9 +15,9 @@ from ingest.removals.petlist import problems, read_petlist
     ],
 )  # fmt: skip
 def test_ids_are_found_in_every_form(data: bytes) -> None:
-    found = read_petlist(data)
-    assert found.ids == {1, 2, 3, 4, 5}
-    assert problems(found) == []
+    petlist = read_petlist(data)
+    assert petlist.ids == {1, 2, 3, 4, 5}
+    assert problems(petlist) == []
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,20 @@ def test_every_cut_of_a_list_is_noticed() -> None:
 
 
 def test_a_header_is_one_reject_and_forgiven() -> None:
-    found = read_petlist(b"animalID\n" + b"\n".join(b"%d" % n for n in range(1, 50)) + b"\n")
-    assert (found.rejects, problems(found)) == (1, [])
+    petlist = read_petlist(b"animalID\n" + b"\n".join(b"%d" % n for n in range(1, 50)) + b"\n")
+    assert (petlist.rejects, problems(petlist)) == (1, [])
 
 
 def test_duplicates_are_counted_and_harmless() -> None:
     """T6: duplicated ids are one."""
-    found = read_petlist(b"7,7,8\n")
-    assert (found.ids, found.duplicates, problems(found)) == (frozenset({7, 8}), 1, [])
+    petlist = read_petlist(b"7,7,8\n")
+    assert (petlist.ids, petlist.duplicates, problems(petlist)) == (frozenset({7, 8}), 1, [])
 
 
 def test_t6_the_same_ids_make_the_same_digest_in_whatever_form() -> None:
     """T6: a list seen before is known again, also with other line ends."""
-    told = {read_petlist(data).digest for data in (b"7,8\n9\n", b"9,8,7,7\r\n", b'"7"\n"8"\n"9"\n')}
-    assert len(told) == 1
-    assert read_petlist(b"7,8\n").digest not in told
+    digests = {
+        read_petlist(data).digest for data in (b"7,8\n9\n", b"9,8,7,7\r\n", b'"7"\n"8"\n"9"\n')
+    }
+    assert len(digests) == 1
+    assert read_petlist(b"7,8\n").digest not in digests
