@@ -1,4 +1,4 @@
-"""What a look at the feed came to, as metrics."""
+"""What each run of the ingester came to, as metrics."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def stage(name: Stage) -> Generator[None]:
         STAGE_SECONDS.labels(name).set(time.monotonic() - began)
 
 
-def looked(outcome: Outcome | None, plans_held: int) -> None:
-    """Count a look that ended well; `outcome` is None where there was nothing new."""
+def count_run(outcome: Outcome | None, plans_held: int) -> None:
+    """Count a run that ended well; `outcome` is None where there was nothing new."""
     if outcome is None:
         LOOKS.labels("nothing_new").inc()
     else:
@@ -42,8 +42,8 @@ def looked(outcome: Outcome | None, plans_held: int) -> None:
     PLANS_HELD.set(plans_held)
 
 
-def failed(error: PetstreamError) -> None:
-    """Count a look that didn't."""
+def count_failure(error: PetstreamError) -> None:
+    """Count a run that didn't."""
     if isinstance(error, NotLeadingError):
         LOOKS.labels("not_leading").inc()
     elif isinstance(error, BrokenFileError):

@@ -110,7 +110,7 @@ class _Watcher:
 
     def report(self, result: Result) -> None:
         """Say what a look came to, if it came to something new."""
-        metrics.looked(result.outcome, len(result.held))
+        metrics.count_run(result.outcome, len(result.held))
         started = start_of(result.export_id)
         self._newest = started if self._newest is None else max(started, self._newest)
         if result.outcome is not None or self._reported is None:
@@ -123,7 +123,7 @@ class _Watcher:
         self, error: NotReadyError | UnreachableError, intervals: PollIntervals
     ) -> float:
         """Say what went wrong, and return how long to wait."""
-        metrics.failed(error)
+        metrics.count_failure(error)
         if isinstance(error, NotReadyError) and self._not_ready_for(str(error)) is None:
             self._not_ready = None  # another reason: the one before doesn't last any more
         if isinstance(error, BrokenFileError):

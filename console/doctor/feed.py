@@ -34,7 +34,7 @@ async def check_feed(ftp: FtpUrl, now: datetime) -> list[CheckResult]:
     try:
         async with asyncio.timeout(_DEADLINE_S):
             results += _server(ftp, await features(ftp))
-            files = export_set(await listing(ftp, patience_s=0))
+            files = export_set(await listing(ftp, give_up_after_s=0))
             results.append(
                 CheckResult("ftp", "pass", "gives a listing, with SIZE and MDTM of each file")
             )

@@ -37,7 +37,7 @@ from petstream.kafka.client import KAFKA_ERRORS
 from petstream.settings import KafkaAccess
 
 _MEND: Final = "let it end, or stop it, and run this again"
-_PATIENCE_S: Final = 60.0
+_GIVE_UP_AFTER_S: Final = 60.0
 _LOOK_AGAIN: Final = Delays(1.0, factor=1.0, jitter=0.5)
 
 Say = Callable[[str], None]
@@ -53,7 +53,7 @@ async def leading(
     prefix: str,
     say: Say = lambda _line: None,
     *,
-    patience_s: float = _PATIENCE_S,
+    give_up_after_s: float = _GIVE_UP_AFTER_S,
 ) -> AsyncGenerator[Leadership]:
     """Lead for as long as the block lasts; wait for another one's end.
 
@@ -62,7 +62,7 @@ async def leading(
     """
     lead = Leadership(access, prefix)
     try:
-        await lead.acquire(say, patience_s)
+        await lead.acquire(say, give_up_after_s)
         yield lead
     finally:
         await lead.end()
@@ -83,10 +83,10 @@ class Leadership:
         self._proving = asyncio.Lock()
         self._heartbeat: asyncio.Task[None] | None = None
 
-    async def acquire(self, say: Say, patience_s: float) -> None:
+    async def acquire(self, say: Say, give_up_after_s: float) -> None:
         """Wait until nobody leads, and lead."""
         said, other = False, "just begun"
-        backoff = Backoff(_LOOK_AGAIN, give_up_after_s=patience_s)
+        backoff = Backoff(_LOOK_AGAIN, give_up_after_s=give_up_after_s)
         while True:
             try:
                 group = await observe(self._access, self._group, self._topic)
@@ -146,7 +146,7 @@ class Leadership:
         )
         ours = False
         try:
-            if not await member.join(3 * SESSION_S + _PATIENCE_S / 3):
+            if not await member.join(3 * SESSION_S + _GIVE_UP_AFTER_S / 3):
                 return None
             group = await observe(self._access, self._group, self._topic)
             before = lease_of(group.claim)

@@ -93,7 +93,7 @@ class Archive:
         def names() -> list[str]:
             if not self._directory.is_dir():
                 return []
-            kept = (one.name for one in self._directory.iterdir() if one.is_dir())
+            kept = (path.name for path in self._directory.iterdir() if path.is_dir())
             return sorted(name for name in kept if _EXPORT_DIRECTORY.fullmatch(name))
 
         return [_export_id(name) for name in await asyncio.to_thread(names)]

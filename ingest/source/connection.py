@@ -1,7 +1,7 @@
 """One FTP connection as we use it: bounded replies, and data under TLS as servers expect it.
 
 Rule 1: no reply is endless, and closing never waits for the server.
-Rule 2: the data connection's TLS begins after the command was answered, and takes up the session of
+Rule 2: the data connection's TLS begins after the command was answered, and resumes the session of
         the control connection: servers shake hands only then, and some demand the same session.
 Rule 3: the deadlines are ours: the client's own (`asyncio.wait_for`) lose a cancellation that comes
         in the same moment as bytes do, and a signal would end nothing.
@@ -25,7 +25,7 @@ _BUFFER_BYTES: Final = 256 * 1024  # asyncio's 64 KiB would make blocks of a hun
 
 
 class RestRefusedError(OSError):
-    """A server that can't take up a transfer in the middle of a file."""
+    """A server that can't resume a transfer in the middle of a file."""
 
 
 class Connection(aioftp.Client):
@@ -51,7 +51,7 @@ class Connection(aioftp.Client):
         return await super().parse_response()
 
     async def parse_line(self) -> tuple[aioftp.Code, str]:
-        """Read a line of a reply; one that doesn't end is trouble of the wire."""
+        """Read a line of a reply; one that doesn't end is a connection error."""
         self._lines += 1
         if self._lines > _MOST_REPLY_LINES:
             raise ConnectionResetError("a reply of too many lines")

@@ -1,11 +1,11 @@
-"""The bytes of one remote file, whole: taken up again wherever the wire was cut.
+"""The bytes of one remote file, whole: resumed wherever the connection was cut.
 
-Rule 1: what was received counts, not what the wire says: a 226 after half a file proves nothing,
+Rule 1: what was received counts, not what the server says: a 226 after half a file proves nothing,
         and a missing one after the whole file costs nothing.
 Rule 2: a resumed transfer repeats the last 4 KiB, so that a server which ignores REST is caught;
         then, and where REST is refused, the file is read again from its start, and what was
-        handed out already is compared by its digest and passed over.
-Rule 3: only the time that the wire takes counts against it: whoever reads may be slow.
+        handed out already is compared by its digest and skipped.
+Rule 3: only the time that the network takes counts: whoever reads may be slow.
 Rule 4: size and time are the listed ones before and after, asked on another connection.
 """
 
@@ -34,7 +34,7 @@ from petstream.errors import UnreachableError
 from petstream.settings import FtpUrl
 
 LEAST_BYTES_PER_S: Final = 1_000
-"""A transfer slower than this over a minute is cut, and taken up again."""
+"""A transfer slower than this over a minute is cut, and resumed."""
 
 DEADLINE_S: Final = 4 * 3_600.0
 """A file that kept us waiting for longer, all in all, is given up."""
@@ -46,30 +46,30 @@ _OVERLAP_BYTES: Final = 4_096
 
 
 async def stream(ftp: FtpUrl, file: RemoteFile) -> AsyncGenerator[bytes, None]:
-    """Return the bytes of a file, taking it up again where the wire was cut.
+    """Return the bytes of a file, resuming it where the connection was cut.
 
     Raises:
         FileChangedError: size or time differ from `file`, or it begins otherwise than before.
         UnreachableError: five tries in a row brought nothing, or it took too long.
     """
-    so_far, pace, failures = _SoFar(), _Pace(), 0
-    while so_far.bytes < file.size_bytes:
-        before = so_far.bytes
+    received, network, failures = _Received(), _NetworkTime(), 0
+    while received.bytes < file.size_bytes:
+        before = received.bytes
         try:
             async with (
                 connect(ftp) as client,
-                aclosing(_fresh(client, file, so_far, pace)) as rest,
+                aclosing(_fresh(client, file, received, network)) as rest,
             ):
                 async for fresh in rest:
-                    so_far.take(fresh)
+                    received.take(fresh)
                     yield fresh
             error: Exception = EOFError("the file ended early")
         except CONNECTION_ERRORS as caught:
             error = caught
-            so_far.resumable = so_far.resumable and not isinstance(caught, RestRefusedError)
-        failures = 0 if so_far.bytes > before else failures + 1
-        if so_far.bytes < file.size_bytes:
-            if failures >= _TRIES_WITHOUT_PROGRESS or pace.waited_s > DEADLINE_S:
+            received.resumable = received.resumable and not isinstance(caught, RestRefusedError)
+        failures = 0 if received.bytes > before else failures + 1
+        if received.bytes < file.size_bytes:
+            if failures >= _TRIES_WITHOUT_PROGRESS or network.waited_s > DEADLINE_S:
                 raise UnreachableError(
                     f"the FTP server {ftp.host} breaks off transfers ({cause(error)}): "
                     "try again later"
@@ -84,7 +84,7 @@ async def stream(ftp: FtpUrl, file: RemoteFile) -> AsyncGenerator[bytes, None]:
         ) from error
 
 
-class _SoFar:
+class _Received:
     """What was handed out: how much, its digest, its end."""
 
     def __init__(self) -> None:
@@ -98,15 +98,15 @@ class _SoFar:
         self.tail = (self.tail + fresh)[-_OVERLAP_BYTES:]
 
 
-class _Pace:
-    """How long the wire keeps us waiting."""
+class _NetworkTime:
+    """How long the network keeps us waiting."""
 
     def __init__(self) -> None:
         self.waited_s = 0.0
         self._window_s, self._window_bytes = 0.0, 0
 
     def took(self, waited_s: float, size_bytes: int) -> None:
-        """Count a block; raises `TimeoutError` where the wire is too slow."""
+        """Count a block; raises `TimeoutError` where the network is too slow."""
         self.waited_s += waited_s
         self._window_s += waited_s
         self._window_bytes += size_bytes
@@ -120,33 +120,33 @@ class _Pace:
 
 
 async def _fresh(
-    client: Connection, file: RemoteFile, so_far: _SoFar, pace: _Pace
+    client: Connection, file: RemoteFile, received: _Received, network: _NetworkTime
 ) -> AsyncGenerator[bytes, None]:
-    """Return what comes after `so_far`, seeing that it fits what came before."""
+    """Return what comes after `received`, seeing that it fits what came before."""
     await verify_unchanged(client, file)
     loop = asyncio.get_running_loop()
-    known = so_far.tail if so_far.resumable else b""
-    skipping = 0 if so_far.resumable else so_far.bytes
-    skipped, received = xxhash.xxh3_128(), so_far.bytes
-    offset = received - len(known) if so_far.resumable else 0
+    known = received.tail if received.resumable else b""
+    skipping = 0 if received.resumable else received.bytes
+    skipped, total_bytes = xxhash.xxh3_128(), received.bytes
+    offset = total_bytes - len(known) if received.resumable else 0
     async with aclosing(blocks(client, file, offset)) as incoming:
         began = loop.time()
         async for arrived in incoming:
-            pace.took(loop.time() - began, len(arrived))
+            network.took(loop.time() - began, len(arrived))
             block = arrived[skipping:]
             if skipping:
                 passed = arrived[:skipping]
                 skipped.update(passed)
                 skipping -= len(passed)
-                if not skipping and skipped.digest() != so_far.digest.digest():
+                if not skipping and skipped.digest() != received.digest.digest():
                     raise FileChangedError("a file begins otherwise than when it was first read")
             repeated, fresh = block[: len(known)], block[len(known) :]
             if not known.startswith(repeated):
-                so_far.resumable = False
+                received.resumable = False
                 raise EOFError("a resumed transfer doesn't fit what came before")
             known = known[len(repeated) :]
-            received += len(fresh)
-            if received > file.size_bytes:
+            total_bytes += len(fresh)
+            if total_bytes > file.size_bytes:
                 raise FileChangedError("a file is longer than it was listed")
             if fresh:
                 yield fresh

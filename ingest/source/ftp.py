@@ -3,8 +3,8 @@
 Rule 1: a connection is never used again after an error, and its end is bounded: no QUIT to a server
         that has stopped answering.
 Rule 2: size and time (MDTM, UTC) are asked before and after; bytes received = SIZE, or the file is
-        read on from where it was cut. What the wire says (226 or not) proves nothing.
-Rule 3: the wire is read as latin-1, in which any byte is a character; what we send is UTF-8.
+        read on from where it was cut. What the server says (226 or not) proves nothing.
+Rule 3: a connection is read as latin-1, in which any byte is a character; what we send is UTF-8.
 Rule 4: no message names the user, the password, the directory or a file by its own name.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
 
 BLOCK_BYTES: Final = 256 * 1024
 CONNECT_TIMEOUT_S: Final = 20.0
-PATIENCE_S: Final = 60.0
+GIVE_UP_AFTER_S: Final = 60.0
 _LOG_IN_AGAIN: Final = Delays(0.5, longest_s=5.0, factor=1.25)
 """How long a server may be away before a command gives up."""
 
@@ -47,14 +47,16 @@ class FileChangedError(NotReadyError):
 
 
 @asynccontextmanager
-async def connect(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Connection]:
+async def connect(
+    ftp: FtpUrl, *, give_up_after_s: float = GIVE_UP_AFTER_S
+) -> AsyncIterator[Connection]:
     """Log in, waiting for a server that is away, and be out again in bounded time.
 
     Raises:
         PetstreamError: the login was refused, or there is no such directory.
         UnreachableError: the server can't be reached.
     """
-    client = await _logged_in(ftp, patience_s)
+    client = await _logged_in(ftp, give_up_after_s)
     try:
         yield client
     except BaseException:
@@ -67,10 +69,10 @@ async def connect(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> AsyncIterat
         client.close()  # everything was said: the server's goodbye isn't needed
 
 
-async def listing(ftp: FtpUrl, *, patience_s: float = PATIENCE_S) -> list[RemoteFile]:
+async def listing(ftp: FtpUrl, *, give_up_after_s: float = GIVE_UP_AFTER_S) -> list[RemoteFile]:
     """Return the export's files in the feed's directory, with sizes and times in UTC."""
     try:
-        async with connect(ftp, patience_s=patience_s) as client:
+        async with connect(ftp, give_up_after_s=give_up_after_s) as client:
             names = await _names(client)
             return [
                 await _stat(client, name) for name in names if is_logical(name.rpartition("/")[2])
@@ -96,13 +98,13 @@ async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGene
         client.close()  # out of step after a transfer that didn't end by the book
 
 
-async def features(ftp: FtpUrl, *, patience_s: float = 0) -> frozenset[str] | None:
+async def features(ftp: FtpUrl, *, give_up_after_s: float = 0) -> frozenset[str] | None:
     """Log in and return the commands that the server supports (FEAT); None: it doesn't say.
 
     Raises:
         PetstreamError: the login was refused, or the server can't be reached.
     """
-    async with connect(ftp, patience_s=patience_s) as client:
+    async with connect(ftp, give_up_after_s=give_up_after_s) as client:
         try:
             _, lines = await client.command("FEAT", "211")
         except aioftp.StatusCodeError as error:
@@ -125,8 +127,8 @@ def cause(error: Exception) -> str:
     return f"FTP {code}" if code else type(error).__name__
 
 
-async def _logged_in(ftp: FtpUrl, patience_s: float) -> Connection:
-    backoff = Backoff(_LOG_IN_AGAIN, give_up_after_s=patience_s)
+async def _logged_in(ftp: FtpUrl, give_up_after_s: float) -> Connection:
+    backoff = Backoff(_LOG_IN_AGAIN, give_up_after_s=give_up_after_s)
     while True:
         client = Connection(connection_timeout=CONNECT_TIMEOUT_S, encoding="latin-1")
         try:

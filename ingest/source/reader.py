@@ -1,4 +1,4 @@
-"""One file of an export, from the wire to framed rows, with its bytes kept in the archive.
+"""One file of an export, from its bytes to framed rows, with the bytes kept in the archive.
 
 Rule 1: no file is ever whole in memory: bytes, unzipped bytes and rows stream through.
 Rule 2: the archive is a comfort, not a duty: a full disk ends it, and reading goes on.

@@ -1,6 +1,6 @@
 """Zip or plain, decided by content: the bytes of the one file in a zip, as they stream through.
 
-Rule 1: a name inside a zip is looked at, and never becomes a path.
+Rule 1: a name inside a zip is recognised or not, and never becomes a path.
 Rule 2: what comes out is bounded, absolutely and as a ratio: a bomb is a broken file.
 Rule 3: the check sum comes last: whoever reads must not call the file whole before the end.
 Rule 4: a zip is read to its last byte, which must close it: one cut in its directory is cut.
@@ -40,7 +40,7 @@ async def unzipped(
             break
     if head.startswith(_EMPTY_MAGIC):
         raise BrokenFileError("the zip is empty")
-    whole = _Counted(head, chunks)
+    whole = _CountedBytes(head, chunks)
     inner = _members(whole) if head.startswith(_MAGIC) else whole.chunks()
     out_bytes = 0
     try:
@@ -52,15 +52,15 @@ async def unzipped(
                 raise BrokenFileError(f"it shrinks more than {max_ratio} times: a zip bomb")
             yield chunk
         async for _ in whole.remaining():
-            pass  # the wire's end is looked at too: what comes behind a zip is part of the transfer
+            pass  # to the transfer's end: what comes behind a zip is part of it
         if head.startswith(_MAGIC) and _EMPTY_MAGIC not in whole.tail:
             raise BrokenFileError("the zip is cut: its end isn't there")
     except (UnzipError, InvalidOperationError) as error:
         raise BrokenFileError(f"the zip can't be read ({type(error).__name__})") from error
 
 
-class _Counted:
-    """The bytes on the wire, and how many there were."""
+class _CountedBytes:
+    """The bytes as they arrive, and how many there were."""
 
     def __init__(self, head: bytes, rest: AsyncIterable[bytes]) -> None:
         self.bytes = 0
@@ -69,7 +69,7 @@ class _Counted:
         self._rest = rest
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Return the head that was looked at, then the rest."""
+        """Return the head that was recognised, then the rest."""
         if self._head:
             self._count(self._head)
             yield self._head
@@ -87,18 +87,18 @@ class _Counted:
         self.tail = (self.tail + chunk)[-_TAIL_BYTES:]
 
 
-async def _members(whole: _Counted) -> AsyncGenerator[bytes, None]:
-    found = 0
+async def _members(whole: _CountedBytes) -> AsyncGenerator[bytes, None]:
+    files = 0
     members = async_stream_unzip(
         whole.chunks(), chunk_size=_CHUNK_BYTES, allowed_encryption_mechanisms=(NO_ENCRYPTION,)
     )
     async for name, _, chunks in members:
         logical = is_logical(name.decode("latin-1"))
-        found += logical
-        if found > 1:
+        files += logical
+        if files > 1:
             raise BrokenFileError("the zip holds several files of an export")
         async for chunk in chunks:  # also of other members: they must be read to their end
             if logical:
                 yield chunk
-    if not found:
+    if not files:
         raise BrokenFileError("the zip holds no file of an export")

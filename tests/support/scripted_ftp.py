@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,7 +56,8 @@ class Script:
 async def scripted(script: Script) -> AsyncIterator[FtpUrl]:
     """Serve FTP by a script, from this very loop."""
     sessions: set[asyncio.Task[None]] = set()
-    wires: list[asyncio.StreamWriter] = []
+    writers: list[asyncio.StreamWriter] = []
+    listeners: list[asyncio.Server] = []
 
     async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         me = asyncio.current_task()
@@ -64,7 +66,7 @@ async def scripted(script: Script) -> AsyncIterator[FtpUrl]:
         script.open += 1
         script.most_open = max(script.open, script.most_open)
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await _Session(script, reader, writer, wires).run()
+            await _Session(script, reader, writer, writers, listeners).run()
         script.open -= 1
         writer.close()
 
@@ -76,7 +78,9 @@ async def scripted(script: Script) -> AsyncIterator[FtpUrl]:
         for task in sessions:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
-        for connection in wires:
+        for listener in listeners:
+            listener.close()  # nobody may have connected
+        for connection in writers:
             connection.close()
             with contextlib.suppress(OSError):
                 await connection.wait_closed()
@@ -88,10 +92,12 @@ class _Session:
         script: Script,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        wires: list[asyncio.StreamWriter],
+        writers: list[asyncio.StreamWriter],
+        listeners: list[asyncio.Server],
     ) -> None:
-        self.script, self.reader, self.writer, self.wires = script, reader, writer, wires
-        wires.append(writer)
+        self.script, self.reader, self.writer = script, reader, writer
+        self.writers, self.listeners = writers, listeners
+        writers.append(writer)
         self.offset = 0
         self.data: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
 
@@ -137,11 +143,15 @@ class _Session:
 
     async def listen(self, command: str) -> None:
         async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.wires.append(writer)
+            self.writers.append(writer)
             self.data.put_nowait(writer)
             waiting.close()
 
-        waiting = await asyncio.start_server(connected, "127.0.0.1", 0)
+        listener = socket.create_server(("127.0.0.1", 0))
+        # with a socket of ours nothing is awaited before it is known who closes it
+        waiting = await asyncio.start_server(connected, sock=listener, start_serving=False)
+        self.listeners.append(waiting)
+        await waiting.start_serving()
         port = waiting.sockets[0].getsockname()[1]
         if command == "PASV":
             await self.say(b"227 there (10,255,255,1,%d,%d)" % divmod(port, 256))

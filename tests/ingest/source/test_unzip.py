@@ -28,8 +28,8 @@ async def out(
         for begin in range(0, len(data), step):
             yield data[begin : begin + step]
 
-    async with aclosing(unzipped(chunks(), max_output_bytes=most, max_ratio=ratio)) as found:
-        return b"".join([chunk async for chunk in found])
+    async with aclosing(unzipped(chunks(), max_output_bytes=most, max_ratio=ratio)) as unpacked:
+        return b"".join([chunk async for chunk in unpacked])
 
 
 def zipped(*members: tuple[str, bytes], zip64: bool = False) -> bytes:
@@ -139,11 +139,11 @@ async def test_t9_bytes_before_a_zip_make_it_no_zip() -> None:
     assert await out(strange) == strange
     framer = RowFramer()
     rows = [*framer.feed(strange), *framer.finish()]
-    found = parse([one for one in rows if isinstance(one, Row)])
-    assert not [row for row in found if isinstance(row, dict)]
+    parsed = parse([row for row in rows if isinstance(row, Row)])
+    assert not [row for row in parsed if isinstance(row, dict)]
 
 
-async def test_t9_a_zip_is_read_to_the_wires_end() -> None:
+async def test_t9_a_zip_is_read_to_the_transfers_end() -> None:
     """T9: the transfer's own last check comes after the last byte, also behind the zip's end."""
     ended = False
 
@@ -153,8 +153,8 @@ async def test_t9_a_zip_is_read_to_the_wires_end() -> None:
         yield b"more"
         ended = True
 
-    async with aclosing(unzipped(chunks(), max_output_bytes=10**7, max_ratio=200)) as found:
-        assert b"".join([chunk async for chunk in found]) == ROWS
+    async with aclosing(unzipped(chunks(), max_output_bytes=10**7, max_ratio=200)) as unpacked:
+        assert b"".join([chunk async for chunk in unpacked]) == ROWS
     assert ended
 
 

@@ -112,7 +112,7 @@ def test_a_wrong_database_is_said_in_one_line(tmp_path: Path) -> None:
 async def test_a_host_that_is_down_is_said_after_a_while() -> None:
     ftp = FtpUrl(USER, PASSWORD, "127.0.0.1", free_port(), "", tls=False)
     with pytest.raises(UnreachableError, match="can't be reached") as caught:
-        await listing(ftp, patience_s=0.1)
+        await listing(ftp, give_up_after_s=0.1)
     assert not [secret for secret in SECRETS if secret in str(caught.value)]
 
 
@@ -124,7 +124,7 @@ async def test_a_kafka_that_is_down_is_said_after_a_while() -> None:
 async def test_ftps_is_never_answered_without_tls(server: FtpAddress) -> None:
     ftp = FtpUrl(USER, PASSWORD, "127.0.0.1", server.port, "", tls=True)
     with pytest.raises(PetstreamError):
-        await listing(ftp, patience_s=0.1)
+        await listing(ftp, give_up_after_s=0.1)
 
 
 def free_port() -> int:

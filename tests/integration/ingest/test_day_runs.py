@@ -175,7 +175,7 @@ async def test_t28_a_file_that_lost_a_key_is_broken_and_new_fields_are_told_once
     rewrite(days.home / "updatedpets_1.json", lambda row: row.update(species="Yeti"))
     outcome = (await days.ingest()).outcome
     assert outcome is not None
-    assert not [note for note in outcome.notes if "Yeti" in note], "it was told before"
+    assert not [note for note in outcome.notes if "Yeti" in note], "an earlier export had it"
 
 
 async def test_t47_a_log_shorter_than_it_was_is_read_anew(days: Days) -> None:

@@ -59,18 +59,18 @@ ODD = {
 }
 
 
-def shows(told: dict[str, Any], fault: str, start: datetime) -> bool:
+def shows(status: dict[str, Any], fault: str, start: datetime) -> bool:
     """Tell whether `petstream status` shows what was wrong with the day that began at `start`."""
-    newest, feed = told["exports"][0], told["feed"]
+    newest, feed = status["exports"][0], status["feed"]
     notes, pets = "\n".join(newest["notes"]), newest["counts"]["pets"]
-    held = {plan["exportId"] for plan in told["heldPlans"]}
+    held = {plan["exportId"] for plan in status["heldPlans"]}
     seen = {
         **dict.fromkeys(NOT_READY, newest["state"] == "failed" and bool(newest["reason"])),
         **dict.fromkeys(HELD, newest["exportId"] in held),
-        **{one: word in notes for one, word in ODD.items()},
+        **{odd: word in notes for odd, word in ODD.items()},
         "late-export": not feed["newestExportId"].startswith(f"{start:%F}"),
         "no-stamp": "no start stamp" in notes,
-        "bad-row": pets["refused"] > 0 and told["deadLetters"]["total"] > 0,
+        "bad-row": pets["refused"] > 0 and status["deadLetters"]["total"] > 0,
         "moved-pictures": pets["updated"] > 0,
     }
     return bool(seen[fault])
@@ -100,11 +100,11 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(
         before, listed = listed, await days.listed()
         wrong = (before - listed) & set(feed.truth(day).pets)
         assert not wrong, f"day {day}, {fault}: removed wrongly"
-    for fault, found in statuses.items():
+    for fault, seen in statuses.items():
         if fault in NOT_READY:
-            assert found == {3}, fault
+            assert seen == {3}, fault
         elif fault in HELD:
-            assert found == {4}, fault
+            assert seen == {4}, fault
     write_export(days.home, feed, DAYS)
     healing = await days.ingest(wanted="scrub")  # rows that were odd once are whole again
     assert healing.exit_status in {0, 4}, "it may change more than is believable"
@@ -120,8 +120,9 @@ async def test_t1_to_t29_days_with_faults_end_as_days_without(
     rows = await fetch_rows(database_url, QUERIES)
     assert not isinstance(rows, Unavailable)
     # who came and left on days that couldn't be read was never known: no history, no removal
-    unequal = [one for one in judge(wanted, rows).differences if not UNKNOWABLE.match(one)]
+    unequal = [line for line in judge(wanted, rows).differences if not UNKNOWABLE.match(line)]
     assert unequal == []
     assert {row["animal_id"] for row in rows["removed"]} <= set(wanted.removed)
-    told = [e for e in await days.exports() if isinstance(e, ExportEvent)]
-    assert {e.state for e in told if e.export_id == told[-1].export_id} == {"started", "completed"}
+    events = [event for event in await days.exports() if isinstance(event, ExportEvent)]
+    last = {event.state for event in events if event.export_id == events[-1].export_id}
+    assert last == {"started", "completed"}

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lose patience in tenths of a second: the same code, with its settings scaled down."""
+    """Give up in tenths of a second: the same code, with its settings scaled down."""
     for module in (door, connection):
         monkeypatch.setattr(module, "SOCKET_TIMEOUT_S", 0.5)
     monkeypatch.setattr(door, "_QUIT_S", 0.3)
@@ -61,12 +61,12 @@ async def test_a_real_server_is_listed_with_sizes_and_times_in_utc_and_read(
     (tmp_path / f"{KEY}_petlist.csv").write_bytes(b"")
     (tmp_path / NAME).write_bytes(DATA)
     os.utime(tmp_path / NAME, (AT.timestamp(), AT.timestamp()))
-    found = export_set(await listing(url(server)))
-    assert [part.name for part in found.parts] == ["petlist.csv", "pets_1.json"]
-    assert found.of("pets")[0].remote == remote()
-    assert await received(url(server), found.of("pets")[0].remote) == DATA
-    assert found.petlist is not None
-    assert await received(url(server), found.petlist.remote) == b""
+    files = export_set(await listing(url(server)))
+    assert [part.name for part in files.parts] == ["petlist.csv", "pets_1.json"]
+    assert files.of("pets")[0].remote == remote()
+    assert await received(url(server), files.of("pets")[0].remote) == DATA
+    assert files.petlist is not None
+    assert await received(url(server), files.petlist.remote) == b""
 
 
 async def test_an_empty_directory_is_an_empty_listing(server: FtpAddress) -> None:
@@ -153,17 +153,17 @@ async def test_t15_a_drip_is_cut_and_a_file_that_takes_too_long_is_given_up(
     assert script.most_open <= 2
 
 
-async def test_t15_a_slow_reader_is_not_taken_for_a_slow_wire(
+async def test_t15_a_slow_reader_is_not_taken_for_a_slow_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """T15: what our own side takes isn't counted."""
     monkeypatch.setattr(download, "_RATE_WINDOW_S", 0.02)
     monkeypatch.setattr(download, "LEAST_BYTES_PER_S", 1_000_000_000)
-    pace = download._Pace()  # noqa: SLF001  the clock itself
+    network = download._NetworkTime()  # noqa: SLF001  the clock itself
     for _ in range(100):
-        pace.took(0.0001, 100_000)
+        network.took(0.0001, 100_000)
     with pytest.raises(TimeoutError):
-        pace.took(0.5, 100_000)
+        network.took(0.5, 100_000)
 
 
 @pytest.mark.parametrize("code", [b"500 no", b"522 no", b"425 no"])
@@ -181,7 +181,7 @@ async def test_t1_a_server_without_size_or_mdtm_is_named(lacking: str) -> None:
     """T1: without them nobody can know whether a file is whole."""
     async with scripted(Script(lacks=lacking)) as ftp:
         with pytest.raises(PetstreamError, match="SIZE, MDTM") as caught:
-            await listing(ftp, patience_s=0.1)
+            await listing(ftp, give_up_after_s=0.1)
     assert_no_secret(caught.value)
 
 
@@ -197,7 +197,7 @@ async def test_t13_a_password_is_not_sent_where_tls_is_refused() -> None:
     async with scripted(script) as ftp:
         secure = FtpUrl(USER, PASSWORD, ftp.host, ftp.port, "", tls=True)
         with pytest.raises(PetstreamError, match="offers no TLS"):
-            await listing(secure, patience_s=0.1)
+            await listing(secure, give_up_after_s=0.1)
     assert "PASS" not in script.commands
     assert "USER" not in script.commands
 
@@ -268,7 +268,7 @@ async def test_t14_names_that_climb_are_passed_over() -> None:
 async def test_t14_an_endless_listing_is_cut() -> None:
     async with scripted(Script(endless_names=True)) as ftp, asyncio.timeout(10):
         with pytest.raises(PetstreamError, match="longer than") as caught:
-            await listing(ftp, patience_s=0.1)
+            await listing(ftp, give_up_after_s=0.1)
     assert_no_secret(caught.value)
 
 
@@ -276,7 +276,7 @@ async def test_t14_an_endless_listing_is_cut() -> None:
 async def test_t14_a_size_that_is_none_is_one_clear_line(size: bytes) -> None:
     async with scripted(Script(size=size or b" ")) as ftp:
         with pytest.raises(PetstreamError) as caught:
-            await listing(ftp, patience_s=0.1)
+            await listing(ftp, give_up_after_s=0.1)
     assert_no_secret(caught.value)
 
 
@@ -287,7 +287,7 @@ async def test_t14_a_size_that_is_none_is_one_clear_line(size: bytes) -> None:
 async def test_t14_a_greeting_that_is_no_ftp_is_one_clear_line(greeting: bytes) -> None:
     async with scripted(Script(greetings=[greeting])) as ftp, asyncio.timeout(10):
         with pytest.raises(PetstreamError) as caught:
-            await listing(ftp, patience_s=0.1)
+            await listing(ftp, give_up_after_s=0.1)
     assert_no_secret(caught.value)
 
 

@@ -138,20 +138,20 @@ def serve(vsftpd: tuple[Path, dict[str, str]], certificate: tuple[Path, Path]) -
     """Serve a directory with vsftpd, and with TLS and its session asked for if so wanted."""
     with ExitStack() as servers:
 
-        def one(home: Path, *, tls: bool) -> FtpUrl:
+        def served(home: Path, *, tls: bool) -> FtpUrl:
             extra = TLS.format(certificate=certificate[0], key=certificate[1]) if tls else ""
             return servers.enter_context(_served(vsftpd, home, extra, tls=tls))
 
-        yield one
+        yield served
 
 
 async def everything(ftp: FtpUrl) -> dict[str, bytes]:
     """Read every file of the export."""
-    found = {}
+    contents = {}
     for file in await listing(ftp):
         async with aclosing(stream(ftp, file)) as blocks:
-            found[file.path] = b"".join([block async for block in blocks])
-    return found
+            contents[file.path] = b"".join([block async for block in blocks])
+    return contents
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def home(tmp_path: Path) -> Path:
 
 def on_disk(home: Path) -> dict[str, bytes]:
     """Return the export as it lies in the server's directory."""
-    return {one.name: one.read_bytes() for one in home.iterdir() if is_logical(one.name)}
+    return {path.name: path.read_bytes() for path in home.iterdir() if is_logical(path.name)}
 
 
 async def test_t13_a_whole_export_comes_under_tls_where_the_session_must_be_the_same(
@@ -192,7 +192,7 @@ async def test_t13_a_certificate_that_nobody_trusts_is_refused_before_the_passwo
 ) -> None:
     """T13: never a login under a certificate that isn't trusted."""
     with pytest.raises(PetstreamError, match="isn't trusted"):
-        await listing(serve(home, tls=True), patience_s=1)
+        await listing(serve(home, tls=True), give_up_after_s=1)
 
 
 async def test_t13_ftps_never_goes_on_without_tls(home: Path, serve: Serve) -> None:
@@ -200,5 +200,5 @@ async def test_t13_ftps_never_goes_on_without_tls(home: Path, serve: Serve) -> N
     plain = serve(home, tls=False)
     secure = FtpUrl(plain.user, plain.password, plain.host, plain.port, "", tls=True)
     with pytest.raises(PetstreamError, match="offers no TLS") as caught:
-        await listing(secure, patience_s=1)
+        await listing(secure, give_up_after_s=1)
     assert PASSWORD not in str(caught.value)

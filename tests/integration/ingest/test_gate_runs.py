@@ -104,10 +104,10 @@ async def test_a_plan_expires_aloud_and_can_not_be_approved_any_more(days: Days)
     (plan_id,) = (await days.ingest()).held
     assert (await days.ingest()).held == (plan_id,)
     late = datetime.now(UTC) + 14 * DAY + timedelta(minutes=1)
-    told: list[str] = []
-    result = await days.ingest(clock=lambda: late, say=told.append)
+    lines: list[str] = []
+    result = await days.ingest(clock=lambda: late, say=lines.append)
     assert (result.held, result.exit_status) == ((), 0)
-    assert told == [f"{plan_id} has expired: nobody decided about it"]
+    assert lines == [f"{plan_id} has expired: nobody decided about it"]
     decision = (await days.exports())[-1]
     assert isinstance(decision, PlanEvent)
     assert (decision.plan_id, decision.decision) == (plan_id, "expired")

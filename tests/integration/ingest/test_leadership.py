@@ -185,7 +185,7 @@ async def test_who_waits_too_long_is_told_who_leads(kafka: str, prefix: str) -> 
     said: list[str] = []
     async with leading(access, prefix) as lead:
         with pytest.raises(NotLeadingError, match=rf"another ingester leads \(.*:{os.getpid()}\)"):
-            async with leading(access, prefix, said.append, patience_s=2.0):
+            async with leading(access, prefix, said.append, give_up_after_s=2.0):
                 raise AssertionError
         await lead.check()
     assert [line.partition(" (")[0] for line in said] == ["another ingester leads"]
