@@ -1,1 +1,1 @@
-"""What changes something: removals, dead letters, replay, audit, purge."""
+"""Changes something, when a person asks: removals, dead letters, replay, audit, purge."""

@@ -53,10 +53,11 @@ async def _list(settings: Settings, kafka: KafkaAccess) -> int:
     plans = await held_plans.plans(settings, kafka)
     if not plans:
         _print("no removals were ever held")
-    for plan, state in plans:
+    for listed in plans:
+        plan = listed.plan
         why = formatting.shortened(plan.event.reason or "no reason given", 300)
-        _print(f"{plan.plan_id}  {state}  {len(plan.removals):,} {plan.entity}  {why}")
-    if any(state == "held" for _, state in plans):
+        _print(f"{plan.plan_id}  {listed.state}  {len(plan.removals):,} {plan.entity}  {why}")
+    if any(listed.state == "held" for listed in plans):
         _print("look at one: petstream removals show PLAN_ID; then approve or reject it")
     return 0
 

@@ -1,1 +1,1 @@
-"""Settings, FTP, Kafka, Postgres and the picture store checked, and how to mend them."""
+"""Checks settings, FTP, Kafka, Postgres and the picture store, and says how to mend them."""

@@ -1,1 +1,1 @@
-"""The documents made from code: schemas, fields, metrics."""
+"""Makes the documents that come from code: schemas, fields, metrics."""

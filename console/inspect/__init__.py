@@ -1,1 +1,1 @@
-"""What only looks: status, one pet, two exports, a topic."""
+"""Reads and shows, changes nothing: status, one pet, two exports, a topic, dead letters."""

@@ -100,7 +100,8 @@ def compare_exports(
     diff = ExportDiff(older, newer, 0, 0, ChangeCounts(), {}, {}, {}, {}, [], 0)
     filled_before, filled_after = Counter[str](), Counter[str]()
     fields: Counter[str] = Counter()
-    for before, after in pets:
+    for states in pets:
+        before, after = states.before, states.after
         if before is not None and before.listed:
             diff.listed_before += 1
             filled_before.update(_filled_fields(before))
