@@ -1,1 +1,1 @@
-"""From events to effects: Postgres, removals, the wanted pictures. Opens no FTP."""
+"""From events to effects: Postgres, removals, the wanted pictures; opens no FTP."""

@@ -14,12 +14,11 @@ from consumers.pets.retention import forget_once, keep_forgetting, policy_of
 from consumers.pictures import wanted
 from consumers.pictures.worker import with_workers, worker_config
 from consumers.registry import Name
-from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import GIVE_UP_AFTER_S, ensure_topics
 from petstream.metrics import RECORDS
 from petstream.settings import KafkaAccess, Settings
-from petstream.stopping import pause, unless_stopped
+from petstream.waiting import Backoff, Delays, pause, unless_stopped
 
 _DELAYS: Final = Delays(1.0, factor=1.0)
 

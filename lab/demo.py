@@ -35,7 +35,7 @@ from lab import demo_summary, simulate
 from lab.simulator import History, expected, history
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
-from petstream.stopping import pause, unless_stopped
+from petstream.waiting import pause, unless_stopped
 
 DATA_DIR: Final = Path(".petstream-demo")
 PREFIX: Final = "demo."

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from console.runtime import arguments, signals
 from lab.simulator import FtpAddress, History, history, serve_ftp, serve_pictures, write_export
 from lab.simulator.faults import FAULTS, check
-from petstream.stopping import pause
+from petstream.waiting import pause
 
 KEY: Final = "Ab3dEf9h"
 USER: Final = f"apikey-{KEY}"

@@ -20,10 +20,10 @@ from console.runtime import lifeline
 from console.runtime.exit import ended_well
 from console.runtime.output import note, say
 from consumers.engine.migrate import migrate
-from petstream.backoff import Backoff, Delays
 from petstream.errors import UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import Settings, load
+from petstream.waiting import Backoff, Delays
 
 _DELAYS = Delays(2.0, factor=1.0)
 

@@ -28,7 +28,7 @@ from console.runtime.systemd import Notifier
 from consumers.registry import NAMES
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, Settings, load
-from petstream.stopping import unless_stopped
+from petstream.waiting import unless_stopped
 
 Values = Mapping[str, str]
 """Settings by name, as they are written."""

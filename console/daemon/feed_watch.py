@@ -26,7 +26,7 @@ from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
 from petstream.settings import KafkaAccess, Settings
-from petstream.stopping import pause, unless_stopped
+from petstream.waiting import pause, unless_stopped
 
 LASTS_AFTER_S: Final = 1_800.0
 """How long an export may be unready in the same way before it's said to have failed."""

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from console.embedded.process import died
-from petstream.backoff import Delays
 from petstream.settings import Settings
+from petstream.waiting import Delays
 
 _LOOK_EVERY_S: Final = 2.0
 _LONGEST_S: Final = 300.0

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from console.runtime.child import Child, LineSink, Program, spawn
-from petstream.backoff import Delays
 from petstream.errors import PetstreamError
+from petstream.waiting import Delays
 
 GRACE_S: Final = 12.0
 WRONG_SETTINGS: Final = 2

@@ -48,7 +48,7 @@ class PetTimeline(NamedTuple):
     now: datetime
 
 
-class DecodedEvent(NamedTuple):
+class TimelineEvent(NamedTuple):
     """A record and its event; `value` is the event as plain JSON, for old and new values."""
 
     record: ConsumerRecord
@@ -92,17 +92,17 @@ def render(timeline: PetTimeline) -> str:
     return "\n".join(lines)
 
 
-def _decoded(record: ConsumerRecord) -> DecodedEvent | None:
+def _decoded(record: ConsumerRecord) -> TimelineEvent | None:
     try:
         envelope = decode(record.headers, record.value)
     except UndecodableError:
         return None
     if not isinstance(envelope.event, PetEvent):
         return None
-    return DecodedEvent(record, envelope, envelope.event, msgspec.json.decode(record.value or b""))
+    return TimelineEvent(record, envelope, envelope.event, msgspec.json.decode(record.value or b""))
 
 
-def _event_lines(timeline: PetTimeline, decoded: list[DecodedEvent]) -> Iterator[str]:
+def _event_lines(timeline: PetTimeline, decoded: list[TimelineEvent]) -> Iterator[str]:
     if decoded[0].event.op != "added":
         yield "  (what came before was compacted away: the topic keeps 30 days of changes)"
     highest: tuple[int, str] = (-1, "")
@@ -130,7 +130,7 @@ def _event_lines(timeline: PetTimeline, decoded: list[DecodedEvent]) -> Iterator
             yield f"  offset {record.offset}  can't be decoded: not an event of this version"
 
 
-def _picture_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str]:
+def _picture_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:
     fetched: dict[int, PictureEvent] = {}
     for record in timeline.pictures:
         try:
@@ -160,7 +160,7 @@ def _picture_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str]
         yield "  none"
 
 
-def _consumer_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str]:
+def _consumer_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:
     # The newest by sequence may stand before a late one: it is applied when *it* was passed.
     for group, offset in timeline.offsets.items():
         behind = newest.record.offset - offset + 1
@@ -170,7 +170,7 @@ def _consumer_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str
         yield "  none has committed a position in this partition yet"
 
 
-def _table_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str]:
+def _table_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:
     tables = timeline.tables
     if isinstance(tables, Unavailable):
         yield f"  {tables.reason}"
@@ -191,7 +191,7 @@ def _table_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str]:
     yield f"  petstream.pet_history: {tables['history'][0]['events']:,} events"
 
 
-def _listing_lines(timeline: PetTimeline, newest: DecodedEvent) -> Iterator[str]:
+def _listing_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:
     """Say why the pet is or isn't listed now."""
     event, published = newest.event, timeline.published
     plans = [

@@ -13,10 +13,9 @@ from typing import Final
 
 from consumers.engine.offsets import MovedError
 from consumers.engine.postgres import kind_of
-from petstream.backoff import Backoff, Delays
 from petstream.errors import UnreachableError
 from petstream.kafka.client import GIVE_UP_AFTER_S, KAFKA_ERRORS
-from petstream.stopping import pause
+from petstream.waiting import Backoff, Delays, pause
 
 _DELAYS: Final = Delays(0.2, longest_s=15.0, jitter=0.5)
 

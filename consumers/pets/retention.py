@@ -21,7 +21,7 @@ from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
 from consumers.engine.runner import RunContext
 from petstream.settings import Settings
-from petstream.stopping import pause
+from petstream.waiting import pause
 
 _CHECK_EVERY_S: Final = 60.0
 _BATCH_ROWS: Final = 500

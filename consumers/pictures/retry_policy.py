@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
 
-from petstream.backoff import Delays
+from petstream.waiting import Delays
 
 RefusalKind = Literal["never", "content", "missing", "trouble"]
 

@@ -30,7 +30,7 @@ from petstream import failpoints
 from petstream.errors import PetstreamError
 from petstream.metrics import PICTURES
 from petstream.settings import Settings
-from petstream.stopping import pause
+from petstream.waiting import pause
 
 _MAX_FETCHES: Final = 12
 _PAUSE_S: Final = 1.0

@@ -31,10 +31,10 @@ from ingest.leadership.lease import (
     wait_s,
 )
 from petstream import topics
-from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.settings import KafkaAccess
+from petstream.waiting import Backoff, Delays
 
 _MEND: Final = "let it end, or stop it, and run this again"
 _GIVE_UP_AFTER_S: Final = 60.0

@@ -19,12 +19,12 @@ from typing import Final, Self
 from ingest.leadership.election import Leadership, NotLeadingError
 from ingest.publish.producer import Batch, Producer, StaleError, TooLargeError
 from petstream import failpoints
-from petstream.backoff import Backoff, Delays
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess
+from petstream.waiting import Backoff, Delays
 
 _BATCHES_IN_FLIGHT: Final = 32  # 8 MiB; less than that again is in batches that aren't full yet
 _DEADLINE_S: Final = 30.0

@@ -29,9 +29,9 @@ from ingest.source.ftp import (
     verify_unchanged,
 )
 from ingest.source.listing import RemoteFile
-from petstream.backoff import Delays
 from petstream.errors import UnreachableError
 from petstream.settings import FtpUrl
+from petstream.waiting import Delays
 
 LEAST_BYTES_PER_S: Final = 1_000
 """A transfer slower than this over a minute is cut, and resumed."""

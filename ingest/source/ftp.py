@@ -22,9 +22,9 @@ import aioftp
 
 from ingest.source.connection import SOCKET_TIMEOUT_S, Connection, RestRefusedError
 from ingest.source.listing import RemoteFile, is_logical
-from petstream.backoff import Backoff, Delays
 from petstream.errors import NotReadyError, PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
+from petstream.waiting import Backoff, Delays
 
 __all__ = [
     "CONNECTION_ERRORS", "Connection", "FileChangedError", "RestRefusedError", "blocks", "cause",

@@ -22,10 +22,10 @@ from aiokafka.errors import (
 )
 
 from petstream import topics
-from petstream.backoff import Backoff, Delays
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import diagnosis
 from petstream.settings import KafkaAccess
+from petstream.waiting import Backoff, Delays
 
 KAFKA_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 """What a client raises while Kafka is away: try again, with a new client."""

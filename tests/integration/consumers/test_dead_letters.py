@@ -26,7 +26,6 @@ from ingest.parse import rows
 from ingest.run import ingest
 from lab.simulator import history, serve_ftp, write_export
 from petstream import codec, topics
-from petstream.backoff import Delays
 from petstream.errors import PetstreamError, UsageError
 from petstream.events import PetEvent, Source
 from petstream.html import rendered
@@ -36,6 +35,7 @@ from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.model import Pet
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES, PETS
+from petstream.waiting import Delays
 
 pytestmark = pytest.mark.servers
 

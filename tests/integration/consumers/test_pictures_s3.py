@@ -31,13 +31,13 @@ from consumers.pictures.store.factory import probe
 from consumers.pictures.store.interface import SHARDS, StoreTroubleError, key_of
 from consumers.pictures.store.s3 import BucketStore
 from consumers.pictures.worker import with_workers, worker_config
-from petstream.backoff import Delays
 from petstream.codec import Envelope
 from petstream.errors import PetstreamError
 from petstream.events import PetEvent, Source
 from petstream.kafka.client import ensure_topics
 from petstream.model import Pet, Picture, Rendition
 from petstream.settings import KafkaAccess, Settings
+from petstream.waiting import Delays
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 DEADLINE_S = 30.0

@@ -1,10 +1,12 @@
-"""Delays grow, stay bounded, and end where a loop is to give up."""
+"""Delays grow, stay bounded, and end where a loop is to give up; work ends when it is to stop."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from petstream.backoff import Backoff, Delays
+from petstream.waiting import Backoff, Delays, pause, unless_stopped
 
 STEADY = Delays(1.0, factor=1.0)
 
@@ -65,3 +67,34 @@ def test_progress_begins_delays_and_time_anew_with_the_next_failure() -> None:
     assert [backoff.failed(), backoff.failed()] == [1.0, 2.0]
     clock.now += 60.0
     assert backoff.failed() is None
+
+
+async def test_a_pause_ends_by_itself_or_at_once_when_stopping() -> None:
+    stopping = asyncio.Event()
+    await pause(stopping, 0.001)
+    stopping.set()
+    async with asyncio.timeout(10):
+        await pause(stopping, 3_600)
+
+
+async def test_work_that_ends_gives_its_result() -> None:
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    assert await unless_stopped(work(), asyncio.Event()) == 7
+
+
+async def test_work_is_cancelled_once_it_is_time_to_stop() -> None:
+    stopping, cleaned_up = asyncio.Event(), asyncio.Event()
+
+    async def work() -> int:
+        try:
+            await asyncio.sleep(3_600)
+        finally:
+            cleaned_up.set()
+        return 7
+
+    asyncio.get_running_loop().call_soon(stopping.set)
+    assert await unless_stopped(work(), stopping) is None
+    assert cleaned_up.is_set()

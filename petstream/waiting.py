@@ -1,16 +1,22 @@
-"""How long to wait before the next try, and when to give up: for every loop that tries again.
+"""Waiting: how long before the next try, when to give up, and until it's time to stop.
 
-Rule 1: it decides, and never waits or catches by itself: each loop knows what is worth a retry.
+Rule 1: a backoff decides, and never waits or catches by itself: each loop knows what is worth a
+        retry.
 Rule 2: jitter only shortens a delay, so the longest one is never exceeded.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _MOST_DOUBLINGS = 100  # a float has no room for many more
 
@@ -69,3 +75,24 @@ class Backoff:
             return None
         self._failures += 1
         return self._delays.after(self._failures)
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until `stopping`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+
+
+async def unless_stopped(work: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T | None:
+    """Return what `work` returns, or cancel it and return None once `stopping` is set."""
+    task = asyncio.create_task(work)
+    asked = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    return None if task.cancelled() else task.result()
