@@ -30,7 +30,7 @@ BATCH_BYTES: Final = 256 * 1024
 _STOP_DEADLINE_S: Final = 10.0
 
 
-class Batch:
+class RecordBatch:
     """Records of one partition that go to Kafka together, and stay known until acknowledged."""
 
     def __init__(self, topic: str, partition: int, builder: Any) -> None:
@@ -93,12 +93,12 @@ class Producer:
             self._partitions[topic] = partitions
         return int(self._partitioner(key, partitions, partitions))
 
-    def batch(self, topic: str, partition: int) -> Batch:
+    def batch(self, topic: str, partition: int) -> RecordBatch:
         """Begin a batch."""
-        return Batch(topic, partition, self._producer.create_batch())
+        return RecordBatch(topic, partition, self._producer.create_batch())
 
-    async def send(self, batch: Batch) -> None:
-        """Hand a batch over; `Batch.acknowledged` waits for the broker to have it."""
+    async def send(self, batch: RecordBatch) -> None:
+        """Hand a batch over; `RecordBatch.acknowledged` waits for the broker to have it."""
         batch.sent(
             await self._producer.send_batch(batch.builder, batch.topic, partition=batch.partition)
         )

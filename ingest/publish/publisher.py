@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from ingest.leadership.election import Leadership, NotLeadingError
-from ingest.publish.producer import Batch, Producer, StaleError, TooLargeError
+from ingest.publish.producer import RecordBatch, Producer, StaleError, TooLargeError
 from petstream import failpoints
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError
@@ -54,8 +54,8 @@ class Publisher:
         self._access = access
         self._patience_s = patience_s
         self._producer = Producer(access)
-        self._filling: dict[tuple[str, int], Batch] = {}
-        self._in_flight: deque[Batch] = deque()
+        self._filling: dict[tuple[str, int], RecordBatch] = {}
+        self._in_flight: deque[RecordBatch] = deque()
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -119,7 +119,7 @@ class Publisher:
             if now_s - batch.begun_s >= _OPEN_S:
                 await self._hand_over(self._filling.pop(partition))
 
-    async def _hand_over(self, batch: Batch) -> None:
+    async def _hand_over(self, batch: RecordBatch) -> None:
         self._in_flight.append(batch)
         failpoints.point("ingest.send.before")
         if self._lead is not None:
