@@ -24,24 +24,24 @@ async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
         what = f"can't be asked at {access.bootstrap} ({type(error).__name__})"
         mend = "start it, or mend PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
         return [CheckResult("kafka", "fail", what, mend)]
-    found = [CheckResult("kafka", "pass", f"answers at {access.bootstrap}")]
+    results = [CheckResult("kafka", "pass", f"answers at {access.bootstrap}")]
     for topic in topics.ALL:
         name = topic.full_name(prefix)
-        found += compared(topic, name, described.get(name))
-    return found
+        results += compared(topic, name, described.get(name))
+    return results
 
 
 def compared(topic: topics.Topic, name: str, described: DescribedTopic | None) -> list[CheckResult]:
     """Compare a topic with its declaration; `described` is None where there is no such topic."""
     if described is None:
         return [CheckResult("kafka", "warn", f"no topic {name} yet", "'petstream ingest' makes it")]
-    found = []
+    results = []
     if described.partitions != topic.partitions:
         what = f"{name} has {described.partitions} partitions, not {topic.partitions}"
-        found.append(CheckResult("kafka", "fail", what, "make it anew as docs/operating.md says"))
+        results.append(CheckResult("kafka", "fail", what, "make it anew as docs/operating.md says"))
     for key, wanted in topic.configs.items():
         if described.configs.get(key) != wanted:
             what = f"{name} has {key}={described.configs.get(key)}, not {wanted}"
             mend = f"kafka-configs.sh --alter --topic {name} --add-config {key}={wanted}"
-            found.append(CheckResult("kafka", "fail", what, mend))
-    return found or [CheckResult("kafka", "pass", f"{name} is as declared")]
+            results.append(CheckResult("kafka", "fail", what, mend))
+    return results or [CheckResult("kafka", "pass", f"{name} is as declared")]
