@@ -18,7 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from console.inspect.export_history import published_exports
-from consumers.admin import purge_pictures, purge_tables, purge_topics
+from consumers.admin import purge
 from ingest.source.archive import Archive
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import admin
@@ -79,7 +79,7 @@ async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> PurgeTar
     name = f"Kafka at {access.bootstrap}"
     try:
         await answers(access)
-        held = await purge_topics.survey(access, prefix)
+        held = await purge.count_kafka(access, prefix)
         if EXPORTS.full_name(prefix) in held.records:
             await _check_no_export(access, prefix, now)
     except InUseError as error:
@@ -93,7 +93,7 @@ async def _on_kafka(access: KafkaAccess, prefix: str, now: datetime) -> PurgeTar
 
     async def delete() -> None:
         try:
-            await purge_topics.survey(access, prefix)  # a person may have thought for long
+            await purge.count_kafka(access, prefix)  # a person may have thought for long
             await admin.delete_topics(access, list(held.records))
             await admin.delete_groups(access, held.groups)
         except InUseError as error:
@@ -128,7 +128,7 @@ async def _in_tables(url: str) -> PurgeTarget:
     parts = urlsplit(url)
     name = f"Postgres at {parts.hostname or 'localhost'}, schema petstream of {parts.path[1:]}"
     try:
-        held = await purge_tables.survey(url)
+        held = await purge.count_schema(url)
     except PetstreamError as error:
         return PurgeTarget(name, error=str(error))
     lines = [f"table {table}: {count:,} rows" for table, count in held.rows.items()]
@@ -139,7 +139,7 @@ async def _in_tables(url: str) -> PurgeTarget:
         lines.append("the schema, which is empty")
 
     async def delete() -> None:
-        await purge_tables.drop(url)
+        await purge.drop_schema(url)
 
     return PurgeTarget(name, tuple(lines), delete=delete if held else None)
 
@@ -147,13 +147,13 @@ async def _in_tables(url: str) -> PurgeTarget:
 async def _pictures(url: str) -> PurgeTarget:
     name = f"pictures in {url}"
     try:
-        files = await purge_pictures.survey(url)
+        files = await purge.count_pictures(url)
     except OSError as error:
         return PurgeTarget(name, error=_reason(error))
 
     async def delete() -> None:
         try:
-            await purge_pictures.empty(url)
+            await purge.delete_pictures(url)
         except OSError as error:
             raise PetstreamError(f"{name}: {_reason(error)}") from None
 

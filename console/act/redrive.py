@@ -11,14 +11,15 @@ from typing import Final
 
 from console.inspect import formatting, summary
 from console.inspect.dead_letters import detail, find_letter, header, read_letters
-from consumers.admin.redrive import Outcome, Returned, send_back
+from consumers.admin import redrive as dead_events
+from consumers.admin.redrive import Redriven, RedriveOutcome
 from petstream.codec import Headers
 from petstream.errors import UsageError
 from petstream.settings import KafkaAccess, Settings
 
-_SETTLED: Final[frozenset[Outcome]] = frozenset({"sent", "row", "overtaken"})
+_SETTLED: Final[frozenset[RedriveOutcome]] = frozenset({"sent", "row", "overtaken"})
 _READ_AGAIN: Final = "a row of export {export}, which is read again from the archive"
-_MESSAGES: Final[dict[Outcome, str]] = {
+_MESSAGES: Final[dict[RedriveOutcome, str]] = {
     "sent": "sent back to {place}",
     "row": "a row of export {export}, which isn't archived here: the next scrub reads it again and "
     "puts it right",
@@ -45,7 +46,7 @@ async def redrive(
         chosen = list({detail(letter, "origin"): letter for letter in letters}.values())
     else:
         chosen = [find_letter(letters, ident) for ident in dict.fromkeys(idents)]
-    results = await send_back(kafka, settings.topic_prefix, chosen)
+    results = await dead_events.redrive(kafka, settings.topic_prefix, chosen)
     archived = await _archived(settings)
     print(report(results, archived))  # noqa: T201  the command's output
     exports = {_export_of(result.letter.headers) for result in results if result.outcome == "row"}
@@ -67,7 +68,7 @@ async def _read_again(settings: Settings, kafka: KafkaAccess, export_id: str) ->
         print(line)  # noqa: T201  the command's output
 
 
-def report(results: Sequence[Returned], archived: frozenset[str] = frozenset()) -> str:
+def report(results: Sequence[Redriven], archived: frozenset[str] = frozenset()) -> str:
     """Return one line a letter: what became of it; `archived` exports can be read again."""
     if not results:
         return "No dead letters."

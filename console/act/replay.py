@@ -12,7 +12,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
+from consumers.admin.replay import (
+    FromBeginning,
+    FromExport,
+    FromOffsets,
+    FromTime,
+    ReplayStart,
+    Rewind,
+    replay,
+)
 from petstream.errors import UsageError
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.records import TopicPartition
@@ -40,15 +48,15 @@ async def rewind_consumer(
     return 0
 
 
-def start_of_replay(options: Namespace, prefix: str) -> Where:
+def start_of_replay(options: Namespace, prefix: str) -> ReplayStart:
     """Return where a replay is to begin, as the options say."""
     if options.from_time is not None:
-        return Since(parse_time(options.from_time))
+        return FromTime(parse_time(options.from_time))
     if options.from_offset is not None:
-        return At(parse_offsets(options.from_offset, prefix))
+        return FromOffsets(parse_offsets(options.from_offset, prefix))
     if options.from_export is not None:
-        return Export(options.from_export)
-    return Beginning()
+        return FromExport(options.from_export)
+    return FromBeginning()
 
 
 def parse_time(text: str) -> datetime:
@@ -92,7 +100,7 @@ def parse_offsets(words: Iterable[str], prefix: str) -> dict[TopicPartition, int
 
 def report(consumer: str, rewinds: Sequence[Rewind], *, dry_run: bool) -> str:
     """Return what becomes of each partition, and of all."""
-    names = [f"{rewind.place.topic}/{rewind.place.partition}" for rewind in rewinds]
+    names = [str(rewind.partition) for rewind in rewinds]
     width = max(map(len, names), default=0)
     lines = [f"{'PARTITION':<{width}}  {'IS AT':>10}  {'BEGINS AT':>10}  {'RECORDS':>10}"]
     lines.extend(

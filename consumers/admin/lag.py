@@ -9,6 +9,7 @@ from petstream.errors import UnreachableError
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.kafka.groups import group_offsets
 from petstream.kafka.reader import bounds
+from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
 
 
@@ -35,13 +36,11 @@ async def lag(access: KafkaAccess, prefix: str) -> list[GroupLag]:
         lags = []
         for consumer in NAMES:
             offsets = await group_offsets(access, group_of(consumer, prefix))
-            for place, (begin, end) in sorted(measured.items()):
-                if place.topic in topics[consumer]:
-                    committed = offsets.get(place)
+            for (topic, number), (begin, end) in sorted(measured.items()):
+                if topic in topics[consumer]:
+                    committed = offsets.get(TopicPartition(topic, number))
                     behind = max(0, end - max(begin, committed or 0))
-                    lags.append(
-                        GroupLag(consumer, place.topic, place.partition, committed, end, behind)
-                    )
+                    lags.append(GroupLag(consumer, topic, number, committed, end, behind))
     except KAFKA_ERRORS as error:
         raise UnreachableError(
             f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "

@@ -1,17 +1,17 @@
-"""A consumer rewound: where it would begin again, and its positions put there.
+"""A consumer rewound: where it would begin again, and its offsets set to that.
 
 Rule 1: it goes back, never forward: a partition that hasn't come as far stays where it is.
-Rule 2: a consumer begins at the lower of its position in Postgres and its group's offset, so both
-        are moved: the rows are written and locked, the offsets committed, then the rows committed.
-        A crash in between leaves the offsets moved alone: the consumer begins there all the same,
-        and replaying again is harmless. A consumer that was started meanwhile finds its position
+Rule 2: a consumer begins at the lower of its offset stored in Postgres and its group's, so both are
+        moved: the rows are written and locked, the group's offsets committed, then the rows. A
+        crash in between leaves the group's moved alone: the consumer begins there all the same, and
+        replaying again is harmless. A consumer that was started meanwhile finds its stored offset
         moved under it, and begins again at the lower of both.
 Rule 3: Kafka itself refuses the offsets of a group that has members, whatever was seen before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,35 +31,35 @@ from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS
 
 
-class Beginning(NamedTuple):
+class FromBeginning(NamedTuple):
     """From the first record there is."""
 
 
-class Since(NamedTuple):
+class FromTime(NamedTuple):
     """From the first record that was published at this time or later."""
 
     time: datetime
 
 
-class At(NamedTuple):
+class FromOffsets(NamedTuple):
     """From these offsets; other partitions stay where they are."""
 
     offsets: Mapping[TopicPartition, int]
 
 
-class Export(NamedTuple):
+class FromExport(NamedTuple):
     """From the first record of this export or a later one."""
 
     export_id: str
 
 
-Where = Beginning | Since | At | Export
+ReplayStart = FromBeginning | FromTime | FromOffsets | FromExport
 
 
 class Rewind(NamedTuple):
     """A partition: where its consumer is, where it would begin again, and where the log ends."""
 
-    place: TopicPartition
+    partition: TopicPartition
     now: int
     to: int
     end: int
@@ -72,7 +72,7 @@ class Rewind(NamedTuple):
 
 async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
     consumer: Name,
-    where: Where,
+    start: ReplayStart,
     *,
     access: KafkaAccess,
     database_url: str,
@@ -91,8 +91,8 @@ async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
     try:
         await groups.check_idle(access, group)
         async with connected(database_url) as connection:
-            rewinds = await _plan(consumer, where, access, connection, prefix)
-            moves = {one.place: one.to for one in rewinds if one.to < one.now}
+            rewinds = await _plan(consumer, start, access, connection, prefix)
+            moves = {rewind.partition: rewind.to for rewind in rewinds if rewind.to < rewind.now}
             if moves and not dry_run:
                 await _move(consumer, group, moves, access, connection)
     except InUseError:
@@ -109,62 +109,53 @@ async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
     return rewinds
 
 
-def begins_at(stored: int | None, committed: int | None, begin: int, end: int) -> int:
-    """Return where a consumer begins, as `consumers.engine.runner` decides it.
-
-    >>> begins_at(40, 100, 0, 120), begins_at(None, 100, 0, 120), begins_at(500, 500, 7, 120)
-    (40, 0, 7)
-    """
-    start = min(stored or 0, committed or 0)
-    return start if begin <= start <= end else begin
-
-
-def told_in(export_id: str, headers: Headers) -> bool:
-    """Tell whether a record belongs to this export or a later one."""
-    found = dict(headers).get("ce_exportid", b"").decode("utf-8", "replace")
-    return bool(found) and _order(found) >= _order(export_id)
+def is_since_export(export_id: str, headers: Headers) -> bool:
+    """Return whether a record belongs to this export or a later one."""
+    own_id = dict(headers).get("ce_exportid", b"").decode("utf-8", "replace")
+    return bool(own_id) and _export_order(own_id) >= _export_order(export_id)
 
 
 async def _plan(
-    consumer: Name, where: Where, access: KafkaAccess, connection: Connection, prefix: str
+    consumer: Name, start: ReplayStart, access: KafkaAccess, connection: Connection, prefix: str
 ) -> list[Rewind]:
     measured = await bounds(access, topics_of(consumer, prefix))
     committed = await group_offsets(access, group_of(consumer, prefix))
     stored = await offsets.stored(connection, consumer)
-    now = {
-        place: begins_at(stored.get(place), committed.get(place), begin, end)
-        for place, (begin, end) in measured.items()
-    }
-    wanted = await _wanted(where, access, measured, EXPORTS.full_name(prefix))
-    return [
-        Rewind(place, now[place], max(begin, min(now[place], wanted.get(place, end))), end)
-        for place, (begin, end) in sorted(measured.items())
-    ]
+    targets = await _targets(start, access, measured, EXPORTS.full_name(prefix))
+    rewinds = []
+    for partition, (begin, end) in sorted(measured.items()):
+        now = offsets.begins_at(stored.get(partition), committed.get(partition), begin, end)
+        to = max(begin, min(now, targets.get(partition, end)))
+        rewinds.append(Rewind(partition, now, to, end))
+    return rewinds
 
 
-async def _wanted(
-    where: Where,
+async def _targets(
+    start: ReplayStart,
     access: KafkaAccess,
     measured: Mapping[TopicPartition, tuple[int, int]],
     exports: str,
 ) -> Mapping[TopicPartition, int]:
     """Return the offsets asked for; a partition without one stays where it is."""
-    if isinstance(where, Beginning):
-        return {place: begin for place, (begin, _) in measured.items()}
-    if isinstance(where, At):
-        _check(where.offsets, measured)
-        return where.offsets
-    if isinstance(where, Since):
-        return await offsets_since(access, list(measured), where.time)
-    await _check_export(where.export_id, access, exports)
-    last = {place: end for place, (_, end) in measured.items()}
-    return await first_offsets(access, last, lambda headers: told_in(where.export_id, headers))
+    if isinstance(start, FromBeginning):
+        return {partition: begin for partition, (begin, _) in measured.items()}
+    if isinstance(start, FromOffsets):
+        _check(start.offsets, measured)
+        return start.offsets
+    if isinstance(start, FromTime):
+        return await offsets_since(access, list(measured), start.time)
+    await _check_export(start.export_id, access, exports)
+    ends = {partition: end for partition, (_, end) in measured.items()}
+    return await first_offsets(
+        access, ends, lambda headers: is_since_export(start.export_id, headers)
+    )
 
 
 async def _check_export(export_id: str, access: KafkaAccess, exports: str) -> None:
-    last = {place: end for place, (_, end) in (await bounds(access, [exports])).items()}
+    measured = await bounds(access, [exports])
+    ends = {partition: end for partition, (_, end) in measured.items()}
     name = export_id.encode()
-    if not await first_offsets(access, last, lambda headers: ("ce_exportid", name) in headers):
+    if not await first_offsets(access, ends, lambda headers: ("ce_exportid", name) in headers):
         raise UsageError(
             f"there is no export {export_id[:80]!r}: 'petstream status' shows the last ones, and "
             "'petstream tail exports --from-beginning' all"
@@ -174,17 +165,14 @@ async def _check_export(export_id: str, access: KafkaAccess, exports: str) -> No
 def _check(
     offsets: Mapping[TopicPartition, int], measured: Mapping[TopicPartition, tuple[int, int]]
 ) -> None:
-    for place, offset in offsets.items():
-        if place not in measured:
-            known = ", ".join(f"{one.topic}/{one.partition}" for one in sorted(measured))
-            raise UsageError(
-                f"this consumer doesn't read {place.topic}/{place.partition}; it reads {known}"
-            )
-        begin, end = measured[place]
+    for partition, offset in offsets.items():
+        if partition not in measured:
+            known = ", ".join(map(str, sorted(measured)))
+            raise UsageError(f"this consumer doesn't read {partition}; it reads {known}")
+        begin, end = measured[partition]
         if not begin <= offset <= end:
             raise UsageError(
-                f"{place.topic}/{place.partition} has no offset {offset}: "
-                f"it begins at {begin} and ends at {end}"
+                f"{partition} has no offset {offset}: it begins at {begin} and ends at {end}"
             )
 
 
@@ -195,15 +183,16 @@ async def _move(
     access: KafkaAccess,
     connection: Connection,
 ) -> None:
-    rows: Sequence[tuple[str, str, int, int]] = [
-        (consumer, *place, to) for place, to in sorted(moves.items())
+    rows = [
+        (consumer, partition.topic, partition.partition, to)
+        for partition, to in sorted(moves.items())
     ]
     async with connection.transaction():
         await connection.executemany(query("set_position"), rows)
         await groups.set_offsets(access, group, moves)
 
 
-def _order(export_id: str) -> tuple[str, int]:
+def _export_order(export_id: str) -> tuple[str, int]:
     """Return what sorts exports: the start, then which publication of it."""
     start, _, again = export_id.partition("Z")
     number = again.removeprefix(".")

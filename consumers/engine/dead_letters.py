@@ -1,8 +1,8 @@
-"""Dead letters: what can't be decoded or stored is parked with its original bytes; too much stops.
+"""Dead letters: what can't be decoded or stored is set aside with its bytes; too much of it stops.
 
 Rule 1: a letter is durable before the offset behind its record moves.
 Rule 2: more than 1 % (and more than 20), or 20 in a row, is an outage, not bad luck: stop.
-Rule 3: a record of the dead-letters topic is never parked itself.
+Rule 3: a record of the dead-letters topic never becomes a dead letter itself.
 Rule 4: a letter that Kafka would find too large keeps the beginning of the bytes, and says so in
         ``dl_cut``; the original lies where it came from.
 """
@@ -16,9 +16,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from petstream import codec
-from petstream.codec import Headers
 from petstream.errors import PetstreamError
-from petstream.kafka.records import ConsumerRecord, TopicPartition
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
 from petstream.topics import MAX_MESSAGE_BYTES
 
 MAX_SHARE: Final = 0.01
@@ -35,8 +34,8 @@ _HEADER: Final = "dl_header_"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Parked(NamedTuple):
-    """A record that was refused, and why."""
+class RefusedRecord(NamedTuple):
+    """A record that can't be decoded or stored, and why."""
 
     record: ConsumerRecord
     reason: str
@@ -54,82 +53,56 @@ class DeadLetter(NamedTuple):
 
 
 class Original(NamedTuple):
-    """The record that a letter holds; `cut_bytes` is its size where the letter has less of it."""
+    """The record that a dead letter holds; `cut_bytes` is its size where less of it is kept."""
 
     record: ConsumerRecord
     cut_bytes: int | None
 
 
-Letter = tuple[bytes, bytes | None, Headers]
-"""Key, value and headers."""
-
-
-def letter(parked: Parked, group: str, now: datetime) -> Letter:
-    """Return the letter: the original bytes as value, all else in ``dl_`` headers."""
-    whole = _letter(parked.record, parked, group, now)
+def encode(refused: RefusedRecord, topic: str, group: str, now: datetime) -> ProducerRecord:
+    """Return the dead letter: the original bytes as value, all else in ``dl_`` headers."""
+    record = refused.record
+    whole = _dead_letter(refused, topic, group, now)
     if size_of(whole) <= MAX_LETTER_BYTES:
         return whole
-    value = parked.record.value or b""
-    bounded = replace(
-        parked.record,
-        key=parked.record.key and parked.record.key[:_KEPT_BYTES],
+    value = record.value or b""
+    shortened = replace(
+        record,
+        key=record.key and record.key[:_KEPT_BYTES],
         value=b"",
         headers=tuple(
             (name[:_NAME_CHARS], text[:_KEPT_BYTES])
-            for name, text in parked.record.headers[:_KEPT_HEADERS]
+            for name, text in record.headers[:_KEPT_HEADERS]
         ),
     )
-    key, _, headers = _letter(bounded, parked, group, now)
-    headers = (*headers, ("dl_cut", b"%d" % len(value)))
-    room = MAX_LETTER_BYTES - size_of((key, b"", headers))
-    return key, value[:room], headers
+    cut = _dead_letter(refused._replace(record=shortened), topic, group, now)
+    cut = replace(cut, headers=(*cut.headers, ("dl_cut", b"%d" % len(value))))
+    return replace(cut, value=value[: MAX_LETTER_BYTES - size_of(cut)])
 
 
-def size_of(letter: Letter) -> int:
+def size_of(record: ProducerRecord | ConsumerRecord) -> int:
     """Return about how many bytes a record takes in Kafka, before compression."""
-    key, value, headers = letter
-    named = sum(len(name.encode()) + len(text) + _PER_HEADER_BYTES for name, text in headers)
-    return len(key) + len(value or b"") + named
-
-
-def original(letter: ConsumerRecord) -> Original | None:
-    """Return the record that a letter holds, as it came; None for a row of the feed."""
-    found = dict(letter.headers)
-    if found.get("dl_class") != b"event":
-        return None
-    topic, _, place = _text(found, "dl_origin").partition("/")
-    partition, _, offset = place.partition("/")
-    if not (partition.isdecimal() and offset.isdecimal()):
-        return None
-    headers = tuple(
-        (name.removeprefix(_HEADER), value)
-        for name, value in letter.headers
-        if name.startswith(_HEADER)
+    headers_bytes = sum(
+        len(name.encode()) + len(text) + _PER_HEADER_BYTES for name, text in record.headers
     )
-    place_of = TopicPartition(topic, int(partition))
-    cut = found.get("dl_cut")
-    return Original(
-        ConsumerRecord(place_of, int(offset), found.get("dl_key"), letter.value, headers),
-        int(cut) if cut is not None and cut.isdigit() else None,
-    )
+    return len(record.key or b"") + len(record.value or b"") + headers_bytes
 
 
-def _letter(record: ConsumerRecord, parked: Parked, group: str, now: datetime) -> Letter:
-    origin = record.origin
-    found = dict(record.headers)
+def _dead_letter(refused: RefusedRecord, topic: str, group: str, now: datetime) -> ProducerRecord:
+    record = refused.record
     context = codec.headers(
         type_="deadletter.event",
-        subject=f"event/{origin}",
+        subject=f"event/{record.origin}",
         sequence=0,
-        export_id=_text(found, "ce_exportid")[:_NAME_CHARS],
+        export_id=_text(dict(record.headers), "ce_exportid")[:_NAME_CHARS],
         digest=codec.digest(record.value or b""),
         time=now,
     )
     details = {
-        "dl_origin": origin,
-        "dl_reason": parked.reason,
+        "dl_origin": record.origin,
+        "dl_reason": refused.reason,
         "dl_class": "event",
-        "dl_message": parked.message[:_MESSAGE_CHARS],
+        "dl_message": refused.message[:_MESSAGE_CHARS],
         "dl_group": group,
         "dl_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
@@ -139,26 +112,50 @@ def _letter(record: ConsumerRecord, parked: Parked, group: str, now: datetime) -
         *([("dl_key", record.key)] if record.key is not None else []),
         *((f"{_HEADER}{name}", value) for name, value in record.headers),
     )
-    return origin.encode(), record.value, headers
+    return ProducerRecord(topic, record.origin.encode(), record.value, headers)
 
 
-def read(record: ConsumerRecord) -> DeadLetter:
+def decode(record: ConsumerRecord) -> DeadLetter:
     """Return what a record of the dead-letters topic says; never fails."""
-    found = dict(record.headers)
+    headers = dict(record.headers)
     try:
-        at = datetime.fromisoformat(_text(found, "dl_at"))
+        at = datetime.fromisoformat(_text(headers, "dl_at"))
     except ValueError:
         at = _EPOCH
     return DeadLetter(
         offset=record.offset,
         at=at if at.tzinfo else at.replace(tzinfo=UTC),
-        origin=_text(found, "dl_origin"),
-        reason=_text(found, "dl_reason"),
-        error=_text(found, "dl_message"),
+        origin=_text(headers, "dl_origin"),
+        reason=_text(headers, "dl_reason"),
+        error=_text(headers, "dl_message"),
     )
 
 
-class Limit:
+def original(letter: ConsumerRecord) -> Original | None:
+    """Return the record that a dead letter holds, as it came; None for a row of the feed."""
+    headers = dict(letter.headers)
+    if headers.get("dl_class") != b"event":
+        return None
+    topic, _, rest = _text(headers, "dl_origin").partition("/")
+    partition, _, offset = rest.partition("/")
+    if not (partition.isdecimal() and offset.isdecimal()):
+        return None
+    own_headers = tuple(
+        (name.removeprefix(_HEADER), value)
+        for name, value in letter.headers
+        if name.startswith(_HEADER)
+    )
+    cut = headers.get("dl_cut")
+    return Original(
+        ConsumerRecord(
+            TopicPartition(topic, int(partition)), int(offset), headers.get("dl_key"),
+            letter.value, own_headers,
+        ),
+        int(cut) if cut is not None and cut.isdigit() else None,
+    )  # fmt: skip
+
+
+class RefusalLimit:
     """Counts what was refused, and says when it's too much."""
 
     def __init__(self) -> None:
@@ -168,29 +165,29 @@ class Limit:
         self._in_a_row = 0
         self._counted: dict[TopicPartition, int] = {}
 
-    def check(self, records: list[ConsumerRecord], parked: list[Parked]) -> None:
+    def check(self, records: list[ConsumerRecord], refused: list[RefusedRecord]) -> None:
         """Count a batch; raise `PetstreamError` if too much of it was refused.
 
         A batch that is tried again, after trouble with a server, isn't counted again.
         """
-        why = {one.record.origin: one for one in parked}
+        refused_at = {refusal.record.origin: refusal for refusal in refused}
         for record in records:
             if record.offset < self._counted.get(record.topic_partition, 0):
                 continue
             self._counted[record.topic_partition] = record.offset + 1
             self.seen += 1
-            refused = why.get(record.origin) if why else None
-            self._in_a_row = self._in_a_row + 1 if refused else 0
-            self.refused += refused is not None
+            refusal = refused_at.get(record.origin) if refused_at else None
+            self._in_a_row = self._in_a_row + 1 if refusal else 0
+            self.refused += refusal is not None
             too_many = self.refused > max(MAX_IN_A_ROW, self.seen * MAX_SHARE)
-            if refused and (too_many or self._in_a_row >= MAX_IN_A_ROW):
+            if refusal and (too_many or self._in_a_row >= MAX_IN_A_ROW):
                 raise PetstreamError(
                     f"{self.refused:,} of {self.seen:,} records were refused, the last one "
-                    f"{record.origin} ({refused.reason}: "
-                    f"{refused.message[:200]}): mend the cause, then start the consumer again"
+                    f"{record.origin} ({refusal.reason}: "
+                    f"{refusal.message[:200]}): mend the cause, then start the consumer again"
                 )
 
 
 def _text(headers: Mapping[str, bytes], name: str) -> str:
-    # Postgres takes no NUL in a text, and a letter can't be parked itself
+    # Postgres takes no NUL in a text, and a dead letter can't become one itself
     return (headers.get(name) or b"").decode("utf-8", "replace").replace("\0", "\ufffd")

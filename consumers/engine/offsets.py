@@ -1,6 +1,6 @@
-"""How far a consumer is, in Postgres.
+"""How far a consumer is: the offsets that are stored in Postgres with its data.
 
-Rule 1: a position moves in the transaction of the data, only from the value it was read as.
+Rule 1: an offset moves in the transaction of the data, only from the value it was read as.
 """
 
 from __future__ import annotations
@@ -13,32 +13,45 @@ from petstream.kafka.records import TopicPartition
 
 
 class MovedError(Exception):
-    """Somebody else moved a position: another member, a replay, or a restored database."""
+    """Somebody else moved an offset: another member, a replay, or a restored database."""
 
 
 async def stored(connection: Connection, consumer: str) -> dict[TopicPartition, int]:
-    """Return the positions of a consumer."""
+    """Return the stored offsets of a consumer."""
     rows = await connection.fetch(query("read_positions"), consumer)
     return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
 
-async def move(
+async def advance(
     connection: Connection,
     consumer: str,
     held: Mapping[TopicPartition, int | None],
     ends: Mapping[TopicPartition, int],
-) -> bool:
-    """Move positions from those held to the new ones; False if one isn't what is held."""
-    for place, end in sorted(ends.items()):
-        before = held[place]
+) -> None:
+    """Store new offsets in place of those held.
+
+    Raises:
+        MovedError: an offset isn't what is held.
+    """
+    for partition, end in sorted(ends.items()):
+        before = held[partition]
+        key = consumer, partition.topic, partition.partition
         if before is None:
-            begin = query("begin_position")
-            row = await connection.fetchrow(begin, consumer, *place, end)
+            row = await connection.fetchrow(query("begin_position"), *key, end)
         else:
-            row = await connection.fetchrow(query("move_position"), consumer, *place, end, before)
+            row = await connection.fetchrow(query("move_position"), *key, end, before)
         if row is None:
-            return False
-    return True
+            raise MovedError
+
+
+def begins_at(stored: int | None, committed: int | None, begin: int, end: int) -> int:
+    """Return where a consumer begins: at the lower of both, if the log still holds that.
+
+    >>> begins_at(40, 100, 0, 120), begins_at(None, 100, 0, 120), begins_at(500, 500, 7, 120)
+    (40, 0, 7)
+    """
+    start = min(stored or 0, committed or 0)
+    return start if begin <= start <= end else begin
 
 
 def stalled(
@@ -49,4 +62,8 @@ def stalled(
     >>> stalled({TopicPartition("pets.v1", 0): 9}, {TopicPartition("pets.v1", 0): 8})
     [TopicPartition(topic='pets.v1', partition=0)]
     """
-    return [place for place, at in positions.items() if at is not None and at < ends.get(place, 0)]
+    return [
+        partition
+        for partition, position in positions.items()
+        if position is not None and position < ends.get(partition, 0)
+    ]

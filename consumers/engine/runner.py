@@ -1,10 +1,11 @@
-"""Poll, decode, apply, park, move the position, commit the offset: always in that order.
+"""Poll, decode, apply, dead-letter, store the offset, commit it: always in that order.
 
-Rule 1: data, history and positions are one transaction; Kafka's offset is committed last.
-Rule 2: a partition begins at the lower of the group's offset and the position in Postgres; without
-        a row there, or with an offset that the log doesn't hold, at the beginning.
-Rule 3: a position moves only from the value it was read as: somebody else moved it = read it again.
-Rule 4: trouble with a server ends the session and begins another; nothing is parked for it.
+Rule 1: data, history and stored offsets are one transaction; Kafka's offset is committed last.
+Rule 2: a partition begins at the lower of the group's offset and the one stored in Postgres;
+        without a row there, or with an offset that the log doesn't hold, at the beginning.
+Rule 3: a stored offset moves only from the value it was read as: if somebody else moved it, it is
+        read again.
+Rule 4: trouble with a server ends the session and begins another; it makes no dead letters.
 Rule 5: a rebalance puts even kept partitions back to the group's offsets, which may be ahead of the
         database: all of them are sought again, and what was polled across it is dropped.
 """
@@ -20,7 +21,7 @@ from typing import Final, Generic, TypeVar
 from consumers.engine import dead_letters, offsets
 from consumers.engine.backoff import Retry
 from consumers.engine.batch import apply_isolating
-from consumers.engine.dead_letters import Limit, Parked
+from consumers.engine.dead_letters import RefusalLimit, RefusedRecord
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.subscription import Subscription, subscribed
 from consumers.registry import Name, group_of
@@ -28,13 +29,13 @@ from petstream import failpoints
 from petstream.codec import UndecodableError
 from petstream.errors import PetstreamError
 from petstream.events import SOURCE
-from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.kafka.writer import send_all
 from petstream.metrics import BATCH_SECONDS, LETTERS
 from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, Topic
 
-_PROBE_S: Final = 30.0
+_PROBE_EVERY_S: Final = 30.0
 
 T = TypeVar("T")
 
@@ -67,20 +68,16 @@ class RunContext:
 async def run(consumer: Consumer[T], context: RunContext) -> None:
     """Run a consumer until it's told to stop or, when draining, has applied all there was."""
     retry = Retry(f"consumer {consumer.name}", context.stopping, limited=context.drain)
-    limit = Limit()
+    limit = RefusalLimit()
     targets: dict[TopicPartition, int] = {}
     while not context.stopping.is_set():
         async with retry:
-            session = _Session(consumer, context, retry, limit, targets)
+            session = _ConsumerSession(consumer, context, retry, limit, targets)
             await session.run()
             return
 
 
-def _is_ours(record: ConsumerRecord) -> bool:
-    return dict(record.headers).get("ce_source") == SOURCE.encode()
-
-
-class _Session(Generic[T]):
+class _ConsumerSession(Generic[T]):
     """One connection to each server, and the partitions held through them."""
 
     def __init__(
@@ -88,7 +85,7 @@ class _Session(Generic[T]):
         consumer: Consumer[T],
         context: RunContext,
         retry: Retry,
-        limit: Limit,
+        limit: RefusalLimit,
         targets: dict[TopicPartition, int],
     ) -> None:
         self._consumer, self._context = consumer, context
@@ -106,39 +103,39 @@ class _Session(Generic[T]):
         ):
             if self._context.drain and not self._targets:
                 bounds = await subscription.bounds(await subscription.partitions(topics))
-                self._targets.update((place, end) for place, (_, end) in bounds.items())
+                self._targets.update((partition, end) for partition, (_, end) in bounds.items())
             await self._loop(connection, subscription)
 
     async def _loop(self, connection: Connection, subscription: Subscription) -> None:
         clock = asyncio.get_running_loop()
         probed = clock.time()
         while not self._context.stopping.is_set():
-            await self._own(connection, subscription)
+            await self._seek_new(connection, subscription)
             drained = self._context.drain and await self._drained(connection, subscription)
             records = [] if drained else await subscription.poll()
             if subscription.rebalances != self._rebalances:
                 continue
             if drained:
                 return
-            records = [one for one in records if one.topic_partition in self._held]
+            records = [record for record in records if record.topic_partition in self._held]
             if records:
                 with BATCH_SECONDS.labels(self._consumer.name).time():
-                    await self._take(connection, subscription, records)
+                    await self._apply(connection, subscription, records)
                 probed = clock.time()
                 self._retry.progressed()
-            elif clock.time() - probed > _PROBE_S:
+            elif clock.time() - probed > _PROBE_EVERY_S:
                 await self._probe(subscription)
                 probed = clock.time()
 
     async def _probe(self, subscription: Subscription) -> None:
         """Ask something that fails when Kafka is away, or stays silent: a poll never does."""
-        positions_now = {place: await subscription.position(place) for place in self._held}
-        if stuck := offsets.stalled(self._ends, positions_now):
-            raise TimeoutError(f"{stuck} gives no records though it has more")
+        positions = {partition: await subscription.position(partition) for partition in self._held}
+        if stalled := offsets.stalled(self._ends, positions):
+            raise TimeoutError(f"{stalled} gives no records though it has more")
         bounds = await subscription.bounds(self._held or self._targets)
-        self._ends = {place: end for place, (_, end) in bounds.items()}
+        self._ends = {partition: end for partition, (_, end) in bounds.items()}
 
-    async def _own(self, connection: Connection, subscription: Subscription) -> None:
+    async def _seek_new(self, connection: Connection, subscription: Subscription) -> None:
         """Seek every partition that has become ours to where it begins; forget those lost."""
         if subscription.rebalances != self._rebalances:
             self._rebalances = subscription.rebalances
@@ -148,28 +145,31 @@ class _Session(Generic[T]):
             return
         stored = await offsets.stored(connection, self._consumer.name)
         bounds = await subscription.bounds(new)
-        for place in sorted(new):
-            begin, end = bounds[place]
-            start = min(stored.get(place, 0), await subscription.committed(place) or 0)
-            if subscription.seek(place, start if begin <= start <= end else begin):
-                self._held[place] = stored.get(place)
+        for partition in sorted(new):
+            begin, end = bounds[partition]
+            committed = await subscription.committed(partition)
+            start = offsets.begins_at(stored.get(partition), committed, begin, end)
+            if subscription.seek(partition, start):
+                self._held[partition] = stored.get(partition)
 
     async def _drained(self, connection: Connection, subscription: Subscription) -> bool:
-        for place, end in self._targets.items():
-            if place in self._held:
-                at = await subscription.position(place)
-                if at is None or at < end:
-                    return False
-        others = {place: end for place, end in self._targets.items() if place not in self._held}
-        if others:  # another member of the group has them
+        others: dict[TopicPartition, int] = {}  # another member of the group has them
+        for partition, end in self._targets.items():
+            if partition not in self._held:
+                others[partition] = end
+                continue
+            position = await subscription.position(partition)
+            if position is None or position < end:
+                return False
+        if others:
             stored = await offsets.stored(connection, self._consumer.name)
-            return all(stored.get(place, 0) >= end for place, end in others.items())
+            return all(stored.get(partition, 0) >= end for partition, end in others.items())
         return True
 
-    async def _take(
+    async def _apply(
         self, connection: Connection, subscription: Subscription, records: list[ConsumerRecord]
     ) -> None:
-        decoded, parked = self._decode(records)
+        decoded, refused = self._decode(records)
         ends = {record.topic_partition: record.offset + 1 for record in records}
         async with connection.transaction():
             failpoints.point("consumer.apply.before")
@@ -181,13 +181,11 @@ class _Session(Generic[T]):
 
             for (record, _), error in await apply_isolating(connection, decoded, apply):
                 reason = getattr(error, "sqlstate", None) or "refused"
-                parked.append(Parked(record, f"postgres-{reason}", f"{error}"))
+                refused.append(RefusedRecord(record, f"postgres-{reason}", f"{error}"))
             failpoints.point("consumer.apply.after")
-            self._limit.check(records, parked)
-            await self._park(parked)
-            moved = await offsets.move(connection, self._consumer.name, self._held, ends)
-            if not moved:
-                raise offsets.MovedError
+            self._limit.check(records, refused)
+            await self._send_dead_letters(refused)
+            await offsets.advance(connection, self._consumer.name, self._held, ends)
             failpoints.point("consumer.commit.before")
         failpoints.point("consumer.commit.after")
         self._held.update(ends)
@@ -197,32 +195,33 @@ class _Session(Generic[T]):
 
     def _decode(
         self, records: list[ConsumerRecord]
-    ) -> tuple[list[tuple[ConsumerRecord, T]], list[Parked]]:
+    ) -> tuple[list[tuple[ConsumerRecord, T]], list[RefusedRecord]]:
         decoded: list[tuple[ConsumerRecord, T]] = []
-        parked: list[Parked] = []
+        refused: list[RefusedRecord] = []
         for record in records:
             try:
                 item = self._consumer.read(record)
             except UndecodableError as error:
                 if error.reason == "version" and _is_ours(record):
                     raise PetstreamError(
-                        f"{record.origin} isn't for "
-                        f"this version ({error}): update petstream, then start the consumer again"
+                        f"{record.origin} isn't for this version ({error}): "
+                        "update petstream, then start the consumer again"
                     ) from error
-                parked.append(Parked(record, error.reason, str(error)))
+                refused.append(RefusedRecord(record, error.reason, str(error)))
             else:
                 if item is not None:
                     decoded.append((record, item))
-        return decoded, parked
+        return decoded, refused
 
-    async def _park(self, parked: list[Parked]) -> None:
-        if parked:
+    async def _send_dead_letters(self, refused: list[RefusedRecord]) -> None:
+        if refused:
             topic = DEAD_LETTERS.full_name(self._context.prefix)
             now = datetime.now(UTC)
-            letters = [
-                ProducerRecord(topic, *dead_letters.letter(refused, self._group, now))
-                for refused in parked
-            ]
+            letters = [dead_letters.encode(refusal, topic, self._group, now) for refusal in refused]
             await send_all(self._context.kafka, letters)
             LETTERS.labels("events").inc(len(letters))
             failpoints.point("consumer.parked")
+
+
+def _is_ours(record: ConsumerRecord) -> bool:
+    return dict(record.headers).get("ce_source") == SOURCE.encode()

@@ -30,7 +30,7 @@ _RECORDED_STATES: Final = ("started", "completed", "failed")
 def read(record: ConsumerRecord) -> Item:
     """Return what a record says."""
     if record.topic.endswith(DEAD_LETTERS.name):
-        return dead_letters.read(record)
+        return dead_letters.decode(record)
     return DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from console.cli.parser import parser
 from console.daemon.daemon import programs
-from consumers.admin import purge_topics
+from consumers.admin import purge
 from consumers.app import consumer_named
 from consumers.registry import CONSUMERS, NAMES, Name
 from petstream.settings import Settings
@@ -33,7 +33,7 @@ def test_a_consumer_runs_under_its_name_with_its_topics(name: Name) -> None:
 
 def test_up_runs_each_consumer_and_a_purge_takes_the_group_of_each() -> None:
     assert [program.name for program in programs()] == ["watch", *NAMES]
-    assert (*NAMES, "ingest") == purge_topics.PARTS
+    assert (*NAMES, "ingest") == purge.GROUPS
 
 
 @pytest.mark.parametrize("name", [*NAMES, "all"])

@@ -172,11 +172,11 @@ def _letters() -> Iterator[Golden]:
         RefusedRow("pets_1.json", bad), "2026-11-23T08:12:04Z", START
     )
     yield Golden("deadletter.row", row.key.encode(), row.headers, row.value)
-    key, value, headers = dead_letters.letter(_PARKED, "petstream.pets", START)
-    yield Golden("deadletter.event", key, headers, value or b"")
+    event = dead_letters.encode(_REFUSED, "petstream.dead-letters.v1", "petstream.pets", START)
+    yield Golden("deadletter.event", event.key or b"", event.headers, event.value or b"")
 
 
-_PARKED: Final = dead_letters.Parked(
+_REFUSED: Final = dead_letters.RefusedRecord(
     ConsumerRecord(
         TopicPartition("petstream.pets.v1", 3), 4_711, b"22611034", b'{"op":\xff\n\n}',
         (("ce_type", b"org.petstream.pet.updated"), ("theirs", b"50 % \x00 h\xc3\xa9r\n")),
@@ -245,12 +245,12 @@ def test_t45_letters_of_any_version_say_where_they_came_from(version: str) -> No
     found = {one.type: one for one in records(version)}
     event, row = found["deadletter.event"], found["deadletter.row"]
     place = TopicPartition("petstream.dead-letters.v1", 0)
-    parked = dead_letters.original(ConsumerRecord(place, 0, event.key, event.value, event.headers))
-    assert parked == dead_letters.Original(_PARKED.record, None)
+    letter = ConsumerRecord(place, 0, event.key, event.value, event.headers)
+    assert dead_letters.original(letter) == dead_letters.Original(_REFUSED.record, None)
     letter = ConsumerRecord(place, 1, row.key, row.value, row.headers)
     assert dead_letters.original(letter) is None
-    told = dead_letters.read(letter)
-    assert (told.origin, told.reason) == ("2026-11-23T08:12:04Z/pets_1.json/17", "not-json")
+    decoded = dead_letters.decode(letter)
+    assert (decoded.origin, decoded.reason) == ("2026-11-23T08:12:04Z/pets_1.json/17", "not-json")
     assert row.value == b'{"animalID" "1"\xff\x00}'
 
 

@@ -43,7 +43,7 @@ def short_timeouts() -> None:
         (client, "_STOP_S", TIMEOUT_S),
         (subscription, "_DEADLINE_S", 2 * TIMEOUT_S),
         (subscription, "_COMMIT_S", TIMEOUT_S),
-        (runner, "_PROBE_S", TIMEOUT_S / 2),
+        (runner, "_PROBE_EVERY_S", TIMEOUT_S / 2),
         (postgres, "_CONNECT_S", TIMEOUT_S),
         (postgres, "_COMMAND_S", TIMEOUT_S),
     ]

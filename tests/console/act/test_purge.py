@@ -12,7 +12,7 @@ import pytest
 from console.act import purge, purge_targets
 from console.act.purge_targets import PurgeTarget, RunningError
 from console.cli.parser import run
-from consumers.admin import purge_pictures
+from consumers.admin import purge as admin_purge
 from consumers.pictures.store.interface import StoredFile
 from petstream import codec
 from petstream.errors import UsageError
@@ -143,8 +143,8 @@ async def test_only_names_made_of_content_are_deleted_from_a_bucket(
         async def delete(self, key: str) -> None:
             held.remove(key)
 
-    monkeypatch.setattr(purge_pictures, "open_store", lambda _: Bucket())
-    assert await purge_pictures.survey("s3://bucket") == 2
-    assert await purge_pictures.empty("s3://bucket") == 2
+    monkeypatch.setattr(admin_purge, "open_store", lambda _: Bucket())
+    assert await admin_purge.count_pictures("s3://bucket") == 2
+    assert await admin_purge.delete_pictures("s3://bucket") == 2
     assert not held & set(ours)
     assert len(held) == 3

@@ -8,25 +8,33 @@ import pytest
 
 from console.act.replay import report, start_of_replay
 from console.cli.parser import parser
-from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, begins_at, told_in
+from consumers.admin.replay import (
+    FromBeginning,
+    FromExport,
+    FromOffsets,
+    FromTime,
+    ReplayStart,
+    Rewind,
+    is_since_export,
+)
 from petstream.errors import UsageError
 from petstream.kafka.records import TopicPartition
 
 PETS, ORGS = "petstream.pets.v1", "petstream.orgs.v1"
 
 
-def where(*words: str) -> Where:
+def where(*words: str) -> ReplayStart:
     return start_of_replay(parser().parse_args(["replay", "pets", *words]), "petstream.")
 
 
 def test_each_way_to_say_where_a_replay_begins_is_understood() -> None:
-    assert where("--from-beginning") == Beginning()
-    assert where("--from-time", "2026-11-20") == Since(datetime(2026, 11, 20, tzinfo=UTC))
-    assert where("--from-time", "2026-11-20T03:00-05:00") == Since(
+    assert where("--from-beginning") == FromBeginning()
+    assert where("--from-time", "2026-11-20") == FromTime(datetime(2026, 11, 20, tzinfo=UTC))
+    assert where("--from-time", "2026-11-20T03:00-05:00") == FromTime(
         datetime(2026, 11, 20, 8, tzinfo=UTC)
     )
-    assert where("--from-export", "2026-11-20T08:12:04Z") == Export("2026-11-20T08:12:04Z")
-    assert where("--from-offset", "3:120", "orgs.v1/0:40", f"{PETS}/1:2") == At(
+    assert where("--from-export", "2026-11-20T08:12:04Z") == FromExport("2026-11-20T08:12:04Z")
+    assert where("--from-offset", "3:120", "orgs.v1/0:40", f"{PETS}/1:2") == FromOffsets(
         {TopicPartition(PETS, 3): 120, TopicPartition(ORGS, 0): 40, TopicPartition(PETS, 1): 2}
     )
 
@@ -54,27 +62,18 @@ def test_a_replay_begins_at_one_place(words: list[str]) -> None:
     assert ended.value.code == 2
 
 
-def test_a_consumer_begins_at_the_lower_of_both_or_where_the_log_does() -> None:
-    """T42."""
-    assert begins_at(40, 100, 0, 120) == 40
-    assert begins_at(100, 40, 0, 120) == 40
-    assert begins_at(None, 100, 0, 120) == begins_at(100, None, 0, 120) == 0
-    assert begins_at(40, 40, 50, 120) == 50
-    assert begins_at(200, 200, 0, 120) == 0
-
-
 def test_an_export_begins_with_its_own_records_or_those_of_a_later_one() -> None:
-    def told_of(export_id: str) -> bool:
-        return told_in("2026-11-20T08:12:04Z", (("ce_exportid", export_id.encode()),))
+    def belongs(export_id: str) -> bool:
+        return is_since_export("2026-11-20T08:12:04Z", (("ce_exportid", export_id.encode()),))
 
-    assert told_of("2026-11-20T08:12:04Z")
-    assert told_of("2026-11-20T08:12:04Z.2")
-    assert told_of("2026-11-21T08:12:04Z")
-    assert not told_of("2026-11-19T08:12:04Z.3")
-    assert not told_in("2026-11-20T08:12:04Z", ())
+    assert belongs("2026-11-20T08:12:04Z")
+    assert belongs("2026-11-20T08:12:04Z.2")
+    assert belongs("2026-11-21T08:12:04Z")
+    assert not belongs("2026-11-19T08:12:04Z.3")
+    assert not is_since_export("2026-11-20T08:12:04Z", ())
     ninth = (("ce_exportid", b"2026-11-20T08:12:04Z.9"),)
-    assert not told_in("2026-11-20T08:12:04Z.10", ninth)
-    assert told_in("2026-11-20T08:12:04Z.2", ninth)
+    assert not is_since_export("2026-11-20T08:12:04Z.10", ninth)
+    assert is_since_export("2026-11-20T08:12:04Z.2", ninth)
 
 
 def test_what_was_moved_is_reported_by_partition_and_in_all() -> None:

@@ -1,4 +1,4 @@
-"""What is parked, how large it may be, and when it is too much (T44)."""
+"""What a dead letter holds, how large it may be, and when there are too many (T44)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from msgspec import structs
 
 from consumers.engine.dead_letters import (
     MAX_LETTER_BYTES,
-    Limit,
-    Parked,
-    letter,
+    Original,
+    RefusalLimit,
+    RefusedRecord,
+    encode,
     original,
     size_of,
 )
@@ -20,6 +21,7 @@ from petstream.errors import PetstreamError
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.topics import MAX_MESSAGE_BYTES
 
+TOPIC = "petstream.dead-letters.v1"
 NOW = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
 HEADERS = (("ce_specversion", b"1.0"), ("ce_exportid", b"export-1"), ("x", b"\xff\0"))
 
@@ -31,10 +33,11 @@ def record(offset: int = 7, **changes: Any) -> ConsumerRecord:
     return structs.replace(made, **changes)
 
 
-def parked(found: ConsumerRecord) -> ConsumerRecord:
-    """Return the letter of a record, as it is read again."""
-    key, value, headers = letter(Parked(found, "value", "it doesn't fit"), "petstream.pets", NOW)
-    return ConsumerRecord(TopicPartition("petstream.dead-letters.v1", 0), 0, key, value, headers)
+def letter_of(sent: ConsumerRecord, message: str = "it doesn't fit") -> ConsumerRecord:
+    """Return the dead letter of a record, as it is read again."""
+    letter = encode(RefusedRecord(sent, "value", message), TOPIC, "petstream.pets", NOW)
+    assert letter.topic == TOPIC
+    return ConsumerRecord(TopicPartition(TOPIC, 0), 0, letter.key, letter.value, letter.headers)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +54,7 @@ def parked(found: ConsumerRecord) -> ConsumerRecord:
     ],
 )
 def test_t44_a_letter_gives_back_the_record_as_it_came(sent: ConsumerRecord) -> None:
-    found = original(parked(sent))
-    assert found is not None
-    assert found == (sent, None)
+    assert original(letter_of(sent)) == Original(sent, None)
 
 
 def test_a_letter_of_a_feed_row_holds_no_event() -> None:
@@ -65,65 +66,66 @@ def test_a_letter_of_a_feed_row_holds_no_event() -> None:
 
 
 @pytest.mark.parametrize("spare", [0, 1, 500, 1_024, 2_048, 4_096])
-def test_t44_a_record_at_kafkas_limit_is_parked_and_says_what_is_missing(spare: int) -> None:
+def test_t44_a_record_at_kafkas_limit_becomes_a_letter_and_says_what_is_missing(spare: int) -> None:
     """T44: the letter's own headers made it larger than Kafka takes."""
     size = MAX_MESSAGE_BYTES - spare
-    sent = record(value=b"x" * (size - size_of((b"41", b"", HEADERS))))
-    key, value, headers = letter(Parked(sent, "value", "m" * 5_000), "petstream.pets", NOW)
-    assert size_of((key, value, headers)) <= MAX_LETTER_BYTES
-    found = original(ConsumerRecord(TopicPartition("d", 0), 0, key, value, headers))
-    assert found is not None
-    assert (sent.value or b"").startswith(found.record.value or b"!")
-    if found.cut_bytes is None:
-        assert found.record == sent
+    sent = record(value=b"x" * (size - size_of(record(value=b""))))
+    letter = letter_of(sent, "m" * 5_000)
+    assert size_of(letter) <= MAX_LETTER_BYTES
+    kept = original(letter)
+    assert kept is not None
+    assert (sent.value or b"").startswith(kept.record.value or b"!")
+    if kept.cut_bytes is None:
+        assert kept.record == sent
     else:
-        assert found.cut_bytes == len(sent.value or b"")
-        assert len(found.record.value or b"") > MAX_LETTER_BYTES - 10_000, "no more than need be"
+        assert kept.cut_bytes == len(sent.value or b"")
+        assert len(kept.record.value or b"") > MAX_LETTER_BYTES - 10_000, "no more than need be"
 
 
 def test_t44_huge_headers_and_keys_are_cut_as_well() -> None:
     headers = tuple((f"h{number}" * 100, b"y" * 3_000) for number in range(5_000))
-    found = parked(record(headers=headers, key=b"k" * 10**6, value=b"v" * 100))
-    assert size_of((found.key or b"", found.value, found.headers)) <= MAX_LETTER_BYTES
-    assert dict(found.headers)["dl_cut"] == b"100"
-    assert found.value == b"v" * 100
+    letter = letter_of(record(headers=headers, key=b"k" * 10**6, value=b"v" * 100))
+    assert size_of(letter) <= MAX_LETTER_BYTES
+    assert dict(letter.headers)["dl_cut"] == b"100"
+    assert letter.value == b"v" * 100
 
 
 def test_a_letter_that_fits_is_not_cut() -> None:
-    assert "dl_cut" not in dict(parked(record(value=b"x" * 10**6)).headers)
+    assert "dl_cut" not in dict(letter_of(record(value=b"x" * 10**6)).headers)
 
 
-def refuse(limit: Limit, seen: int, refused: range) -> None:
+def refuse(limit: RefusalLimit, seen: int, refused: range) -> None:
     """Let a limit see records of which some are refused, in batches of 100."""
     records = [record(offset) for offset in range(seen)]
     for begin in range(0, seen, 100):
         batch = records[begin : begin + 100]
-        limit.check(batch, [Parked(one, "value", "bad") for one in batch if one.offset in refused])
+        bad = [sent for sent in batch if sent.offset in refused]
+        limit.check(batch, [RefusedRecord(sent, "value", "bad") for sent in bad])
 
 
 def test_t44_less_than_one_percent_of_refused_records_is_bad_luck() -> None:
-    refuse(Limit(), 10_000, range(109, 10_000, 110))
+    refuse(RefusalLimit(), 10_000, range(109, 10_000, 110))
 
 
 def test_t44_more_than_one_percent_stops_and_says_why() -> None:
     with pytest.raises(PetstreamError, match=r"were refused, the last one .*\(value: bad\): mend"):
-        refuse(Limit(), 10_000, range(0, 10_000, 50))
+        refuse(RefusalLimit(), 10_000, range(0, 10_000, 50))
 
 
 def test_t44_some_in_a_row_are_let_through_and_twenty_stop() -> None:
-    refuse(Limit(), 10_000, range(3_050, 3_069))
+    refuse(RefusalLimit(), 10_000, range(3_050, 3_069))
     with pytest.raises(PetstreamError, match="20 of 3,070 records were refused"):
-        refuse(Limit(), 10_000, range(3_050, 3_070))
+        refuse(RefusalLimit(), 10_000, range(3_050, 3_070))
 
 
 def test_t44_few_records_with_few_bad_ones_stop_nothing() -> None:
     """One per cent of a hundred is one: a single bad day must not stop a small feed."""
-    refuse(Limit(), 100, range(0, 100, 6))
+    refuse(RefusalLimit(), 100, range(0, 100, 6))
 
 
 def test_t44_a_batch_that_is_tried_again_counts_once() -> None:
     """Trouble with a server isn't a flood: the same record is refused at every try."""
-    limit, batch = Limit(), [record(0), record(1)]
+    limit, batch = RefusalLimit(), [record(0), record(1)]
     for _ in range(100):
-        limit.check(batch, [Parked(batch[0], "value", "bad")])
+        limit.check(batch, [RefusedRecord(batch[0], "value", "bad")])
     assert (limit.seen, limit.refused) == (2, 1)

@@ -1,8 +1,8 @@
-"""A partition that gives nothing though it has more is noticed."""
+"""Where a consumer begins, and that a partition which gives nothing is noticed."""
 
 from __future__ import annotations
 
-from consumers.engine.offsets import stalled
+from consumers.engine.offsets import begins_at, stalled
 from petstream.kafka.records import TopicPartition
 
 HERE, THERE = TopicPartition("pets.v1", 0), TopicPartition("pets.v1", 1)
@@ -19,3 +19,12 @@ def test_a_partition_that_had_more_at_the_last_probe_is_stalled() -> None:
 
 def test_a_partition_that_was_lost_is_not_stalled() -> None:
     assert stalled({HERE: 9}, {HERE: None}) == []
+
+
+def test_a_consumer_begins_at_the_lower_of_both_or_where_the_log_does() -> None:
+    """T42."""
+    assert begins_at(40, 100, 0, 120) == 40
+    assert begins_at(100, 40, 0, 120) == 40
+    assert begins_at(None, 100, 0, 120) == begins_at(100, None, 0, 120) == 0
+    assert begins_at(40, 40, 50, 120) == 50
+    assert begins_at(200, 200, 0, 120) == 0

@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 from console.act import purge_targets
 from console.act.purge import delete
 from console.act.purge_targets import Locations, RunningError
-from consumers.admin import purge_pictures, purge_tables, purge_topics
+from consumers.admin import purge
 from consumers.engine.subscription import subscribed
 from consumers.pictures.store.directory import DirectoryStore
 from consumers.pictures.store.factory import open_store
@@ -160,8 +160,8 @@ def test_a_whole_run_is_purged_by_command_and_nothing_is_left(
     for ended in (wrong, asked, done, again):
         assert not [secret for secret in secrets if secret in ended.stdout + ended.stderr]
 
-    assert not asyncio.run(purge_topics.survey(stage.kafka, prefix))
-    assert not asyncio.run(purge_tables.survey(stage.database_url))
+    assert not asyncio.run(purge.count_kafka(stage.kafka, prefix))
+    assert not asyncio.run(purge.count_schema(stage.database_url))
     left = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert sorted(left) == sorted(stage.strangers)
     assert stage.command("migrate").returncode == 0
@@ -201,7 +201,7 @@ async def test_nothing_is_deleted_while_a_consumer_runs(stage: Stage) -> None:
             await stage.find_targets()
         with pytest.raises(RunningError, match="stop petstream everywhere"):
             await delete(targets)
-        assert await purge_tables.survey(stage.database_url)
+        assert await purge.count_schema(stage.database_url)
     assert [len(target.contents) for target in await stage.find_targets()] == [
         len(target.contents) for target in targets
     ]
@@ -241,7 +241,7 @@ async def test_what_cannot_be_reached_is_told_and_the_rest_is_deleted(
     printed = capsys.readouterr()
     assert "not deleted: Postgres at 127.0.0.1, schema petstream of pets" in printed.err
     assert "s3cret" not in printed.out + printed.err + repr(targets)
-    assert await purge_tables.survey(stage.database_url)
+    assert await purge.count_schema(stage.database_url)
     assert await delete(await stage.find_targets()) == 0
 
 
@@ -255,7 +255,7 @@ async def test_a_step_that_fails_is_told_and_the_others_are_done(
         raise PetstreamError("Postgres refuses")
 
     targets = await stage.find_targets()
-    monkeypatch.setattr(purge_tables, "drop", refuses)
+    monkeypatch.setattr(purge, "drop_schema", refuses)
     assert await delete(targets) == 1
     printed = capsys.readouterr()
     assert "Postgres refuses" in printed.err
@@ -287,9 +287,9 @@ async def test_a_bucket_is_emptied_of_pictures_only(monkeypatch: pytest.MonkeyPa
         store = open_store("s3://pictures/home")
         for number in range(40):
             await store.put(f"ab/ab/{'ab' * 31}{number:02x}.jpg", b"picture")
-        assert await purge_pictures.survey("s3://pictures/home") == 40
-        assert await purge_pictures.empty("s3://pictures/home") == 40
-        assert await purge_pictures.survey("s3://pictures/home") == 0
+        assert await purge.count_pictures("s3://pictures/home") == 40
+        assert await purge.delete_pictures("s3://pictures/home") == 40
+        assert await purge.count_pictures("s3://pictures/home") == 0
         left = [file.key async for file in store.files("ab/")]
         assert left == ["ab/ab/backup.jpg"]
     finally:

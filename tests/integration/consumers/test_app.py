@@ -138,11 +138,11 @@ async def apply(connection: Any, records: Sequence[ConsumerRecord], rng: random.
         sent = [*records, *rng.sample(records, len(records) // 3)]
         rng.shuffle(sent)
         names = {topic.name for topic in consumer.topics}
-        mine = [one for one in sent if one.topic in names]
+        mine = [record for record in sent if record.topic in names]
         while mine:
             size = rng.randrange(1, 9)
             batch, mine = mine[:size], mine[size:]
-            items = [item for one in batch if (item := consumer.read(one)) is not None]
+            items = [item for record in batch if (item := consumer.read(record)) is not None]
             await consumer.apply(connection, items)
 
 
@@ -161,10 +161,10 @@ async def test_any_order_and_any_duplicates_end_in_the_same_tables(database_url:
             transaction = connection.transaction()
             await transaction.start()
             await apply(connection, LIFE, random.Random(seed))  # noqa: S311  a schedule, no secret
-            found = await content(connection)
+            ending = await content(connection)
             await transaction.rollback()
-            first = first or found
-            assert found == first, f"seed {seed}"
+            first = first or ending
+            assert ending == first, f"seed {seed}"
     finally:
         await connection.close()
     assert [row[0] for row in first["pets"]] == [2, 3]
@@ -202,7 +202,9 @@ class Stage:
         """Publish records as they are."""
         await ensure_topics(self.kafka, self.prefix)
         name = topic.full_name(self.prefix)
-        sent = [ProducerRecord(name, one.key, one.value, one.headers) for one in records]
+        sent = [
+            ProducerRecord(name, record.key, record.value, record.headers) for record in records
+        ]
         await send_all(self.kafka, sent)
 
     async def consume(self, *names: Name) -> None:
@@ -233,7 +235,9 @@ def stage(kafka: str, database_url: str, prefix: str) -> Stage:
     return Stage(kafka, database_url, prefix)
 
 
-async def test_refused_records_are_parked_alone_and_the_others_are_applied(stage: Stage) -> None:
+async def test_only_refused_records_become_dead_letters_and_others_are_applied(
+    stage: Stage,
+) -> None:
     records = [pet("added", number, 0) for number in range(1, 61)]
     records[20] = pet("added", 21, 0, name="a NUL \0 that Postgres refuses")
     records[40] = structs.replace(records[40], value=b"{not json")
@@ -246,9 +250,8 @@ async def test_refused_records_are_parked_alone_and_the_others_are_applied(stage
     assert sorted(row[0] for row in letters) == ["0", "1"]
     assert [row[2] for row in letters] == ["postgres-22021", "value"]
     assert all(row[1].startswith(f"{stage.prefix}pets.v1/") for row in letters)
-    assert {one.lag for one in await lag(stage.kafka, stage.prefix) if one.consumer == "pets"} == {
-        0
-    }
+    lags = await lag(stage.kafka, stage.prefix)
+    assert {partition.lag for partition in lags if partition.consumer == "pets"} == {0}
 
 
 async def test_a_database_that_was_emptied_is_filled_again_though_its_group_is_ahead(
@@ -306,10 +309,10 @@ async def test_pictures_that_are_known_keep_what_is_known_of_them(stage: Stage) 
     after = (picture(11, 2, 0), picture(12, 1, 3), picture(13, 3, 0))
     await stage.publish(topics.PETS, [pet("updated", 1, 1, pictures=after)])
     await stage.consume("pets", "images")
-    found = await stage.fetch(
+    pictures = await stage.fetch(
         "SELECT picture_id, position, status FROM petstream.pet_pictures ORDER BY 1"
     )
-    assert found == [(11, 2, "stored"), (12, 1, "due"), (13, 3, "due")]
+    assert pictures == [(11, 2, "stored"), (12, 1, "due"), (13, 3, "due")]
 
 
 async def test_an_event_of_an_unknown_version_stops_the_consumer(stage: Stage) -> None:
@@ -325,7 +328,7 @@ async def test_an_event_of_an_unknown_version_stops_the_consumer(stage: Stage) -
     )
 
 
-async def test_a_record_of_somebody_else_is_parked(stage: Stage) -> None:
+async def test_a_record_of_somebody_else_becomes_a_dead_letter(stage: Stage) -> None:
     ours = pet("added", 1, 0)
     headers = tuple(
         (name, b"/elsewhere" if name == "ce_source" else value) for name, value in ours.headers
@@ -409,10 +412,10 @@ async def test_too_many_refused_records_stop_the_consumer_and_move_nothing(stage
     await stage.publish(topics.PETS, broken)
     with pytest.raises(PetstreamError, match="records were refused"):
         await stage.consume("pets", "deletions")
-    found = await stage.fetch(
+    ((moved,),) = await stage.fetch(
         "SELECT sum(next_offset) FROM petstream.consumer_position WHERE consumer = 'pets'"
     )
-    assert (found[0][0] or 0) <= 20
+    assert (moved or 0) <= 20
 
 
 async def test_a_database_that_was_not_migrated_is_named_in_one_line(

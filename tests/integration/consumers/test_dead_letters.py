@@ -1,4 +1,4 @@
-"""Dead letters as a whole run: parked alone, too many, sent back (T44), with real servers."""
+"""Dead letters as a whole run: each alone, too many, redriven (T44), with real servers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from petstream.events import PetEvent, Source
 from petstream.html import rendered
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_topic
-from petstream.kafka.records import ConsumerRecord, TopicPartition
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
 from petstream.model import Pet
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 from petstream.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES, PETS
@@ -98,7 +98,7 @@ class Stage:
             key=lambda record: (record.topic_partition, record.offset),
         )
 
-    async def send_back(self, *idents: str) -> int:
+    async def redrive(self, *idents: str) -> int:
         """Do what ``petstream dead-letters replay`` does."""
         every = not idents
         return await redrive(self.settings, kafka=self.kafka, idents=idents, every=every)
@@ -129,7 +129,7 @@ def other(sent: Sent, **changes: str) -> Sent:
     return (
         key,
         value,
-        tuple((one, changes.get(one, text.decode()).encode()) for one, text in headers),
+        tuple((name, changes.get(name, text.decode()).encode()) for name, text in headers),
     )
 
 
@@ -145,7 +145,7 @@ def mistaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(current, "rendered", right)
 
 
-async def test_t44_poison_of_every_kind_is_parked_as_it_came_and_its_neighbours_are_applied(
+async def test_t44_poison_of_every_kind_becomes_a_letter_as_it_came_and_its_neighbours_are_applied(
     stage: Stage,
 ) -> None:
     """T44."""
@@ -163,13 +163,13 @@ async def test_t44_poison_of_every_kind_is_parked_as_it_came_and_its_neighbours_
     await stage.consume()
     await stage.consume()  # which shows the letters in Postgres
     assert (await stage.names()).keys() == set(range(100)) - set(poison)
-    parked = [dead_letters.original(one) for one in await stage.read(DEAD_LETTERS)]
-    wanted = [
+    originals = [dead_letters.original(letter) for letter in await stage.read(DEAD_LETTERS)]
+    expected = [
         ConsumerRecord(TopicPartition(PETS.full_name(stage.prefix), 0), at, *records[at])
         for at in poison
     ]
-    found = sorted((one.record for one in parked if one), key=lambda one: one.offset)
-    assert found == wanted
+    kept = [original.record for original in originals if original]
+    assert sorted(kept, key=lambda record: record.offset) == expected
     connection = await asyncpg.connect(stage.database_url)
     rows = await connection.fetch("SELECT * FROM petstream.dead_letters")
     await connection.close()
@@ -210,7 +210,7 @@ TRANSIENT = (
 )  # fmt: skip
 
 
-async def test_t44_trouble_with_postgres_never_parks_anything(
+async def test_t44_trouble_with_postgres_makes_no_dead_letter(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T44, and T41: each kind of trouble once, then all is well."""
@@ -229,7 +229,7 @@ async def test_t44_trouble_with_postgres_never_parks_anything(
     assert await stage.read(DEAD_LETTERS) == []
 
 
-async def test_t44_a_parked_event_that_is_sent_back_is_applied_once_the_cause_is_mended(
+async def test_t44_a_dead_event_that_is_sent_back_is_applied_once_the_cause_is_mended(
     stage: Stage, mistaken: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """T44: through the guard, word for word, and twice is as good as once."""
@@ -238,14 +238,14 @@ async def test_t44_a_parked_event_that_is_sent_back_is_applied_once_the_cause_is
     await stage.consume()
     assert 5 not in await stage.names()
     mistaken()
-    assert await stage.send_back("0") == 0
+    assert await stage.redrive("0") == 0
     assert f"0: sent back to {PETS.full_name(stage.prefix)}/0" in capsys.readouterr().out
     again = (await stage.read(PETS))[-1]
     assert (again.partition, again.key, again.value, again.headers) == (0, *sent)
     await stage.consume(*NAMES)
     before = await stage.names()
     assert before[5] == "Rex 0"
-    assert await stage.send_back("0") == await stage.send_back() == 0
+    assert await stage.redrive("0") == await stage.redrive() == 0
     await stage.consume(*NAMES)
     assert await stage.names() == before
     assert len(await stage.read(DEAD_LETTERS)) == 1
@@ -260,7 +260,7 @@ async def test_t44_an_event_that_was_overtaken_is_not_sent_back(
     await stage.publish([pet(1, day=1)])
     await stage.consume()
     mistaken()
-    assert await stage.send_back("0") == 0
+    assert await stage.redrive("0") == 0
     assert "has a newer event of its key" in capsys.readouterr().out
     assert len(await stage.read(PETS)) == 2
     assert await stage.names() == {1: "Rex 1"}
@@ -275,9 +275,9 @@ async def test_what_cannot_be_sent_back_says_why(
     await stage.publish([(b"X", b"{", pet(1)[2])], topics.EXPORTS)
     await stage.publish([row], DEAD_LETTERS)
     await stage.consume()
-    parked = {
-        dict(one.headers)["dl_origin"].decode(): one.offset
-        for one in await stage.read(DEAD_LETTERS)
+    idents = {
+        dict(letter.headers)["dl_origin"].decode(): letter.offset
+        for letter in await stage.read(DEAD_LETTERS)
     }
     ends = [len(await stage.read(topic)) for topic in (PETS, topics.EXPORTS)]
     for origin, status, said in (
@@ -285,14 +285,14 @@ async def test_what_cannot_be_sent_back_says_why(
         (f"{stage.prefix}pets.v1/0/0", 1, "not sent: this version can't read it either"),
         (f"{stage.prefix}exports.v1/0/0", 1, f"--from-offset {stage.prefix}exports.v1/0:0"),
     ):
-        assert await stage.send_back(str(parked[origin])) == status
-        assert await stage.send_back(origin) == status
+        assert await stage.redrive(str(idents[origin])) == status
+        assert await stage.redrive(origin) == status
         assert said in capsys.readouterr().out
-    assert await stage.send_back() == 0
+    assert await stage.redrive() == 0
     assert "0 of 3 sent back" in capsys.readouterr().out
     assert [len(await stage.read(topic)) for topic in (PETS, topics.EXPORTS)] == ends
     with pytest.raises(UsageError, match="there is no dead letter 99"):
-        await stage.send_back("99")
+        await stage.redrive("99")
     with pytest.raises(UsageError, match="which dead letters"):
         await redrive(stage.settings, kafka=stage.kafka, idents=["0"], every=True)
 
@@ -302,9 +302,9 @@ async def test_no_more_are_sent_back_at_a_time_than_the_consumer_bears(
 ) -> None:
     """If the cause wasn't mended they are all refused again, next to each other."""
     bad = range(0, 150, 10)
-    await stage.publish([pet(one, text="poison" if one in bad else "Sit") for one in range(150)])
+    await stage.publish([pet(key, text="poison" if key in bad else "Sit") for key in range(150)])
     await stage.consume()
-    await stage.send_back()
+    await stage.redrive()
     assert "10 of 15 sent back" in capsys.readouterr().out
     await stage.consume()
     mistaken()
@@ -312,52 +312,52 @@ async def test_no_more_are_sent_back_at_a_time_than_the_consumer_bears(
     assert (await stage.names()).keys() == set(range(150)) - set(bad)
 
 
-async def test_t44_a_record_at_kafkas_limit_is_parked_and_comes_back_whole(
+async def test_t44_a_record_at_kafkas_limit_becomes_a_letter_and_comes_back_whole(
     stage: Stage, mistaken: Callable[[], None]
 ) -> None:
     """T44: with the letter's own headers it is larger than Kafka takes."""
     bare = pet(1, text="poison")
-    room = MAX_MESSAGE_BYTES - dead_letters.size_of(bare) - 200
+    room = MAX_MESSAGE_BYTES - dead_letters.size_of(ProducerRecord("", *bare)) - 200
     sent = pet(1, text="poison" + "x" * room)
     await stage.publish([sent, pet(2)])
     await stage.consume()
     assert (await stage.names()).keys() == {2}
-    (parked,) = await stage.read(DEAD_LETTERS)
-    found = dead_letters.original(parked)
-    assert found is not None
-    assert found.cut_bytes == len(sent[1] or b"")
-    assert "of the original's" in letters.whole(parked)
+    (letter,) = await stage.read(DEAD_LETTERS)
+    original = dead_letters.original(letter)
+    assert original is not None
+    assert original.cut_bytes == len(sent[1] or b"")
+    assert "of the original's" in letters.whole(letter)
     mistaken()
-    assert await stage.send_back("0") == 0
+    assert await stage.redrive("0") == 0
     again = (await stage.read(PETS))[-1]
     assert (again.key, again.value, again.headers) == sent
     await stage.consume()
     assert (await stage.names()).keys() == {1, 2}
 
 
-async def test_t44_a_broken_record_at_kafkas_limit_is_parked_however_large_its_headers(
+async def test_t44_a_broken_record_at_kafkas_limit_becomes_a_letter_however_large_its_headers(
     stage: Stage,
 ) -> None:
-    """T44: else the consumer would try to park it for ever; it can be told by its beginning."""
+    """T44: else the consumer would retry its letter for ever; its beginning shows what it was."""
     key, _, headers = pet(1)
     large = (*headers, *((f"theirs-{number}", b"h" * 20_000) for number in range(100)))
-    room = MAX_MESSAGE_BYTES - dead_letters.size_of((key, b"", large)) - 2_000
+    room = MAX_MESSAGE_BYTES - dead_letters.size_of(ProducerRecord("", key, b"", large)) - 2_000
     broken = (key, b"{not json" + b"x" * room, large)
     await stage.publish([broken, pet(2)])
     await stage.consume()
     assert (await stage.names()).keys() == {2}
-    (parked,) = await stage.read(DEAD_LETTERS)
-    found = dead_letters.original(parked)
-    assert found is not None
-    assert (found.record.topic, found.record.offset) == (PETS.full_name(stage.prefix), 0)
-    assert found.cut_bytes == len(broken[1])
-    assert broken[1].startswith(found.record.value or b"-")
-    assert dict(parked.headers)["dl_reason"] == b"value"
-    assert await stage.send_back("0") == 1, "this version can't read it either"
+    (letter,) = await stage.read(DEAD_LETTERS)
+    original = dead_letters.original(letter)
+    assert original is not None
+    assert (original.record.topic, original.record.offset) == (PETS.full_name(stage.prefix), 0)
+    assert original.cut_bytes == len(broken[1])
+    assert broken[1].startswith(original.record.value or b"-")
+    assert dict(letter.headers)["dl_reason"] == b"value"
+    assert await stage.redrive("0") == 1, "this version can't read it either"
     assert len(await stage.read(PETS)) == 2
 
 
-async def test_t44_the_pet_of_a_parked_event_is_put_right_by_the_next_scrub(
+async def test_t44_the_pet_of_a_dead_event_is_put_right_by_the_next_scrub(
     stage: Stage, tmp_path: Path
 ) -> None:
     """T44: the log is copied, with one pet's event damaged on the way."""
@@ -411,7 +411,7 @@ async def test_t44_a_refused_row_is_read_again_from_the_archive(
             stage.settings, kafka=stage.kafka, action="list", ident=None
         ) == 0  # fmt: skip
         assert f"{export_id}/pets_1.json/" in capsys.readouterr().out
-        assert await stage.send_back("0", "1") == 0
+        assert await stage.redrive("0", "1") == 0
         said = capsys.readouterr().out
         assert f"a row of export {export_id}, which is read again from the archive" in said
         assert said.count(f"export {export_id} (initial) is completed") == 1
@@ -421,7 +421,7 @@ async def test_t44_a_refused_row_is_read_again_from_the_archive(
         write_export(home, feed, 1)
         await ingest(stage.settings, stage.kafka)
     before = await stage.read(PETS)
-    assert await stage.send_back("0") == await stage.send_back() == 0
+    assert await stage.redrive("0") == await stage.redrive() == 0
     assert await stage.read(PETS) == before
     await stage.consume("pets", "deletions")
     assert (await stage.names()).keys() == feed.truth(1).pets.keys()
@@ -431,13 +431,14 @@ async def test_t44_a_refused_row_is_read_again_from_the_archive(
 def refusing(animal_ids: set[int]) -> Callable[..., Any]:
     """Return a parser of rows with a mistake: it can't read those of some pets."""
     right = rows.parse
+    refused = {str(animal_id) for animal_id in animal_ids}
 
     def parse(some: Any, odd: Any = None) -> Any:
         return [
             rows.BadRow(row.number, row.offset, "not-json", "a mistake of ours", row.raw[:2_048])
-            if isinstance(one, dict) and one.get("animalID") in {str(key) for key in animal_ids}
-            else one
-            for row, one in zip(some, right(some, odd), strict=True)
+            if isinstance(parsed, dict) and parsed.get("animalID") in refused
+            else parsed
+            for row, parsed in zip(some, right(some, odd), strict=True)
         ]
 
     return parse
@@ -450,13 +451,13 @@ async def _copied(stage: Stage, prefix: str) -> int:
     victim: int | None = None
     async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap) as producer:
         for topic in (PETS, topics.ORGS, topics.EXPORTS):
-            for one in await whole.read(topic):
-                value = one.value
+            for record in await whole.read(topic):
+                value = record.value
                 if topic is PETS and victim is None:
-                    victim, value = int(one.key or b""), b"{"
+                    victim, value = int(record.key or b""), b"{"
                 await producer.send_and_wait(
-                    topic.full_name(stage.prefix), value, key=one.key,
-                    partition=one.partition, headers=list(one.headers),
+                    topic.full_name(stage.prefix), value, key=record.key,
+                    partition=record.partition, headers=list(record.headers),
                 )  # fmt: skip
     assert victim is not None
     return victim

@@ -21,7 +21,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from console.act.replay import rewind_consumer
-from consumers.admin.replay import At, Beginning, Export, Rewind, Since, Where, replay
+from consumers.admin.replay import (
+    FromBeginning,
+    FromExport,
+    FromOffsets,
+    FromTime,
+    ReplayStart,
+    Rewind,
+    replay,
+)
 from consumers.app import consume
 from consumers.engine.subscription import subscribed
 from consumers.pets import current
@@ -68,10 +76,12 @@ class Stage:
             kafka=self.kafka, database_url=self.database_url, drain=True, stopping=asyncio.Event(),
         )  # fmt: skip
 
-    async def replay(self, where: Where, consumer: Name = "pets", **more: Any) -> list[Rewind]:
+    async def replay(
+        self, start: ReplayStart, consumer: Name = "pets", **more: Any
+    ) -> list[Rewind]:
         """Rewind a consumer."""
         return await replay(
-            consumer, where, access=self.kafka, database_url=self.database_url,
+            consumer, start, access=self.kafka, database_url=self.database_url,
             prefix=self.prefix, **more,
         )  # fmt: skip
 
@@ -213,8 +223,8 @@ async def test_t46_a_replay_of_every_consumer_changes_nothing(stage: Stage, tmp_
     await live(stage, tmp_path)
     before = await stage.tables()
     for consumer in ("deletions", "images", "pets"):
-        moved = await stage.replay(Beginning(), consumer)
-        assert sum(one.records for one in moved) > 0
+        moved = await stage.replay(FromBeginning(), consumer)
+        assert sum(rewind.records for rewind in moved) > 0
         await stage.consume(consumer)
     assert await stage.tables() == before
 
@@ -229,7 +239,7 @@ async def test_a_replay_after_a_fix_of_the_consumer_derives_the_rows_anew(
         await stage.consume("pets")
     shown = "SELECT DISTINCT name, description_rendered AS shown FROM petstream.pets"
     assert await stage.fetch(shown) == [{"name": "Rex 1", "shown": "<b>a bug"}]
-    await stage.replay(Beginning())
+    await stage.replay(FromBeginning())
     await stage.consume("pets")
     assert await stage.fetch(shown) == [{"name": "Rex 1", "shown": "Sit &amp; stay"}]
 
@@ -266,11 +276,11 @@ async def test_a_replay_moves_what_kafkas_tools_see_and_what_postgres_holds(stag
     await stage.publish(PETS, 0)
     await stage.consume("pets")
     before = await stage.positions()
-    planned = await stage.replay(Beginning(), dry_run=True)
+    planned = await stage.replay(FromBeginning(), dry_run=True)
     assert await stage.positions() == before, "a dry run moves nothing"
-    assert planned == await stage.replay(Beginning())
-    assert sum(one.records for one in planned) == 31
-    moved = {one.place for one in planned if one.records}
+    assert planned == await stage.replay(FromBeginning())
+    assert sum(rewind.records for rewind in planned) == 31
+    moved = {rewind.partition for rewind in planned if rewind.records}
     offsets = await group_offsets(stage.kafka, f"{stage.prefix}pets")
     assert moved
     assert {offsets[place] for place in moved} == {0}
@@ -304,40 +314,43 @@ async def test_a_replay_begins_where_it_is_told_to(stage: Stage) -> None:
     await stage.publish(PETS, 2, keys=range(1, 6))
     await stage.consume("pets")
 
-    async def read(where: Where) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for one in await stage.replay(where, dry_run=True):
-            name = one.place.topic.removeprefix(stage.prefix)
-            found[name] = found.get(name, 0) + one.records
-        return found
+    async def read(where: ReplayStart) -> dict[str, int]:
+        records: dict[str, int] = {}
+        for rewind in await stage.replay(where, dry_run=True):
+            name = rewind.partition.topic.removeprefix(stage.prefix)
+            records[name] = records.get(name, 0) + rewind.records
+        return records
 
     none = {"orgs.v1": 0, "dead-letters.v1": 0}
-    assert await read(Beginning()) == {"pets.v1": 45, "exports.v1": 3} | none
-    assert await read(Since(second)) == {"pets.v1": 15, "exports.v1": 2} | none
-    assert await read(Since(datetime.now(UTC))) == {"pets.v1": 0, "exports.v1": 0} | none
-    assert await read(Export(export_id(1))) == {"pets.v1": 15, "exports.v1": 2} | none
-    assert await read(Export(export_id(2))) == {"pets.v1": 5, "exports.v1": 1} | none
+    assert await read(FromBeginning()) == {"pets.v1": 45, "exports.v1": 3} | none
+    assert await read(FromTime(second)) == {"pets.v1": 15, "exports.v1": 2} | none
+    assert await read(FromTime(datetime.now(UTC))) == {"pets.v1": 0, "exports.v1": 0} | none
+    assert await read(FromExport(export_id(1))) == {"pets.v1": 15, "exports.v1": 2} | none
+    assert await read(FromExport(export_id(2))) == {"pets.v1": 5, "exports.v1": 1} | none
     end = (await stage.positions())[stage.place(3)]
     asked = {stage.place(3): end - 2, stage.place(0, topics.EXPORTS): 2}
-    assert await read(At(asked)) == {"pets.v1": 2, "exports.v1": 1} | none
+    assert await read(FromOffsets(asked)) == {"pets.v1": 2, "exports.v1": 1} | none
 
 
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        (Export("2001-01-01T00:00:00Z"), "no export"),
+        (FromExport("2001-01-01T00:00:00Z"), "no export"),
         (
-            At({TopicPartition("pets.v1", 17): 0}),
+            FromOffsets({TopicPartition("pets.v1", 17): 0}),
             r"doesn't read .*pets\.v1/17; it reads .*orgs\.v1/0",
         ),
-        (At({TopicPartition("pets.v1", 0): 10**9}), "has no offset 1000000000: it begins at 0"),
+        (
+            FromOffsets({TopicPartition("pets.v1", 0): 10**9}),
+            "has no offset 1000000000: it begins at 0",
+        ),
     ],
 )
-async def test_what_is_not_there_is_refused(stage: Stage, where: Where, said: str) -> None:
+async def test_what_is_not_there_is_refused(stage: Stage, where: ReplayStart, said: str) -> None:
     await stage.publish(PETS, 0)
     await stage.consume("pets")
-    if isinstance(where, At):
-        where = At({stage.place(one.partition): at for one, at in where.offsets.items()})
+    if isinstance(where, FromOffsets):
+        where = FromOffsets({stage.place(pets.partition): at for pets, at in where.offsets.items()})
     with pytest.raises(UsageError, match=said):
         await stage.replay(where)
 
@@ -349,8 +362,8 @@ async def test_a_replay_never_goes_forward(stage: Stage) -> None:
     await stage.publish(PETS, 1)
     at = await stage.positions()
     ends = {place: end + 1 for place, end in at.items() if place.topic.endswith(PETS.name)}
-    assert not any(one.records for one in await stage.replay(At(ends)))
-    assert not any(one.records for one in await stage.replay(Since(datetime.now(UTC))))
+    assert not any(rewind.records for rewind in await stage.replay(FromOffsets(ends)))
+    assert not any(rewind.records for rewind in await stage.replay(FromTime(datetime.now(UTC))))
     assert await stage.positions() == at
     await stage.consume("pets")
     assert await stage.fetch("SELECT DISTINCT name FROM petstream.pets") == [{"name": "Rex 1"}]
@@ -368,15 +381,17 @@ async def test_a_replay_is_refused_while_the_consumer_runs(
         while not subscription.assigned():
             await subscription.poll(timeout_ms=50)
         with pytest.raises(PetstreamError, match="consumer pets is running: stop it"):
-            await stage.replay(Beginning())
-        assert sum(one.records for one in await stage.replay(Beginning(), "deletions")) == 30
+            await stage.replay(FromBeginning())
+        assert (
+            sum(rewind.records for rewind in await stage.replay(FromBeginning(), "deletions")) == 30
+        )
 
         async def nobody(_access: KafkaAccess, _group: str) -> None:
             """See nobody."""
 
         monkeypatch.setattr(groups, "check_idle", nobody)
         with pytest.raises(PetstreamError, match="consumer pets is running: stop it"):
-            await stage.replay(Beginning())
+            await stage.replay(FromBeginning())
     assert await stage.positions() == before
 
 
@@ -398,14 +413,14 @@ async def test_a_replay_that_is_cut_off_in_between_does_no_harm(
 
     monkeypatch.setattr(groups, "set_offsets", cut_off)
     with pytest.raises(PetstreamError, match="replay again"):
-        await stage.replay(Beginning())
+        await stage.replay(FromBeginning())
     assert await stage.positions() == before, "the rows were not committed"
     await stage.fetch("DELETE FROM petstream.pet")
     await stage.consume("pets")
     wanted = 30 if when.startswith("after") else 0
     assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": wanted}]
     monkeypatch.setattr(groups, "set_offsets", move)
-    await stage.replay(Beginning())
+    await stage.replay(FromBeginning())
     await stage.consume("pets")
     assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": 30}]
 
@@ -432,7 +447,7 @@ async def test_a_consumer_that_is_started_during_a_replay_begins_where_it_was_pu
 
     monkeypatch.setattr(groups, "set_offsets", moved)
     async with asyncio.timeout(30):
-        await stage.replay(Beginning())
+        await stage.replay(FromBeginning())
         await started[0]
     assert await stage.fetch("SELECT count(*) AS n FROM petstream.pets") == [{"n": 30}]
     assert await stage.positions() == before
@@ -490,9 +505,9 @@ async def test_history_comes_back_as_far_as_compaction_has_left_it(
     after = await stage.tables()
     assert _ours(after["pet"]) == before["pet"]
     known = {(row["animal_id"], row["sequence"]): row for row in before["pet_event"]}
-    found = {(row["animal_id"], row["sequence"]): row for row in _ours(after["pet_event"])}
-    assert {(key, 1_002) for key in range(1, 31)} <= found.keys() <= left
-    assert all(known[key] == row for key, row in found.items())
+    rows = {(row["animal_id"], row["sequence"]): row for row in _ours(after["pet_event"])}
+    assert {(key, 1_002) for key in range(1, 31)} <= rows.keys() <= left
+    assert all(known[key] == row for key, row in rows.items())
 
 
 def _ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -501,6 +516,8 @@ def _ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def _left(stage: Stage) -> set[tuple[int, int]]:
     """Return the records that the log still holds, but for the fillers: key and sequence."""
-    found = await read_topic(stage.kafka, PETS.full_name(stage.prefix))
-    left = {(int(one.key or b""), int(dict(one.headers)["ce_sequence"])) for one in found}
-    return {one for one in left if one[0] not in FILLERS}
+    left = {
+        (int(record.key or b""), int(dict(record.headers)["ce_sequence"]))
+        for record in await read_topic(stage.kafka, PETS.full_name(stage.prefix))
+    }
+    return {(animal_id, sequence) for animal_id, sequence in left if animal_id not in FILLERS}

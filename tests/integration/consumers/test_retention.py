@@ -114,8 +114,8 @@ class Tables:
         ]
         for consumer in consumers:
             names = {topic.name for topic in consumer.topics}
-            mine = [one for one in records if one.topic in names]
-            items = [item for one in mine if (item := consumer.read(one)) is not None]
+            mine = [record for record in records if record.topic in names]
+            items = [item for record in mine if (item := consumer.read(record)) is not None]
             await consumer.apply(self.connection, items)
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
@@ -186,14 +186,14 @@ async def test_a_pet_that_left_long_ago_is_forgotten_and_its_tombstone_stays(
 async def test_no_column_is_left_out(tables: Tables) -> None:
     """Also one that a later migration adds."""
     for table, forget in (("pet", "forget_pets"), ("organization", "forget_organizations")):
-        found = await tables.rows(
+        columns = await tables.rows(
             "SELECT column_name AS name FROM information_schema.columns"  # noqa: S608  a literal above
             f" WHERE table_schema = 'petstream' AND table_name = '{table}'"
         )
         key = "animal_id" if table == "pet" else "org_id"
         kept = {key, "sequence", "digest", "listed", "removed_at", "export_id"}
         nulled = re.findall(r"(\w+) = NULL", query(forget))
-        assert sorted(nulled) == sorted({row["name"] for row in found} - kept)
+        assert sorted(nulled) == sorted({row["name"] for row in columns} - kept)
 
 
 async def test_nothing_older_brings_a_forgotten_pet_back_and_a_relisted_one_is_whole(
@@ -327,11 +327,12 @@ async def test_the_consumers_do_it_by_themselves(
     await ensure_topics(access, prefix)
     for topic in (topics.PETS, topics.ORGS, topics.EXPORTS):
         mine: Sequence[ConsumerRecord] = [
-            one for one in (*LIFE, completed(40)) if one.topic == topic.name
+            record for record in (*LIFE, completed(40)) if record.topic == topic.name
         ]
         name = topic.full_name(prefix)
         await send_all(
-            access, [ProducerRecord(name, one.key, one.value, one.headers) for one in mine]
+            access,
+            [ProducerRecord(name, record.key, record.value, record.headers) for record in mine],
         )
     settings = Settings(topic_prefix=prefix, removed_days=30, pictures="off")
     for _ in range(2):
@@ -341,9 +342,9 @@ async def test_the_consumers_do_it_by_themselves(
         )  # fmt: skip
         connection = await asyncpg.connect(database_url)
         try:
-            found = Tables(connection)
-            assert data_in(await found.pet(), KEPT) == set()
-            assert await found.old() == [{}, {}, {}]
+            tables = Tables(connection)
+            assert data_in(await tables.pet(), KEPT) == set()
+            assert await tables.old() == [{}, {}, {}]
             for table in ("pet", "pet_event", "organization", "picture_set", "consumer_position"):
                 await connection.execute(f"TRUNCATE petstream.{table}")
             await connection.execute("UPDATE petstream.retention SET ran_at = '-infinity'")
