@@ -1,6 +1,6 @@
 """The only door to asyncpg: connections, and what kind of error an error is.
 
-Rule 1: trouble with the server is never a reason to park an event; a refused datum always is.
+Rule 1: trouble with the server never makes a dead letter; a refused datum always does.
 Rule 2: no message holds the DSN or anything of it.
 """
 
@@ -66,7 +66,7 @@ async def connected(database_url: str) -> AsyncGenerator[Connection, None]:
 
 
 def kind_of(error: BaseException) -> ErrorKind:
-    """Tell whether to try again, to park the datum, or to stop."""
+    """Return whether to retry, to make a dead letter of the datum, or to stop."""
     # asyncpg's client-side DataError is an InterfaceError as well: look at it first
     if isinstance(error, asyncpg.DataError):
         return "refused"

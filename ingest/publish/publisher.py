@@ -149,7 +149,7 @@ class Publisher:
             await self._acknowledged()
 
     async def _send_again(self, further: Iterable[ProducerRecord]) -> None:
-        """Send all that wasn't acknowledged by a new producer, until it is, or patience ends."""
+        """Send all that wasn't acknowledged by a new producer, until it is, or give up."""
         records = [record for batch in self._in_flight for record in batch.records]
         records += [record for batch in self._filling.values() for record in batch.records]
         known = {id(record) for record in records}

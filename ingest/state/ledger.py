@@ -84,7 +84,7 @@ class Ledger:
     def fold(self, key: bytes | None, headers: Headers, value: bytes | None) -> bool:
         """Take one record of the topic, in the order of the log; False if it isn't to be believed.
 
-        A key whose last record is damaged, or a stranger's, is stale: consumers have parked it.
+        A key whose last record is damaged, or a stranger's, is stale: consumers have refused it.
         """
         if key is None or not _ID.fullmatch(key):
             return False

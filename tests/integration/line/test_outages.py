@@ -1,7 +1,7 @@
 """Servers that die, restart, flap or only fall silent, under a consumer and an ingest (T40, T41).
 
-The servers are this module's own. Nothing may be lost or parked, everything goes on by itself once
-the server is back, and nobody spins or chatters meanwhile.
+The servers are this module's own. Nothing may be lost or become a dead letter, everything goes on
+by itself once the server is back, and nobody spins or chatters meanwhile.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ async def test_t40_a_silent_kafka_is_given_up_and_found_again(
 async def test_t41_postgres_is_frozen_restarted_again_and_again_read_only_and_full(
     feed: Feed, servers: Servers, join: Join
 ) -> None:
-    """T41: the consumer waits, no offset moves ahead of the tables, and nothing is parked."""
+    """T41: the consumer waits, no offset moves ahead of the tables, and no dead letter is made."""
     consumer = join(TEST_SHORT_TIMEOUTS="1", TEST_STILL_AT="consumer.apply.after")
     await feed.publish()
 
