@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from ingest.leadership.election import Leadership, NotLeadingError
-from ingest.publish.producer import RecordBatch, Producer, StaleError, TooLargeError
+from ingest.publish.producer import Producer, RecordBatch, StaleError, TooLargeError
 from petstream import failpoints
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError
