@@ -33,6 +33,7 @@ from ingest.changes.change import (
 from ingest.changes.event import PETS, Facts, Kind, Publication, again, encode_event
 from ingest.parse import normalise
 from ingest.parse.rows import KEPT_OF_BAD_BYTES, BadRow, Row, parse
+from ingest.parse.version import VERSION
 from ingest.state.ledger import Ledger
 from petstream import codec
 from petstream.events import Counts, Source
@@ -92,7 +93,7 @@ class Comparison:
         self._row_observers, self._batch_observers = row_observers, batch_observers
         self._winners: dict[int, Precedence | Family] = {}
         self._rows_read: dict[Family, int] = {}
-        self._seed = normalise.VERSION * 2 + facts.publish_contacts
+        self._seed = VERSION * 2 + facts.publish_contacts
 
     def compare(self, rows: Sequence[Row | BadRow], family: Family, file: str) -> Batch:
         """Return what the next rows of a file come to.

@@ -3,8 +3,8 @@
 Rule 1: only a missing or senseless id refuses a row; a value that doesn't fit its type goes to
         `extra` as sent, and its field is unknown.
 Rule 2: ``""``, null and the feed's zeros clear a field; a *missing* key keeps what is held.
-Rule 3: whenever the same row would come out differently, `VERSION` rises: every row is looked at
-        again, because the raw digests are seeded with it.
+Rule 3: whenever the same row would come out differently, the normaliser has another version (see
+        `ingest.parse.version`): every row is parsed again, as the raw digests are seeded with it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from typing import Any, Final, NamedTuple
 from ingest.parse import values
 from petstream.fields import CONTACT_FIELDS, Field, fields_of
 from petstream.model import Organization, Pet, Picture
-
-VERSION: Final = 1
-"""Version of the normalisation."""
 
 
 class Rejection(NamedTuple):
