@@ -155,7 +155,7 @@ class ExportRun:
         found = await decide.find_petlist(self._reader, self._files, self._mode)
         self._read.extend(found.read)
         self._petlist_digest = None if found.petlist is None else found.petlist.digest
-        if self._mode == "daily" and found.petlist is not None and not found.wrong:
+        if self._mode == "daily" and found.petlist is not None and not found.problems:
             await self._fill_gaps(found.petlist)
         self._notes.extend(schema_drift.notes(self._drift(), first=not self._history.vocabulary))
         pets, orgs = self._pets, self._orgs
@@ -216,24 +216,18 @@ class ExportRun:
         )
         await self._families(self._pets, "pets")
 
-    async def _removals(self, found: decide.Found) -> tuple[str, ...]:
+    async def _removals(self, found: decide.FoundPetlist) -> tuple[str, ...]:
         identity, history = self._assignment.identity, self._history
-        upheaval = self._change_rate.problems() if history.completed else []
-        self._notes.extend(f"warning: {one}" for one in upheaval)
+        rate_problems = self._change_rate.problems() if history.completed else []
+        self._notes.extend(f"warning: {problem}" for problem in rate_problems)
         if self._assignment.older:
             self._notes.append("a newer export was completed: nobody is removed for this one")
             return ()
-        settled = await decide.settle(
-            self._lifecycle,
-            pets=self._pets.comparison,
-            orgs=self._orgs.comparison,
-            found=found,
-            upheaval=upheaval,
-            identity=identity,
-            limits=self._context.limits,
-            make_event=self._event,
-            memory=history,
+        evidence = decide.gather_evidence(found, rate_problems, history, identity)
+        judged = decide.judge_removals(
+            self._pets.comparison, self._orgs.comparison, evidence, self._context.limits
         )
+        settled = await decide.settle(self._lifecycle, judged, history)
         self._notes.extend(settled.notes)
         if self._lifecycle.has_news:
             await decide.supersede(self._lifecycle, history, identity)

@@ -73,7 +73,7 @@ async def _show(settings: Settings, kafka: KafkaAccess, plan_id: str, *, as_json
 
 
 def _described(
-    listed: held_plans.Listed | None, described: Sequence[held_plans.Described]
+    listed: held_plans.ListedPlan | None, described: Sequence[held_plans.PlannedRemoval]
 ) -> Iterator[str]:
     if listed is not None:
         plan = listed.plan

@@ -127,7 +127,7 @@ async def _petlist_content(ftp: FtpUrl, files: ExportSet) -> list[CheckResult]:
     reader = Reader(from_ftp(ftp), None, "", lambda _line: None)
     search = await find_petlist(reader, files, "scrub")
     if search.petlist is None:
-        return [CheckResult("feed", "warn", line, _HELD) for line in search.wrong]
+        return [CheckResult("feed", "warn", line, _HELD) for line in search.problems]
     return check_petlist(search.petlist, files)
 
 

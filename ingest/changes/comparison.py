@@ -141,13 +141,13 @@ class Comparison:
         """Return the keys of the rows that were read so far; it grows with them."""
         return self._winners.keys()
 
-    def removal(self, key: int, sequence: int, file: str) -> Publication | None:
+    def removal(self, key: int, sequence: int) -> Publication | None:
         """Return the event that a key left the feed, unless something newer is held of it."""
         held = self.ledger.get(key)
         change = None if held is None else removal_of(self.kind.record, sequence, held)
         if change is None:
             return None
-        source = Source(self.facts.export_id, self.facts.mode, file, 0)
+        source = Source(self.facts.export_id, self.facts.mode, self.kind.list_name, 0)
         publication = encode_event(self.kind, self.facts, key, change, source)
         self._remember(key, change, publication)
         return publication

@@ -24,11 +24,13 @@ from petstream.model import Organization, Pet
 class Kind(NamedTuple):
     """What differs between pets and organisations.
 
-    `key_of` reads a parsed row; `key_in` guesses the key of its bytes, rightly but for odd ones.
+    `key_of` reads a parsed row; `key_in` guesses the key of its bytes, rightly but for odd ones. A
+    removal says that its key is missing from `list_name`.
     """
 
     record: Literal["pet", "organization"]
     plural: Literal["pets", "orgs"]
+    list_name: str
     key_name: str
     type: type[Pet | Organization]
     topic: topics.Topic
@@ -37,11 +39,11 @@ class Kind(NamedTuple):
 
 
 PETS: Final = Kind(
-    "pet", "pets", "animalId", Pet, topics.PETS,
+    "pet", "pets", "petlist.csv", "animalId", Pet, topics.PETS,
     normalise.pet_id, re.compile(rb'"animalID": ?"?([0-9]{1,18})"?[,}]'),
 )  # fmt: skip
 ORGS: Final = Kind(
-    "organization", "orgs", "orgId", Organization, topics.ORGS,
+    "organization", "orgs", "orgs", "orgId", Organization, topics.ORGS,
     normalise.organization_id, re.compile(rb'"orgID": ?"?([0-9]{1,18})"?[,}]'),
 )  # fmt: skip
 

@@ -94,6 +94,13 @@ class Lifecycle:
         for record in records:
             await self._publish(topics.EXPORTS, record)
 
+    async def hold(
+        self, plan_id: str, entity: Literal["pets", "orgs"], removals: Sequence[int], reason: str
+    ) -> None:
+        """Publish a plan of removals that a person is to decide about, and why."""
+        event = self._make_event("held", reason)
+        await self.publish_plans(held_plan_records(event, plan_id, entity, removals))
+
     async def publish_refused(self, rows: Sequence[RefusedRow], export_id: str) -> None:
         """Publish refused rows as dead letters (once: not again for a completed export)."""
         for row in () if self.quiet else rows:

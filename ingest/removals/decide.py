@@ -1,17 +1,18 @@
-"""Who left: the petlist and the orgs files judged, then removals published or held.
+"""Which keys left: the petlist and the orgs files judged, then removals published or held.
 
 Rule 1: called only after everything else of the export is durable.
-Rule 2: what is held is announced once; a person's decision about it stands.
+Rule 2: a held plan is published once; a person's decision about it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from ingest.changes.comparison import Comparison
-from ingest.publish.lifecycle import Lifecycle, MakeEvent, held_plan_records, superseded_record
+from ingest.changes.event import PETS
+from ingest.publish.lifecycle import Lifecycle, superseded_record
 from ingest.removals.gate import GateDecision, RemovalLimits, judge, mass_removals
 from ingest.removals.petlist import PetList, problems, read_petlist
 from ingest.source.listing import ExportSet, stale_petlist
@@ -19,108 +20,98 @@ from ingest.source.reader import Reader
 from ingest.state.export_history import Identity, Memory
 from petstream import failpoints
 from petstream.errors import BrokenFileError
-from petstream.events import ExportEvent, FileRead, Mode
+from petstream.events import FileRead, Mode
 from petstream.sequence import removal_sequence
 
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
 
 
-class Found(NamedTuple):
-    """The petlist as it was found, and what is wrong with it."""
+class FoundPetlist(NamedTuple):
+    """The petlist as it was found (None: it can't be read), and what is wrong with it."""
 
     petlist: PetList | None
-    wrong: tuple[str, ...]
+    problems: tuple[str, ...]
     read: tuple[FileRead, ...] = ()
 
 
 class Evidence(NamedTuple):
-    """What speaks of the removals of an export: its petlist, and what makes it doubtful."""
+    """What the removals of an export are judged by."""
 
     petlist: PetList | None
-    wrong: Sequence[str]
-    """With the petlist."""
-    seen_with: ExportEvent | None
+    petlist_problems: Sequence[str]
+    seen_with: str | None
     """The earlier export that came with just this petlist."""
-    newest: ExportEvent | None
-    """The newest that was completed."""
-    upheaval: Sequence[str]
-    """With the export as a whole."""
+    seen_last: bool
+    """That was the newest export that was completed."""
+    rate_problems: Sequence[str]
+    """What isn't believable of the export as a whole."""
 
 
-class Settled(NamedTuple):
-    """The plans that are held now, and what there is to say."""
+class JudgedRemovals(NamedTuple):
+    """What the gate decided about pets or organisations."""
+
+    comparison: Comparison
+    decision: GateDecision
+
+
+class SettledRemovals(NamedTuple):
+    """The plans that are held now, and notes for the export's event."""
 
     held: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> Found:
+async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> FoundPetlist:
     """Read the petlist, if there is one; whatever is wrong with it, the export goes on."""
     part = files.petlist
     if part is None:
-        return Found(None, ("petlist.csv is missing",))
+        return FoundPetlist(None, ("petlist.csv is missing",))
     try:
         data = await reader.whole(part, most_bytes=_LARGEST_PETLIST_BYTES)
     except BrokenFileError as error:
-        return Found(None, (str(error),))
+        return FoundPetlist(None, (str(error),))
     petlist = read_petlist(data)
     stale = stale_petlist(files, mode)
     read = FileRead(part.name, len(data), part.remote.modified_at, petlist.rows)
-    return Found(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))
+    return FoundPetlist(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))
 
 
-async def settle(  # noqa: PLR0913  what a decision depends on, each by name
-    lifecycle: Lifecycle,
-    *,
-    pets: Comparison,
-    orgs: Comparison,
-    found: Found,
-    upheaval: Sequence[str],
-    identity: Identity,
-    limits: RemovalLimits,
-    make_event: MakeEvent,
-    memory: Memory,
-) -> Settled:
-    """Judge who left; publish the removals of those, or hold them."""
-    held: list[str] = []
-    notes: list[str] = []
+def gather_evidence(
+    found: FoundPetlist, rate_problems: Sequence[str], memory: Memory, identity: Identity
+) -> Evidence:
+    """Put together what the removals of an export are judged by."""
     petlist = found.petlist
     seen_with = None if petlist is None else memory.seen_with(petlist.digest, identity)
-    evidence = Evidence(petlist, found.wrong, seen_with, memory.newest, upheaval)
-    decisions = (
-        (pets, judge_pets(pets, evidence, limits)),
-        (orgs, judge_organizations(orgs, evidence, limits)),
+    return Evidence(
+        petlist=petlist,
+        petlist_problems=found.problems,
+        seen_with=None if seen_with is None else seen_with.export_id,
+        seen_last=seen_with is memory.newest,
+        rate_problems=rate_problems,
     )
-    for comparison, decision in decisions:
-        plural = comparison.kind.plural
-        if decision.contradictions:
-            notes.append(
-                f"in the files but not in the petlist, so they stay: {decision.contradictions:,} "
-                f"{plural}"
-            )
-        if comparison is pets:
-            notes.extend(mass_removals(pets.ledger, decision.removals))
-        if decision.reason is None:
-            await publish_removals(lifecycle, comparison, decision, comparison.facts.base)
-        elif decision.removals or comparison is pets:
-            event = make_event("held", decision.reason)
-            plan = await hold(lifecycle, comparison, decision, event, memory)
-            held.extend(() if plan is None else (plan,))
-            notes.append(f"removals of {plural} are held: {decision.reason}")
-    return Settled(tuple(held), tuple(notes))
+
+
+def judge_removals(
+    pets: Comparison, orgs: Comparison, evidence: Evidence, limits: RemovalLimits
+) -> tuple[JudgedRemovals, JudgedRemovals]:
+    """Judge who is missing of pets and organisations; nothing is published yet."""
+    return (
+        JudgedRemovals(pets, judge_pets(pets, evidence, limits)),
+        JudgedRemovals(orgs, judge_organizations(orgs, evidence, limits)),
+    )
 
 
 def judge_pets(pets: Comparison, evidence: Evidence, limits: RemovalLimits) -> GateDecision:
     """Judge the pets that are missing from the petlist."""
-    petlist, seen_with = evidence.petlist, evidence.seen_with
+    petlist = evidence.petlist
     return judge(
         listed=list(pets.ledger.listed()),
         present=None if petlist is None else petlist.ids,
         in_rows=pets.present(),
-        problems=[*evidence.wrong, *evidence.upheaval],
+        problems=[*evidence.petlist_problems, *evidence.rate_problems],
         limits=limits,
-        seen_with=None if seen_with is None else seen_with.export_id,
-        seen_last=seen_with is evidence.newest,
+        seen_with=evidence.seen_with,
+        seen_last=evidence.seen_last,
     )
 
 
@@ -133,46 +124,55 @@ def judge_organizations(
         listed=list(orgs.ledger.listed()),
         present=orgs.present(),
         in_rows=orgs.present(),
-        problems=[*refused, *evidence.upheaval],
+        problems=[*refused, *evidence.rate_problems],
         limits=limits,
         what="organisations",
     )
 
 
+async def settle(
+    lifecycle: Lifecycle, judged: Iterable[JudgedRemovals], memory: Memory
+) -> SettledRemovals:
+    """Publish the removals that passed the gate, and hold the others."""
+    held: list[str] = []
+    notes: list[str] = []
+    for comparison, decision in judged:
+        kind = comparison.kind
+        if decision.contradictions:
+            notes.append(
+                f"in the files but not in the petlist, so they stay: {decision.contradictions:,} "
+                f"{kind.plural}"
+            )
+        if kind is PETS:
+            notes.extend(mass_removals(comparison.ledger, decision.removals))
+        if decision.reason is None:
+            await publish_removals(lifecycle, comparison, decision.removals)
+        elif decision.removals or kind is PETS:
+            plan_id = f"{comparison.facts.export_id}.{kind.plural}"
+            if memory.plan(plan_id) is None:
+                await lifecycle.hold(plan_id, kind.plural, decision.removals, decision.reason)
+                failpoints.point("ingest.held.after")
+            if plan_id not in memory.decided:
+                held.append(plan_id)
+            notes.append(f"removals of {kind.plural} are held: {decision.reason}")
+    return SettledRemovals(tuple(held), tuple(notes))
+
+
 async def publish_removals(
-    lifecycle: Lifecycle, comparison: Comparison, decision: GateDecision, base: int
+    lifecycle: Lifecycle, comparison: Comparison, removals: Iterable[int]
 ) -> None:
-    """Publish the removals that passed the gate."""
-    sequence = removal_sequence(base)
-    file = "petlist.csv" if comparison.kind.plural == "pets" else "orgs"
-    for key in decision.removals:
-        one = comparison.removal(key, sequence, file)
-        if one is not None:
+    """Publish removals that passed the gate."""
+    sequence = removal_sequence(comparison.facts.base)
+    for key in removals:
+        removal = comparison.removal(key, sequence)
+        if removal is not None:
             failpoints.point("ingest.removal.before")
-            await lifecycle.publish_changes(comparison.kind, [one])
+            await lifecycle.publish_changes(comparison.kind, [removal])
             failpoints.point("ingest.removal.after")
 
 
-async def hold(
-    lifecycle: Lifecycle,
-    comparison: Comparison,
-    decision: GateDecision,
-    event: ExportEvent,
-    memory: Memory,
-) -> str | None:
-    """Hold removals that didn't pass the gate; return the plan's id while it is open."""
-    kind = comparison.kind
-    plan_id = f"{event.export_id}.{kind.plural}"
-    if memory.plan(plan_id) is None:
-        await lifecycle.publish_plans(
-            held_plan_records(event, plan_id, kind.plural, decision.removals)
-        )
-        failpoints.point("ingest.held.after")
-    return None if plan_id in memory.decided else plan_id
-
-
 async def supersede(lifecycle: Lifecycle, memory: Memory, by: Identity) -> None:
-    """Say of every older plan that a newer export has come."""
+    """Publish of every older plan that a newer export has superseded it."""
     now = datetime.now(UTC)
     older = [plan for plan in memory.held() if plan.event.base < by.base]
     await lifecycle.publish_plans(superseded_record(plan, by, now) for plan in older)

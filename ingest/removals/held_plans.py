@@ -2,8 +2,8 @@
 
 Rule 1: approving publishes exactly the plan's removals, with sequences of the held export, so that
         whatever was seen later of a pet wins by itself; then the decision, once.
-Rule 2: deciding is a run like any other: lead, fold, publish.
-Rule 3: only a plan of the newest export can be approved; an older one is a thing of the past.
+Rule 2: deciding is a run like any other: lead, restore, publish.
+Rule 3: only a plan of the newest export can be approved: an older one is superseded.
 Rule 4: a plan that nobody decided about in time expires at the first run after that, whatever else
         the run does.
 """
@@ -32,14 +32,14 @@ from petstream.sequence import removal_sequence
 from petstream.settings import KafkaAccess, Settings
 
 
-class Listed(NamedTuple):
+class ListedPlan(NamedTuple):
     """A plan and how it stands."""
 
     plan: HeldPlan
     state: str
 
 
-class Described(NamedTuple):
+class PlannedRemoval(NamedTuple):
     """One key a plan would remove."""
 
     key: int
@@ -47,25 +47,25 @@ class Described(NamedTuple):
     org_id: int | None
 
 
-async def plans(settings: Settings, kafka: KafkaAccess) -> list[Listed]:
+async def plans(settings: Settings, kafka: KafkaAccess) -> list[ListedPlan]:
     """Return every plan there was, oldest first, with its state."""
     await ensure_topics(kafka, settings.topic_prefix)
     memory = await fold_exports(kafka, settings.topic_prefix)
-    found = (memory.plan(name) for name in memory.plan_ids())
-    return [Listed(plan, state_of(memory, plan)) for plan in found if plan is not None]
+    every = (memory.plan(plan_id) for plan_id in memory.plan_ids())
+    return [ListedPlan(plan, state_of(memory, plan)) for plan in every if plan is not None]
 
 
-async def describe(settings: Settings, kafka: KafkaAccess, plan_id: str) -> list[Described]:
+async def describe(settings: Settings, kafka: KafkaAccess, plan_id: str) -> list[PlannedRemoval]:
     """Return the names and organisations of what a plan would remove."""
-    _, plan = await _find(settings, kafka, plan_id)
-    found = []
+    _, plan = await _find(kafka, settings.topic_prefix, plan_id)
+    removals = []
     with closing(FileShelf(settings.data_dir)) as shelf:
-        comparison = await _comparison(settings, kafka, plan, shelf)
+        comparison = await _comparison(kafka, settings.topic_prefix, plan, shelf)
         for key in plan.removals:
             held = comparison.ledger.get(key)
             record = {} if held is None else held.event()[comparison.kind.record]
-            found.append(Described(key, record.get("name"), record.get("orgId")))
-    return found
+            removals.append(PlannedRemoval(key, record.get("name"), record.get("orgId")))
+    return removals
 
 
 async def approve(
@@ -77,57 +77,46 @@ async def approve(
         UsageError: there is no such plan, it was decided, it has expired, or a newer export came.
         NotLeadingError: an ingester runs, and doesn't end.
     """
-    await ensure_topics(kafka, settings.topic_prefix)
-    async with leading(kafka, settings.topic_prefix) as lead:
-        return await _approve(settings, kafka, plan_id, by, reason, lead)
+    prefix = settings.topic_prefix
+    await ensure_topics(kafka, prefix)
+    async with leading(kafka, prefix) as lead:
+        memory, plan = await _find(kafka, prefix, plan_id)
+        _refuse_decided(memory, plan)
+        _refuse_unapprovable(memory, plan)
+        with closing(FileShelf(settings.data_dir)) as shelf:
+            comparison = await _comparison(kafka, prefix, plan, shelf)
+            removals = removals_of(plan, comparison)
+        topic = comparison.kind.topic.full_name(prefix)
+        async with Publisher(kafka, lead) as publisher:
+            for removal in removals:
+                await publisher.send(topic, removal.key, removal.value, removal.headers)
+            failpoints.point("approval.removals.sent")
+            await publisher.flush()
+            failpoints.point("approval.removals.flushed")
+            decision = decision_record(plan, "approved", datetime.now(UTC), by=by, reason=reason)
+            await _publish(publisher, prefix, decision)
+        failpoints.point("approval.decided")
+    return len(removals)
 
 
-async def _approve(  # noqa: PLR0913, PLR0917  `approve`, leading
-    settings: Settings,
-    kafka: KafkaAccess,
-    plan_id: str,
-    by: str | None,
-    reason: str | None,
-    lead: Leadership,
-) -> int:
-    memory, plan = await _find(settings, kafka, plan_id)
-    _refuse_decided(memory, plan)
-    if not plan.removals:
-        raise UsageError(
-            f"{plan_id} names nobody to remove ({plan.event.reason}): the next whole export "
-            "settles it, or reject it"
-        )
-    newest = memory.newest
-    if newest is not None and newest.base > plan.event.base:
-        raise UsageError(f"{plan_id} is of an older export than {newest.export_id}: let it be")
+def removals_of(plan: HeldPlan, comparison: Comparison) -> list[Publication]:
+    """Return the events of a plan's removals; of what was seen later, there is none."""
     sequence = removal_sequence(plan.event.base)
-    with closing(FileShelf(settings.data_dir)) as shelf:
-        comparison = await _comparison(settings, kafka, plan, shelf)
-        made = [comparison.removal(key, sequence, "petlist.csv") for key in plan.removals]
-    topic = comparison.kind.topic.full_name(settings.topic_prefix)
-    async with Publisher(kafka, lead) as publisher:
-        for one in made:
-            if one is not None:
-                await publisher.send(topic, one.key, one.value, one.headers)
-        failpoints.point("approval.removals.sent")
-        await publisher.flush()
-        failpoints.point("approval.removals.flushed")
-        decision = decision_record(plan, "approved", datetime.now(UTC), by=by, reason=reason)
-        await _publish(publisher, settings, decision)
-    failpoints.point("approval.decided")
-    return sum(one is not None for one in made)
+    removals = (comparison.removal(key, sequence) for key in plan.removals)
+    return [removal for removal in removals if removal is not None]
 
 
 async def reject(
     settings: Settings, kafka: KafkaAccess, plan_id: str, *, by: str | None, reason: str | None
 ) -> None:
     """Publish that a plan was rejected: its pets stay."""
-    await ensure_topics(kafka, settings.topic_prefix)
-    async with leading(kafka, settings.topic_prefix) as lead, Publisher(kafka, lead) as publisher:
-        memory, plan = await _find(settings, kafka, plan_id)
+    prefix = settings.topic_prefix
+    await ensure_topics(kafka, prefix)
+    async with leading(kafka, prefix) as lead, Publisher(kafka, lead) as publisher:
+        memory, plan = await _find(kafka, prefix, plan_id)
         _refuse_decided(memory, plan)
         decision = decision_record(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
-        await _publish(publisher, settings, decision)
+        await _publish(publisher, prefix, decision)
 
 
 async def expire(
@@ -166,21 +155,30 @@ def _refuse_decided(memory: Memory, plan: HeldPlan) -> None:
         raise UsageError(f"{plan.plan_id} was {state} already: nothing was done")
 
 
-async def _find(settings: Settings, kafka: KafkaAccess, plan_id: str) -> tuple[Memory, HeldPlan]:
-    await ensure_topics(kafka, settings.topic_prefix)
-    memory = await fold_exports(kafka, settings.topic_prefix)
+def _refuse_unapprovable(memory: Memory, plan: HeldPlan) -> None:
+    if not plan.removals:
+        raise UsageError(
+            f"{plan.plan_id} names nobody to remove ({plan.event.reason}): the next whole export "
+            "settles it, or reject it"
+        )
+    newest = memory.newest
+    if newest is not None and newest.base > plan.event.base:
+        raise UsageError(f"{plan.plan_id} is of an older export than {newest.export_id}: let it be")
+
+
+async def _find(kafka: KafkaAccess, prefix: str, plan_id: str) -> tuple[Memory, HeldPlan]:
+    await ensure_topics(kafka, prefix)
+    memory = await fold_exports(kafka, prefix)
     plan = memory.plan(plan_id)
     if plan is None:
         raise UsageError(f"there is no plan {plan_id}: 'petstream removals list' shows them")
     return memory, plan
 
 
-async def _comparison(
-    settings: Settings, kafka: KafkaAccess, plan: HeldPlan, shelf: Shelf
-) -> Comparison:
+async def _comparison(kafka: KafkaAccess, prefix: str, plan: HeldPlan, shelf: Shelf) -> Comparison:
     kind = PETS if plan.entity == "pets" else ORGS
     ledger = Ledger(shelf)
-    topic = kind.topic.full_name(settings.topic_prefix)
+    topic = kind.topic.full_name(prefix)
     async with aclosing(read_to_end(kafka, [topic])) as batches:
         async for records in batches:
             for record in records:
@@ -190,6 +188,6 @@ async def _comparison(
     return Comparison(kind, ledger, Facts(event.export_id, event.base, start, event.mode))
 
 
-async def _publish(publisher: Publisher, settings: Settings, one: Publication) -> None:
-    topic = topics.EXPORTS.full_name(settings.topic_prefix)
-    await publisher.send(topic, one.key, one.value, one.headers)
+async def _publish(publisher: Publisher, prefix: str, record: Publication) -> None:
+    topic = topics.EXPORTS.full_name(prefix)
+    await publisher.send(topic, record.key, record.value, record.headers)

@@ -322,7 +322,7 @@ class World:
             comparison = Comparison(PETS, self.ledger(), facts)
             sequence = removal_sequence(plan.event.base)
             for key in plan.removals:
-                removal = comparison.removal(key, sequence, "petlist.csv")
+                removal = comparison.removal(key, sequence)
                 if removal is not None:
                     self.append(Sent("pets", *removal))
             decided = decision_record(plan, "approved", FIRST_DAY, by="me", reason="")

@@ -53,7 +53,7 @@ class Feed:
     def remove(self, day: int, key: int) -> PetEvent | None:
         """Remove a key, as the gate would."""
         run = Comparison(PETS, refolded(self.log), facts(day))
-        removal = run.removal(key, removal_sequence(run.facts.base), "petlist.csv")
+        removal = run.removal(key, removal_sequence(run.facts.base))
         self.log += [] if removal is None else [removal]
         return None if removal is None else event_of(removal)
 

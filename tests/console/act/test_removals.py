@@ -23,10 +23,13 @@ def _held(monkeypatch: pytest.MonkeyPatch) -> None:
     (plan,) = published_exports([record("export.held")]).plans()
 
     async def plans(*_: object) -> Any:
-        return [held_plans.Listed(plan, "held")]
+        return [held_plans.ListedPlan(plan, "held")]
 
     async def describe(*_: object) -> Any:
-        return [held_plans.Described(7, "\x1b[2J", 701), held_plans.Described(8, None, None)]
+        return [
+            held_plans.PlannedRemoval(7, "\x1b[2J", 701),
+            held_plans.PlannedRemoval(8, None, None),
+        ]
 
     monkeypatch.setattr(held_plans, "plans", plans)
     monkeypatch.setattr(held_plans, "describe", describe)

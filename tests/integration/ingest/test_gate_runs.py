@@ -147,6 +147,8 @@ async def test_a_shelter_closes_contradictions_stay_and_organisations_pass_the_s
     )
     assert gone == 20
     assert await days.listed(topics.ORGS) == set(range(700, 720))
+    removed = [entry for _, entry in (await days.ledger(topics.ORGS)).items() if not entry.listed]
+    assert {entry.event()["source"]["file"] for entry in removed} == {"orgs"}
     length = await days.length(topics.ORGS)
     with pytest.raises(UsageError, match="approved already"):
         await held_plans.approve(days.settings, days.kafka, result.held[0], by=None, reason=None)
