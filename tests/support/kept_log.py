@@ -1,9 +1,9 @@
 """The log that petstream 0.1 wrote, and what 0.1 made of it: tests/petstream/golden/0.1.
 
 Six simulated days of 36 pets (`history(seed=31)`), read by the code of 0.1: initial with bad rows,
-daily, a file cut short, removals held and approved, a scrub that lists pets again, removals held and
-rejected, held and superseded, an export that wasn't complete, a record that is no event, pictures
-stored.
+daily, a file cut short, removals held and approved, a scrub that lists pets again, removals held
+and rejected, held and superseded, an export that wasn't complete, a record that is no event,
+pictures stored.
 
 Rule 1: `records.msgpack.gz` holds every record with its place; `feeds.msgpack.gz` the files of its
         first and its last export; the JSON files what the code of 0.1 restored from the records.
