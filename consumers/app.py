@@ -52,11 +52,11 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         PetstreamError: the database isn't migrated, or too many records are refused.
         UnreachableError: draining, and a server was away for too long.
     """
-    patience_s = GIVE_UP_AFTER_S if drain else None
+    give_up_after_s = GIVE_UP_AFTER_S if drain else None
     await unless_stopped(
-        ensure_topics(kafka, settings.topic_prefix, give_up_after_s=patience_s), stopping
+        ensure_topics(kafka, settings.topic_prefix, give_up_after_s=give_up_after_s), stopping
     )
-    await _until_reachable(database_url, patience_s, stopping)
+    await _until_reachable(database_url, give_up_after_s, stopping)
 
     applied = asyncio.Event()
 
@@ -104,10 +104,10 @@ def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
 
 
 async def _until_reachable(
-    database_url: str, patience_s: float | None, stopping: asyncio.Event
+    database_url: str, give_up_after_s: float | None, stopping: asyncio.Event
 ) -> None:
     """Return once the database is there, and see that it is migrated."""
-    backoff = Backoff(_DELAYS, give_up_after_s=patience_s)
+    backoff = Backoff(_DELAYS, give_up_after_s=give_up_after_s)
     while not stopping.is_set():
         try:
             await check_migrated(database_url)

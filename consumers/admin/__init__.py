@@ -1,1 +1,1 @@
-"""A consumer looked at or changed from outside: groups, lag, replay, redrive, purge."""
+"""A consumer looked at or changed from outside: lag, replay, redrive, purge."""
