@@ -15,7 +15,7 @@ from ingest.source.archive import Archive
 from ingest.source.archive_manifest import Manifest, read_manifest
 from ingest.source.listing import Part, refuse_incomplete
 from ingest.source.reader import Reader, Source
-from ingest.state.export_history import Choice, Identity, Memory
+from ingest.state.export_history import Choice, ExportHistory, Identity
 from ingest.state.restore import fold_exports
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings
@@ -54,7 +54,7 @@ async def ingest_again(
         return await carry_out(context, assignment, history, reader, lead)
 
 
-def _assignment(manifest: Manifest, history: Memory) -> Assignment:
+def _assignment(manifest: Manifest, history: ExportHistory) -> Assignment:
     newest = history.newest
     return Assignment(
         Identity(manifest.export_id, manifest.base, manifest.start),

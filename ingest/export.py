@@ -27,7 +27,7 @@ from ingest.removals.gate import ChangeRate, RemovalLimits
 from ingest.removals.petlist import PetList
 from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
 from ingest.source.reader import Reader
-from ingest.state.export_history import Choice, Identity, Memory
+from ingest.state.export_history import Choice, ExportHistory, Identity
 from ingest.state.ledger import Ledger
 from ingest.state.log_ends import Measure
 from petstream import failpoints
@@ -65,7 +65,7 @@ class Assignment(NamedTuple):
 class RestoredState(NamedTuple):
     """What was restored from the topics before the run."""
 
-    history: Memory
+    history: ExportHistory
     pets: Ledger
     orgs: Ledger
 

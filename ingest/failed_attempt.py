@@ -18,7 +18,7 @@ from ingest.leadership.election import Leadership, leading
 from ingest.publish.lifecycle import export_record
 from ingest.publish.publisher import Publisher
 from ingest.source.listing import ExportSet
-from ingest.state.export_history import Memory
+from ingest.state.export_history import ExportHistory
 from ingest.state.restore import fold_exports
 from petstream import topics
 from petstream.errors import UnreachableError
@@ -37,7 +37,7 @@ class FailedAttempt:
     scrub: str
     """How often everything is read: it decides in which mode this export would have been."""
 
-    def event(self, history: Memory) -> ExportEvent | None:
+    def event(self, history: ExportHistory) -> ExportEvent | None:
         """Return what there is to publish; None: nothing (rules 2 and 3)."""
         files = self.files
         start = self.stamp or files.newest_modified_at.replace(microsecond=0)
@@ -63,7 +63,7 @@ class FailedAttempt:
 
 
 async def publish(
-    kafka: KafkaAccess, prefix: str, failed: FailedAttempt, history: Memory, lead: Leadership
+    kafka: KafkaAccess, prefix: str, failed: FailedAttempt, history: ExportHistory, lead: Leadership
 ) -> None:
     """Publish a failed attempt, under the lead of the run that failed."""
     event = failed.event(history)

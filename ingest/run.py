@@ -39,10 +39,10 @@ from ingest.source.arrival import list_export, start_stamp
 from ingest.source.ftp import FileChangedError
 from ingest.source.listing import ExportSet, refuse_incomplete
 from ingest.source.reader import Reader, from_ftp
-from ingest.state.export_history import Choice, Memory, Wanted, start_of
+from ingest.state.export_history import Choice, ExportHistory, Wanted, start_of
 from ingest.state.log_ends import end_offsets, lost_since
 from ingest.state.restore import fold_exports, fold_ledgers
-from ingest.state.spill_file import FileShelf
+from ingest.state.spill_file import SpillFile
 from petstream.errors import NotReadyError, UsageError
 from petstream.kafka.client import ensure_topics
 from petstream.settings import FtpUrl, KafkaAccess, Settings
@@ -219,7 +219,7 @@ async def _read_export(
 
 
 async def _completed_before(
-    context: IngestContext, request: _Request, history: Memory, files: ExportSet
+    context: IngestContext, request: _Request, history: ExportHistory, files: ExportSet
 ) -> Result | None:
     """Return the result of files that were completed before (rule 3); None: they are to be read.
 
@@ -241,7 +241,7 @@ async def _completed_before(
 async def _assign(
     context: IngestContext,
     request: _Request,
-    history: Memory,
+    history: ExportHistory,
     files: ExportSet,
     stamp: datetime | None,
 ) -> Assignment:
@@ -269,7 +269,7 @@ async def _assign(
     )
 
 
-def _refuse_older(history: Memory, export_id: str, base: int) -> None:
+def _refuse_older(history: ExportHistory, export_id: str, base: int) -> None:
     """Refuse an export that is older than the newest completed one (rule 4)."""
     newest = history.newest
     if newest is None or export_id == newest.export_id:
@@ -299,15 +299,15 @@ async def _publish_unsettled(
 async def carry_out(
     context: IngestContext,
     assignment: Assignment,
-    history: Memory,
+    history: ExportHistory,
     reader: Reader,
     lead: Leadership,
 ) -> Result:
     """Restore what the topics hold, and read an export on top of it."""
     kafka, prefix = context.kafka, context.prefix
-    with closing(FileShelf(context.data_dir)) as shelf:
+    with closing(SpillFile(context.data_dir)) as values:
         with stage("folding"):
-            pets, orgs = await fold_ledgers(kafka, prefix, shelf, context.say)
+            pets, orgs = await fold_ledgers(kafka, prefix, values, context.say)
         known = f"{len(pets):,} pets and {len(orgs):,} orgs known"
         context.say(f"export {assignment.identity.export_id}: {known}")
         async with Publisher(kafka, lead) as publisher:

@@ -1,11 +1,100 @@
-"""Every metric of petstream, declared once; docs/metrics.md is made from this.
+"""Every metric of petstream, declared once, and all exposed; the only door to prometheus_client.
 
-Times are seconds since 1970 (``_timestamp_seconds``): an age is ``time()`` less that.
+Rule 1: a metric is declared with its unit, what it means and what to do about it; docs/metrics.md
+        is made from the declarations.
+Rule 2: a label's values are few and known: never an id, a name, a file or a URL.
+Rule 3: with ``PROMETHEUS_MULTIPROC_DIR`` set before the start, processes share their figures in
+        that directory, and each of them exposes those of all.
+Rule 4: times are seconds since 1970 (``_timestamp_seconds``): an age is ``time()`` less that.
 """
 
 from __future__ import annotations
 
-from petstream.telemetry import counter, gauge, histogram
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+"""What `exposition` is, for HTTP."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A metric as it is declared; `name` is what Prometheus shows, less ``_bucket`` and such."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    meaning: str
+    remedy: str
+    labels: tuple[str, ...]
+
+
+DECLARED: Final[list[Declared]] = []
+"""Every metric there is, in the order of this module."""
+
+_REGISTRY: Final = CollectorRegistry()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it would tell of series nobody declared
+
+
+def counter(
+    name: str, meaning: str, *, unit: str, remedy: str, labels: Sequence[str] = ()
+) -> Counter:
+    """Declare what only grows; its name ends in ``_total``."""
+    _declare(Declared(name, "counter", unit, meaning, remedy, tuple(labels)))
+    return Counter(name, meaning, labels, registry=_REGISTRY)
+
+
+def gauge(name: str, meaning: str, *, unit: str, remedy: str, labels: Sequence[str] = ()) -> Gauge:
+    """Declare what goes up and down; of several processes, the last to speak is believed."""
+    _declare(Declared(name, "gauge", unit, meaning, remedy, tuple(labels)))
+    return Gauge(name, meaning, labels, registry=_REGISTRY, multiprocess_mode="mostrecent")
+
+
+def histogram(  # noqa: PLR0913  a declaration, each by name
+    name: str,
+    meaning: str,
+    *,
+    unit: str,
+    remedy: str,
+    buckets: Sequence[float],
+    labels: Sequence[str] = (),
+) -> Histogram:
+    """Declare what is spread over buckets."""
+    _declare(Declared(name, "histogram", unit, meaning, remedy, tuple(labels)))
+    return Histogram(name, meaning, labels, registry=_REGISTRY, buckets=buckets)
+
+
+def exposition() -> bytes:
+    """Return every figure in Prometheus' text format."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # as it is shipped
+        return generate_latest(together)
+    return generate_latest(_REGISTRY)
+
+
+def forget_process(pid: int) -> None:
+    """Forget what was true of a process only while it lived."""
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]  # as it is shipped
+
+
+def _declare(metric: Declared) -> None:
+    if any(metric.name == other.name for other in DECLARED):
+        raise ValueError(f"{metric.name} is declared twice")
+    DECLARED.append(metric)
+
 
 # --- the feed and its exports: told by whoever watches the feed ---------------------------------
 

@@ -94,7 +94,7 @@ def described_repair(before: Audit, after: Audit, refused: list[RepairRefused]) 
 def _line(difference: Difference) -> str:
     newest, reason = difference.newest, difference.refused_because
     where = "" if newest is None else (
-        f", newest event at {newest.place.topic}/{newest.place.partition}/{newest.offset}"
+        f", newest event at {newest.origin}"
     )  # fmt: skip
     refused = f", refused as {reason}: see 'petstream dead-letters list'" if reason else ""
     return f"  {difference.key}{where}{refused}"

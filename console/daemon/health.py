@@ -21,9 +21,8 @@ from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import answers
-from petstream.metrics import LAG, PICTURES_WAITING, READY, RESTARTS, SERVER_UP
+from petstream.metrics import LAG, PICTURES_WAITING, READY, RESTARTS, SERVER_UP, forget_process
 from petstream.settings import KafkaAccess, Settings
-from petstream.telemetry import forget_process
 
 EVERY_S: Final = 10.0
 DEADLINE_S: Final = 10.0

@@ -20,8 +20,7 @@ from console.daemon.health import Health
 from console.page import CurrentSettings
 from console.page.site import mount
 from petstream.errors import UsageError
-from petstream.metrics import BUILD
-from petstream.telemetry import CONTENT_TYPE, exposition
+from petstream.metrics import BUILD, CONTENT_TYPE, exposition
 
 _PORTS_TRIED: Final = 20
 

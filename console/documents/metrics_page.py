@@ -9,7 +9,7 @@ import importlib
 from pathlib import Path
 from typing import Final
 
-from petstream.telemetry import DECLARED
+from petstream.metrics import DECLARED
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
 

@@ -6,7 +6,7 @@ Rule 1: the topics keep every change for 30 days; of an export before that, what
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -22,14 +22,16 @@ from console.inspect.export_diff import (
     compare_exports,
 )
 from console.runtime.output import say
-from ingest.state.export_history import Memory, start_of
+from ingest.state.export_history import ExportHistory, start_of
 from ingest.state.restore import fold_exports
-from ingest.state.spill_file import FileShelf
+from ingest.state.spill_file import SpillFile
 from petstream import topics
 from petstream.errors import UsageError
 from petstream.events import Counts
+from petstream.fold import is_newest, key_of, peek
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_to_end
+from petstream.kafka.records import ConsumerRecord
 from petstream.sequence import base_of
 from petstream.settings import KafkaAccess, Settings
 
@@ -56,7 +58,7 @@ async def diff(
     bases = history.completed[before.export_id].base, history.completed[after.export_id].base
     if bases[0] >= bases[1]:
         raise UsageError(f"{before.export_id} isn't older than {after.export_id}")
-    with closing(FileShelf(settings.data_dir)) as spill_file:
+    with closing(SpillFile(settings.data_dir)) as spill_file:
         pets = _States(spill_file, bases)
         organizations = _States(spill_file, bases)
         for topic, states in ((topics.PETS, pets), (topics.ORGS, organizations)):
@@ -64,7 +66,7 @@ async def diff(
             async with aclosing(read_to_end(kafka, names)) as batches:
                 async for batch in batches:
                     for record in batch:
-                        states.take(record.key or b"", dict(record.headers), record.value or b"")
+                        states.take(record)
         listed = {
             org_id: states.after.event["organization"]
             for org_id, states in organizations.by_key()
@@ -115,27 +117,24 @@ class _NewestEvent(NamedTuple):
 class _States:
     """The newest event of each key up to each of two exports; the values lie in a spill file."""
 
-    def __init__(self, spill_file: FileShelf, bases: tuple[int, int]) -> None:
+    def __init__(self, spill_file: SpillFile, bases: tuple[int, int]) -> None:
         self._spill_file, self._bases = spill_file, bases
         self._older: dict[int, _NewestEvent] = {}
         self._newer: dict[int, _NewestEvent] = {}
 
-    def take(self, key: bytes, headers: Mapping[str, bytes], value: bytes) -> None:
-        try:
-            number, sequence = int(key), int(headers["ce_sequence"])
-            digest = headers["ce_digest"].decode("ascii")
-        except (KeyError, ValueError):
+    def take(self, record: ConsumerRecord) -> None:
+        key, head = key_of(record.key), peek(record.headers, record.value)
+        if key is None or head is None or record.value is None:
             return  # a stranger's: consumers have refused it, and it says nothing of any export
-        listed = not headers["ce_type"].endswith(b".removed")
         position: int | None = None
         for base, events in zip(self._bases, (self._older, self._newer), strict=True):
-            newest = events.get(number)
-            if base_of(sequence) > base:
+            newest = events.get(key)
+            if base_of(head.sequence) > base:
                 continue
-            if newest is not None and (newest.sequence, newest.digest) > (sequence, digest):
+            if not is_newest(head, newest and (newest.sequence, newest.digest)):
                 continue
-            position = self._spill_file.put(value) if position is None else position
-            events[number] = _NewestEvent(sequence, digest, listed, position)
+            position = self._spill_file.put(record.value) if position is None else position
+            events[key] = _NewestEvent(head.sequence, head.digest, head.listed, position)
 
     def by_key(self) -> Iterator[tuple[int, PetStates]]:
         for key in sorted(self._newer):
@@ -148,7 +147,7 @@ class _States:
         return PetState(event, newest.listed)
 
 
-def _export(history: Memory, name: str) -> ComparedExport:
+def _export(history: ExportHistory, name: str) -> ComparedExport:
     """Find an export by its id, or by how recent it is."""
     newest_first = sorted(history.completed.values(), key=lambda event: event.base, reverse=True)
     names = {"last": 0, "previous": 1}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
+from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
 from petstream.codec import UndecodableError, decode
 from petstream.events import ExportCounts, ExportEvent, PlanEvent
 from petstream.kafka.records import ConsumerRecord
@@ -46,7 +46,7 @@ class PublishedExports(NamedTuple):
     """All exports, newest last, and how every plan stands."""
 
     exports: tuple[ExportStatus, ...]
-    history: Memory
+    history: ExportHistory
     undecodable: int
 
     @property
@@ -72,7 +72,7 @@ class PublishedExports(NamedTuple):
 
 def published_exports(records: Iterable[ConsumerRecord]) -> PublishedExports:
     """Return the exports that the records of exports.v1 tell of, given in the log's order."""
-    history = Memory()
+    history = ExportHistory()
     exports: dict[str, ExportStatus] = {}
     undecodable = 0
     for record in records:

@@ -16,8 +16,9 @@ from typing import Final, Literal, NamedTuple
 
 from consumers.engine.dead_letters import MAX_IN_A_ROW, Original, original
 from petstream import codec
-from petstream.codec import Headers, UndecodableError
+from petstream.codec import UndecodableError
 from petstream.errors import UnreachableError
+from petstream.fold import Rank, is_newest, peek
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.kafka.reader import bounds, read, record_at
 from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
@@ -28,7 +29,6 @@ from petstream.topics import ORGS, PETS
 MAX_EVENTS: Final = MAX_IN_A_ROW // 2
 
 RedriveOutcome = Literal["sent", "row", "overtaken", "unreadable", "lost", "elsewhere", "left"]
-Rank = tuple[int, bytes]
 
 
 class Redriven(NamedTuple):
@@ -85,9 +85,9 @@ async def _redrive_event(
         codec.decode(record.headers, record.value)
     except UndecodableError as error:
         return Redriven(letter, "unreadable", str(error))
-    rank = _rank(record.headers)
+    head = peek(record.headers, record.value)
     held = newest.get((record.topic_partition, record.key or b""))
-    if rank is not None and held is not None and held > rank:
+    if head is not None and not is_newest(head, held):
         return Redriven(letter, "overtaken")
     await send_compressed(
         access,
@@ -121,16 +121,10 @@ async def _newest(
         async for records in batches:
             for record in records:
                 key = record.topic_partition, record.key or b""
-                rank = _rank(record.headers) if key in keys else None
-                if rank is not None:
-                    newest[key] = max(rank, newest.get(key, rank))
+                head = peek(record.headers, record.value) if key in keys else None
+                if is_newest(head, newest.get(key)):
+                    newest[key] = head.rank
     return newest
-
-
-def _rank(headers: Headers) -> Rank | None:
-    by_name = dict(headers)
-    sequence = by_name.get("ce_sequence", b"")
-    return (int(sequence), by_name.get("ce_digest", b"")) if sequence.isdigit() else None
 
 
 def _topics(prefix: str) -> frozenset[str]:

@@ -199,16 +199,15 @@ def _differences(
             yield Difference(table, kind, key, event)
         elif kind is not None:
             consumer = writing.adds if event.listed else writing.removes
-            if event.offset < snapshot.offset(consumer, event.place):
-                origin = f"{event.place.topic}/{event.place.partition}/{event.offset}"
-                yield Difference(table, kind, key, event, log.letters.get((consumer, origin)))
+            if event.offset < snapshot.offset(consumer, event.topic_partition):
+                yield Difference(table, kind, key, event, log.letters.get((consumer, event.origin)))
 
 
 def _difference(event: Newest, row: TableRow | None) -> DifferenceKind | None:
     """Return what a row is, seen from the newest event of its key; None: it is of that event."""
     if row is None:
         return "missing"
-    row_rank, event_rank = (row.sequence, row.digest), (event.sequence, event.digest)
+    row_rank, event_rank = (row.sequence, row.digest), event.rank
     if row_rank != event_rank:
         return "behind" if row_rank < event_rank else "ahead"
     return None if row.listed == event.listed else "listing"
@@ -221,11 +220,11 @@ def _lag(consumer: Name, log: Log, snapshot: TableSnapshot, prefix: str) -> Cons
         if consumer in WRITERS[table]
     }
     records = sum(
-        max(0, end - max(log.begins[place], snapshot.offset(consumer, place)))
-        for place, end in log.ends.items()
-        if place.topic in topics
+        max(0, end - max(log.begins[partition], snapshot.offset(consumer, partition)))
+        for partition, end in log.ends.items()
+        if partition.topic in topics
     )
-    begun = any(place in snapshot.offsets.get(consumer, {}) for place in log.ends)
+    begun = any(partition in snapshot.offsets.get(consumer, {}) for partition in log.ends)
     return ConsumerLag(records, begun)
 
 
@@ -233,10 +232,10 @@ def _overtaken(log: Log, snapshot: TableSnapshot) -> list[str]:
     """Say which partitions end before what a consumer has read of them."""
     furthest: dict[TopicPartition, int] = {}
     for offsets in snapshot.offsets.values():
-        for place, offset in offsets.items():
-            furthest[place] = max(offset, furthest.get(place, 0))
+        for partition, offset in offsets.items():
+            furthest[partition] = max(offset, furthest.get(partition, 0))
     return [
-        f"{place.topic}/{place.partition} ends at {end:,}, and was read up to {furthest[place]:,}"
-        for place, end in sorted(log.ends.items())
-        if furthest.get(place, 0) > end
+        f"{partition} ends at {end:,}, and was read up to {furthest[partition]:,}"
+        for partition, end in sorted(log.ends.items())
+        if furthest.get(partition, 0) > end
     ]

@@ -62,8 +62,8 @@ async def repair(
         "images": wanted.consumer(pictures),
     }
     refused: list[RepairRefused] = []
-    begins = {place: min(offsets) for place, offsets in targets.items()}
-    ends = {place: max(offsets) + 1 for place, offsets in targets.items()}
+    begins = {partition: min(offsets) for partition, offsets in targets.items()}
+    ends = {partition: max(offsets) + 1 for partition, offsets in targets.items()}
     async with (
         connected(database_url) as connection,
         aclosing(read(access, ends, begins)) as batches,
@@ -89,7 +89,7 @@ def _targets(differences: Iterable[Difference]) -> Targets:
     targets: Targets = {}
     for difference in differences:
         if difference.newest is not None:
-            offsets = targets.setdefault(difference.newest.place, {})
+            offsets = targets.setdefault(difference.newest.topic_partition, {})
             offsets.setdefault(difference.newest.offset, set()).add(difference.table)
     return targets
 

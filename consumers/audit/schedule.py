@@ -85,7 +85,7 @@ class _Schedule:
             log = await self._exports(connection)
             audited = await offsets.stored(connection, NAME)
             export = log.completed
-            if export is None or audited.get(export.place) == export.offset + 1:
+            if export is None or audited.get(export.topic_partition) == export.offset + 1:
                 self.waiting = False
                 return
             self.waiting = True
@@ -93,14 +93,14 @@ class _Schedule:
                 locked = await connection.fetchval(query("audit_lock"))
                 # another process may have done it until it gave the lock away
                 audited = await offsets.stored(connection, NAME)
-                if locked and audited.get(export.place) != export.offset + 1:
+                if locked and audited.get(export.topic_partition) != export.offset + 1:
                     await self._audit(connection, log, export)
                 self.waiting = not locked
 
     async def _exports(self, connection: Connection) -> Log:
         """Read what the exports say, if the consumer pets has come further since."""
-        place = TopicPartition(EXPORTS.full_name(self._context.prefix), 0)
-        offset = (await offsets.stored(connection, "pets")).get(place, 0)
+        exports = TopicPartition(EXPORTS.full_name(self._context.prefix), 0)
+        offset = (await offsets.stored(connection, "pets")).get(exports, 0)
         if self._log is None or offset != self._exports_offset:
             self._log = await last_completed(self._context.kafka, self._context.prefix)
             self._exports_offset = offset
@@ -111,7 +111,9 @@ class _Schedule:
         if log.lost():
             return True
         reached = await offsets.stored(connection, "pets")
-        if reached.get(export.place, 0) <= export.offset or _is_behind(reached, export.end_offsets):
+        if reached.get(export.topic_partition, 0) <= export.offset or _is_behind(
+            reached, export.end_offsets
+        ):
             return False
         now = asyncio.get_running_loop().time()
         self._waiting_since = now if self._waiting_since is None else self._waiting_since
@@ -137,8 +139,8 @@ class _Schedule:
                 after = await self._compare() if before.repairable else before
                 _log.warning("%s", difference_line(export, before, after, refused))
         await connection.execute(
-            query("set_position"), NAME, export.place.topic, export.place.partition,
-            export.offset + 1,
+            query("set_position"), NAME, export.topic_partition.topic,
+            export.topic_partition.partition, export.offset + 1,
         )  # fmt: skip
 
     async def _compare(self) -> Audit:
@@ -176,5 +178,5 @@ def loss_line(export: Completed, lost: list[str]) -> str:
 
 
 def _is_behind(reached: Mapping[TopicPartition, int], end_offsets: Mapping[str, int]) -> bool:
-    now = {f"{place.topic}/{place.partition}": offset for place, offset in reached.items()}
+    now = {str(partition): offset for partition, offset in reached.items()}
     return any(now.get(partition, 0) < end for partition, end in end_offsets.items())

@@ -17,7 +17,7 @@ from ingest.removals.gate import GateDecision, RemovalLimits, judge, mass_remova
 from ingest.removals.petlist import PetList, problems, read_petlist
 from ingest.source.listing import ExportSet, stale_petlist
 from ingest.source.reader import Reader
-from ingest.state.export_history import Identity, Memory
+from ingest.state.export_history import ExportHistory, Identity
 from petstream import failpoints
 from petstream.errors import BrokenFileError
 from petstream.events import FileRead, Mode
@@ -77,7 +77,7 @@ async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> FoundPet
 
 
 def gather_evidence(
-    found: FoundPetlist, rate_problems: Sequence[str], memory: Memory, identity: Identity
+    found: FoundPetlist, rate_problems: Sequence[str], memory: ExportHistory, identity: Identity
 ) -> Evidence:
     """Put together what the removals of an export are judged by."""
     petlist = found.petlist
@@ -131,7 +131,7 @@ def judge_organizations(
 
 
 async def settle(
-    lifecycle: Lifecycle, judged: Iterable[JudgedRemovals], memory: Memory
+    lifecycle: Lifecycle, judged: Iterable[JudgedRemovals], memory: ExportHistory
 ) -> SettledRemovals:
     """Publish the removals that passed the gate, and hold the others."""
     held: list[str] = []
@@ -171,7 +171,7 @@ async def publish_removals(
             failpoints.point("ingest.removal.after")
 
 
-async def supersede(lifecycle: Lifecycle, memory: Memory, by: Identity) -> None:
+async def supersede(lifecycle: Lifecycle, memory: ExportHistory, by: Identity) -> None:
     """Publish of every older plan that a newer export has superseded it."""
     now = datetime.now(UTC)
     older = [plan for plan in memory.held() if plan.event.base < by.base]

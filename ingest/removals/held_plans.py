@@ -19,10 +19,10 @@ from ingest.changes.event import ORGS, PETS, Facts, Publication
 from ingest.leadership.election import Leadership, leading
 from ingest.publish.lifecycle import decision_record
 from ingest.publish.publisher import Publisher
-from ingest.state.export_history import PLAN_EXPIRES_AFTER, HeldPlan, Memory
-from ingest.state.ledger import Ledger, Shelf
+from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
+from ingest.state.ledger import Ledger, ValueStore
 from ingest.state.restore import fold_exports
-from ingest.state.spill_file import FileShelf
+from ingest.state.spill_file import SpillFile
 from petstream import failpoints, topics
 from petstream.errors import UsageError
 from petstream.events import PlanDecision, PlanEvent
@@ -59,8 +59,8 @@ async def describe(settings: Settings, kafka: KafkaAccess, plan_id: str) -> list
     """Return the names and organisations of what a plan would remove."""
     _, plan = await _find(kafka, settings.topic_prefix, plan_id)
     removals = []
-    with closing(FileShelf(settings.data_dir)) as shelf:
-        comparison = await _comparison(kafka, settings.topic_prefix, plan, shelf)
+    with closing(SpillFile(settings.data_dir)) as values:
+        comparison = await _comparison(kafka, settings.topic_prefix, plan, values)
         for key in plan.removals:
             held = comparison.ledger.get(key)
             record = {} if held is None else held.event()[comparison.kind.record]
@@ -83,8 +83,8 @@ async def approve(
         memory, plan = await _find(kafka, prefix, plan_id)
         _refuse_decided(memory, plan)
         _refuse_unapprovable(memory, plan)
-        with closing(FileShelf(settings.data_dir)) as shelf:
-            comparison = await _comparison(kafka, prefix, plan, shelf)
+        with closing(SpillFile(settings.data_dir)) as values:
+            comparison = await _comparison(kafka, prefix, plan, values)
             removals = removals_of(plan, comparison)
         topic = comparison.kind.topic.full_name(prefix)
         async with Publisher(kafka, lead) as publisher:
@@ -120,7 +120,7 @@ async def reject(
 
 
 async def expire(
-    kafka: KafkaAccess, prefix: str, memory: Memory, now: datetime, lead: Leadership
+    kafka: KafkaAccess, prefix: str, memory: ExportHistory, now: datetime, lead: Leadership
 ) -> list[str]:
     """Publish that plans have expired, and take it into the memory; return their ids."""
     overdue = memory.overdue(now)
@@ -141,7 +141,7 @@ async def expire(
     return [plan.plan_id for plan in overdue]
 
 
-def state_of(memory: Memory, plan: HeldPlan) -> PlanDecision | str:
+def state_of(memory: ExportHistory, plan: HeldPlan) -> PlanDecision | str:
     """Return how a plan stands: held, expired, or what was decided."""
     decided = memory.decided.get(plan.plan_id)
     if decided is not None:
@@ -149,13 +149,13 @@ def state_of(memory: Memory, plan: HeldPlan) -> PlanDecision | str:
     return "expired" if datetime.now(UTC) - plan.at > PLAN_EXPIRES_AFTER else "held"
 
 
-def _refuse_decided(memory: Memory, plan: HeldPlan) -> None:
+def _refuse_decided(memory: ExportHistory, plan: HeldPlan) -> None:
     state = state_of(memory, plan)
     if state != "held":
         raise UsageError(f"{plan.plan_id} was {state} already: nothing was done")
 
 
-def _refuse_unapprovable(memory: Memory, plan: HeldPlan) -> None:
+def _refuse_unapprovable(memory: ExportHistory, plan: HeldPlan) -> None:
     if not plan.removals:
         raise UsageError(
             f"{plan.plan_id} names nobody to remove ({plan.event.reason}): the next whole export "
@@ -166,7 +166,7 @@ def _refuse_unapprovable(memory: Memory, plan: HeldPlan) -> None:
         raise UsageError(f"{plan.plan_id} is of an older export than {newest.export_id}: let it be")
 
 
-async def _find(kafka: KafkaAccess, prefix: str, plan_id: str) -> tuple[Memory, HeldPlan]:
+async def _find(kafka: KafkaAccess, prefix: str, plan_id: str) -> tuple[ExportHistory, HeldPlan]:
     await ensure_topics(kafka, prefix)
     memory = await fold_exports(kafka, prefix)
     plan = memory.plan(plan_id)
@@ -175,9 +175,11 @@ async def _find(kafka: KafkaAccess, prefix: str, plan_id: str) -> tuple[Memory, 
     return memory, plan
 
 
-async def _comparison(kafka: KafkaAccess, prefix: str, plan: HeldPlan, shelf: Shelf) -> Comparison:
+async def _comparison(
+    kafka: KafkaAccess, prefix: str, plan: HeldPlan, values: ValueStore
+) -> Comparison:
     kind = PETS if plan.entity == "pets" else ORGS
-    ledger = Ledger(shelf)
+    ledger = Ledger(values)
     topic = kind.topic.full_name(prefix)
     async with aclosing(read_to_end(kafka, [topic])) as batches:
         async for records in batches:

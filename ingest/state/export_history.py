@@ -59,7 +59,7 @@ def start_of(export_id: str) -> datetime:
     return datetime.fromisoformat(export_id.partition("Z")[0]).replace(tzinfo=UTC)
 
 
-class Memory:
+class ExportHistory:
     """The exports and plans so far, newest last."""
 
     def __init__(self) -> None:

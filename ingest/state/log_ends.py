@@ -6,10 +6,11 @@ Rule 1: `export.completed` records it. A log that is shorter at the next look ha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from petstream import topics
 from petstream.events import ExportEvent
+from petstream.fold import truncated
 from petstream.kafka.client import unreachable
 from petstream.kafka.reader import bounds
 from petstream.settings import KafkaAccess
@@ -30,19 +31,10 @@ async def lost_since(kafka: KafkaAccess, prefix: str, newest: ExportEvent | None
     """Say what the topics lost since the newest export was completed; None: nothing."""
     if newest is None or not newest.end_offsets:
         return None
-    shorter = lost(newest.end_offsets, await end_offsets(kafka, prefix))
+    shorter = truncated(newest.end_offsets, await end_offsets(kafka, prefix))
     if not shorter:
         return None
     return (
         f"records were lost: topics are shorter than when {newest.export_id} was completed "
         f"({'; '.join(shorter)}): pets_n is read"
     )
-
-
-def lost(recorded: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
-    """Say which partitions are shorter than was recorded."""
-    return [
-        f"{place} ends at {now.get(place, 0):,}, not at {end:,} or behind"
-        for place, end in sorted(recorded.items())
-        if now.get(place, 0) < end
-    ]

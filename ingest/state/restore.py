@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
-from ingest.state.export_history import Memory
-from ingest.state.ledger import Ledger, Shelf
+from ingest.state.export_history import ExportHistory
+from ingest.state.ledger import Ledger, ValueStore
 from petstream import topics
 from petstream.codec import UndecodableError, decode
 from petstream.errors import PetstreamError
@@ -17,9 +17,9 @@ from petstream.settings import KafkaAccess
 Say = Callable[[str], None]
 
 
-async def fold_exports(kafka: KafkaAccess, prefix: str) -> Memory:
+async def fold_exports(kafka: KafkaAccess, prefix: str) -> ExportHistory:
     """Return what exports.v1 remembers."""
-    memory = Memory()
+    history = ExportHistory()
     async with aclosing(read_to_end(kafka, [topics.EXPORTS.full_name(prefix)])) as batches:
         async for records in batches:
             for record in records:
@@ -31,16 +31,16 @@ async def fold_exports(kafka: KafkaAccess, prefix: str) -> Memory:
                         "it was written by another version of petstream; use that or a newer one"
                     ) from error
                 if isinstance(event, ExportEvent | PlanEvent):
-                    memory.fold(event)
-    return memory
+                    history.fold(event)
+    return history
 
 
 async def fold_ledgers(
-    kafka: KafkaAccess, prefix: str, shelf: Shelf, say: Say
+    kafka: KafkaAccess, prefix: str, values: ValueStore, say: Say
 ) -> tuple[Ledger, Ledger]:
     """Return what pets.v1 and orgs.v1 hold, each key's newest event."""
     names = (topics.PETS.full_name(prefix), topics.ORGS.full_name(prefix))
-    ledgers = {name: Ledger(shelf) for name in names}
+    ledgers = {name: Ledger(values) for name in names}
     async with aclosing(read_to_end(kafka, list(ledgers))) as batches:
         async for records in batches:
             for record in records:

@@ -1,4 +1,4 @@
-"""Values put away in a file for as long as a run needs them: 64,000 pets would fill the memory.
+"""Values kept in a file while a run needs them: those of 64,000 pets would fill the memory.
 
 Rule 1: the file has no name and holds nothing that isn't in the topics: it ends with the process.
 Rule 2: nothing is compressed: most files end before the disk has seen them.
@@ -13,13 +13,13 @@ from typing import Final
 
 from petstream.errors import PetstreamError
 
-_WRITTEN_AT_ONCE_BYTES: Final = 1024 * 1024
+_BLOCK_BYTES: Final = 1024 * 1024
 _LENGTH_BYTES: Final = 4
 _READ_BYTES: Final = 8 * 1024
 
 
-class FileShelf:
-    """A shelf in a file without a name."""
+class SpillFile:
+    """A store of values in a file without a name."""
 
     def __init__(self, directory: Path) -> None:
         """Make the file in a directory.
@@ -33,38 +33,38 @@ class FileShelf:
             self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  as long as we live
         except OSError as error:
             raise self._unwritable(error) from error
-        self._fresh = bytearray()
+        self._unwritten = bytearray()
         self._written = 0
 
     def put(self, value: bytes) -> int:
-        """Put a value away, and return its place."""
-        place = self._written + len(self._fresh)
-        self._fresh += len(value).to_bytes(_LENGTH_BYTES, "little")
-        self._fresh += value
-        if len(self._fresh) >= _WRITTEN_AT_ONCE_BYTES:
+        """Keep a value, and return its position."""
+        position = self._written + len(self._unwritten)
+        self._unwritten += len(value).to_bytes(_LENGTH_BYTES, "little")
+        self._unwritten += value
+        if len(self._unwritten) >= _BLOCK_BYTES:
             self._write()
-        return place
+        return position
 
-    def get(self, place: int) -> bytes:
-        """Return the value of a place."""
-        if place >= self._written:
+    def get(self, position: int) -> bytes:
+        """Return the value of a position."""
+        if position >= self._written:
             self._write()
-        found = os.pread(self._file.fileno(), _READ_BYTES, place)
-        end = _LENGTH_BYTES + int.from_bytes(found[:_LENGTH_BYTES], "little")
-        if len(found) < end:
-            found += os.pread(self._file.fileno(), end - len(found), place + len(found))
-        return found[_LENGTH_BYTES:end]
+        block = os.pread(self._file.fileno(), _READ_BYTES, position)
+        end = _LENGTH_BYTES + int.from_bytes(block[:_LENGTH_BYTES], "little")
+        if len(block) < end:
+            block += os.pread(self._file.fileno(), end - len(block), position + len(block))
+        return block[_LENGTH_BYTES:end]
 
     def close(self) -> None:
-        """Give the room back: nothing is read from here any more."""
+        """Free the disk space; nothing can be read any more."""
         self._file.close()
 
     def _write(self) -> None:
         try:
-            while self._fresh:
-                done = self._file.write(self._fresh) or 0
-                self._written += done
-                del self._fresh[:done]
+            while self._unwritten:
+                size = self._file.write(self._unwritten) or 0
+                self._written += size
+                del self._unwritten[:size]
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -1,9 +1,9 @@
 """A world of seeded accidents around the real ingester: a list is the log, a dict is the database.
 
-What is real: `ExportRun`, `Comparison`, `Ledger`, `Memory`, the gate, departures, events and codec,
-the consumers' `newest`. What is made up: FTP, Kafka's wire and log, Postgres, and time. Consumers
-follow the guard of consumers/sql, which tests/integration/consumers/test_app.py puts to the same
-test.
+What is real: `ExportRun`, `Comparison`, `Ledger`, `ExportHistory`, the gate, departures, events and
+codec, the consumers' `newest`. What is made up: FTP, Kafka's wire and log, Postgres, and time.
+Consumers follow the guard of consumers/sql, which tests/integration/consumers/test_app.py puts to
+the same test.
 
 A kill is an exception out of the wire. What was in flight then is lost, or arrives, or arrives
 twice, or arrives a day later; a second ingester may sleep in mid-run and wake up a day later: it
@@ -32,7 +32,7 @@ from ingest.publish.publisher import Publisher
 from ingest.removals.gate import RemovalLimits
 from ingest.source.listing import ExportSet, Part, RemoteFile, refuse_incomplete
 from ingest.source.reader import Reader
-from ingest.state.export_history import Memory
+from ingest.state.export_history import ExportHistory
 from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import Envelope, Headers, decode
@@ -277,7 +277,7 @@ class World:
                 return False
         return await _completed(task)
 
-    async def _run(self, memory: Memory, day: Day, files: ExportSet, wire: Wire) -> None:
+    async def _run(self, memory: ExportHistory, day: Day, files: ExportSet, wire: Wire) -> None:
         before = dict(self.ends)
         identity = memory.identify(day.start, files.fingerprint, files.newest_modified_at)
         latest = memory.newest
@@ -329,9 +329,9 @@ class World:
             self.append(Sent("exports", *decided))
             self.say(f"{plan.plan_id} was approved: {plan.removals}")
 
-    def memory(self) -> Memory:
+    def memory(self) -> ExportHistory:
         """Fold exports.v1."""
-        memory = Memory()
+        memory = ExportHistory()
         for _, record in self.logs["exports"]:
             memory.fold(cast("ExportEvent | PlanEvent", decode(record.headers, record.value).event))
         return memory

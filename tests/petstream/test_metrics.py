@@ -1,4 +1,4 @@
-"""What /metrics tells: what was declared, and nothing else."""
+"""What /metrics exposes: what was declared, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 
 import pytest
 
-from petstream import metrics, telemetry
+from petstream import metrics
 
 
-def test_every_series_told_was_declared_and_every_declared_metric_is_told() -> None:
+def test_every_series_exposed_was_declared_and_every_declared_metric_is_exposed() -> None:
     metrics.LOOKS.labels("completed").inc(0)
-    told = dict(re.findall(r"^# TYPE (\S+) (\S+)$", telemetry.exposition().decode(), re.MULTILINE))
-    assert told == {one.name: one.kind for one in telemetry.DECLARED}
+    exposed = dict(re.findall(r"^# TYPE (\S+) (\S+)$", metrics.exposition().decode(), re.MULTILINE))
+    assert exposed == {metric.name: metric.kind for metric in metrics.DECLARED}
 
 
 def test_every_metric_says_what_it_means_and_what_to_do() -> None:
-    assert all(one.unit and one.meaning and one.remedy for one in telemetry.DECLARED)
+    assert all(metric.unit and metric.meaning and metric.remedy for metric in metrics.DECLARED)
 
 
 def test_a_name_is_declared_once() -> None:
     with pytest.raises(ValueError, match="petstream_ready is declared twice"):
-        telemetry.gauge("petstream_ready", "Again.", unit="0 or 1", remedy="None.")
+        metrics.gauge("petstream_ready", "Again.", unit="0 or 1", remedy="None.")

@@ -14,8 +14,8 @@ from console.daemon import feed_watch
 from console.inspect import summary
 from ingest.export import Outcome
 from ingest.run import Result
-from ingest.state.export_history import Memory
-from petstream import telemetry
+from ingest.state.export_history import ExportHistory
+from petstream import metrics
 from petstream.errors import (
     BrokenFileError,
     NotReadyError,
@@ -41,12 +41,12 @@ class PlayedFeed:
     def __init__(self, looks: list[Result | Exception], stopping: asyncio.Event) -> None:
         """Play these looks, then stop."""
         self.looks, self.stopping, self.modes = looks, stopping, list[str]()
-        self.memory = Memory()
+        self.memory = ExportHistory()
 
     async def nothing(self, *_: object) -> None:
         """Make no topics."""
 
-    async def remember(self, *_: object) -> Memory:
+    async def remember(self, *_: object) -> ExportHistory:
         """Return what exports.v1 says."""
         return self.memory
 
@@ -134,7 +134,7 @@ async def test_t4_no_export_for_30_hours_is_told_once_a_day(
     lines = [line for line in said if line.startswith("no export for 31 h: the newest completed")]
     assert len(lines) == warned
     alert = re.search(r"^petstream_export_started_timestamp_seconds (\S+)$",
-                      telemetry.exposition().decode(), re.MULTILINE)  # fmt: skip
+                      metrics.exposition().decode(), re.MULTILINE)  # fmt: skip
     assert alert is not None
     assert float(alert[1]) == start.timestamp(), "what an alert compares with the clock"
 

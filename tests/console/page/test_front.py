@@ -19,7 +19,7 @@ from console.page.chart import HEIGHT, bars
 from console.page.front import headline
 from console.page.site import mount
 from consumers.admin.lag import GroupLag
-from ingest.state.export_history import Memory
+from ingest.state.export_history import ExportHistory
 from petstream.errors import UnreachableError
 from petstream.events import Counts, ExportCounts, ExportEvent
 from petstream.settings import KafkaAccess, Settings
@@ -41,7 +41,7 @@ def _export(export_id: str = EXPORT_ID, state: str = "completed", **pets: int) -
 def _status(
     *exports: ExportStatus, tables: Rows | Unavailable | None = None, now: datetime = NOW
 ) -> Any:
-    history = Memory()
+    history = ExportHistory()
     for export in exports:
         event = ExportEvent(
             export_id=export.export_id, mode="daily", state="completed", at=START,
@@ -97,7 +97,7 @@ async def test_each_consumers_offset_is_on_the_page(monkeypatch: pytest.MonkeyPa
         GroupLag("pets", "pets.v1", 1, 800, 800, 0),
         GroupLag("images", "pets.v1", 0, 1_250, 1_250, 0),
     ]
-    published = PublishedExports((), Memory(), 0)
+    published = PublishedExports((), ExportHistory(), 0)
     away = Unavailable("not reachable")
     _serve(monkeypatch, document(published=published, letters=[], lags=lags, tables=away, now=NOW))
     _, text, _ = await _get()

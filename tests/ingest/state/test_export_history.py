@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingest.state.export_history import Memory
-from ingest.state.log_ends import lost
+from ingest.state.export_history import ExportHistory
 from petstream.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
+from petstream.fold import truncated
 
 START = datetime(2026, 11, 2, 8, 12, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -25,9 +25,9 @@ def event(state: ExportState, start: datetime = START, **changes: Any) -> Export
     return ExportEvent(**given | changes)
 
 
-def memory(*events: ExportEvent | PlanEvent) -> Memory:
+def memory(*events: ExportEvent | PlanEvent) -> ExportHistory:
     """Fold events."""
-    found = Memory()
+    found = ExportHistory()
     for one in events:
         found.fold(one)
     return found
@@ -105,8 +105,8 @@ def test_files_that_were_broken_are_remembered() -> None:
 
 def test_t47_a_partition_that_is_shorter_than_recorded_lost_records() -> None:
     """T47: longer is fine, shorter or gone is not."""
-    assert lost({"a/0": 5, "a/1": 3}, {"a/0": 5, "a/1": 9, "a/2": 1}) == []
-    assert lost({"a/0": 5, "a/1": 3}, {"a/0": 4}) == [
+    assert truncated({"a/0": 5, "a/1": 3}, {"a/0": 5, "a/1": 9, "a/2": 1}) == []
+    assert truncated({"a/0": 5, "a/1": 3}, {"a/0": 4}) == [
         "a/0 ends at 4, not at 5 or behind", "a/1 ends at 0, not at 3 or behind",
     ]  # fmt: skip
 

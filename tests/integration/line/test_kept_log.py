@@ -28,7 +28,7 @@ from kept_log import (
 from consumers.app import consume
 from consumers.audit import folded_log
 from consumers.registry import NAMES
-from ingest.state.ledger import Ledger, MemoryShelf
+from ingest.state.ledger import Ledger, MemoryStore
 from ingest.state.restore import fold_exports, fold_ledgers
 from lab.simulator import serve_ftp
 from petstream.kafka.reader import read_topic
@@ -59,7 +59,7 @@ async def test_the_ingester_restores_what_it_knew(kafka: str, prefix: str) -> No
     access, expected = KafkaAccess(kafka), expectation("restored")
     await load(access, prefix, kept_log().records)
     damaged: list[str] = []
-    pets, orgs = await fold_ledgers(access, prefix, MemoryShelf(), damaged.append)
+    pets, orgs = await fold_ledgers(access, prefix, MemoryStore(), damaged.append)
     assert len(damaged) == 1
     assert {"pets": described(pets), "orgs": described(orgs)} == {
         "pets": expected["pets"], "orgs": expected["orgs"],
@@ -97,7 +97,8 @@ async def test_the_audit_folds_the_same(kafka: str, prefix: str) -> None:
     for topic in (PETS, ORGS):
         folded = {
             str(key): [
-                event.sequence, event.digest, event.listed, event.place.partition, event.offset,
+                event.sequence, event.digest, event.listed,
+                event.topic_partition.partition, event.offset,
             ]
             for key, event in log.newest[topic.full_name(prefix)].items()
         }  # fmt: skip

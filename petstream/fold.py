@@ -1,0 +1,99 @@
+"""How the log becomes state: what a record is, which of a key counts, is all of it there? Pure.
+
+Rule 1: a record is an event of ours if its headers say so, and its value is JSON with the same
+        sequence. Anything else is a stranger's or damaged: consumers make it a dead letter.
+Rule 2: the highest (sequence, digest) of a key is its newest event, whatever the order of the log.
+Rule 3: of equal ones the later counts: it is the one that a consumer may still have before it.
+Rule 4: a key whose last record isn't its newest event, or is none of ours, is stale: after a
+        compaction only that record is left, so the newest is to be published again.
+Rule 5: a log that is shorter than it was has lost records that were acknowledged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, TypeGuard
+
+import msgspec
+from msgspec import Struct
+
+from petstream.codec import RAW_DIGEST, Headers
+from petstream.events import SOURCE
+
+Rank = tuple[int, str]
+"""Sequence and digest: of two events of a key, the one with the higher rank is the newer."""
+
+_ID: Final = re.compile(rb"[0-9]{1,18}")
+_SOURCE: Final = SOURCE.encode()
+_REMOVED: Final = b".removed"
+
+
+class RecordHead(Struct, frozen=True, gc=False):
+    """The head of an event; `listed` is False where it removes its key."""
+
+    sequence: int
+    digest: str
+    listed: bool
+    raw_digest: bytes
+
+    @property
+    def rank(self) -> Rank:
+        """What orders the events of a key."""
+        return self.sequence, self.digest
+
+
+def key_of(key: bytes | None) -> int | None:
+    """Return the id that a record is of; None where its key is no id.
+
+    >>> key_of(b"22611034"), key_of(b"x"), key_of(None)
+    (22611034, None, None)
+    """
+    return int(key) if key is not None and _ID.fullmatch(key) else None
+
+
+def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
+    """Return the head of a record; None where it isn't an event of ours (rule 1)."""
+    named = dict(headers)
+    try:
+        sequence, digest = int(named["ce_sequence"]), named["ce_digest"].decode("ascii")
+        listed = not named["ce_type"].endswith(_REMOVED)
+        if named["ce_source"] != _SOURCE or value is None:
+            return None
+        if _NUMBERED.decode(value).sequence != sequence:
+            return None
+    except (KeyError, ValueError, msgspec.DecodeError):
+        return None
+    return RecordHead(sequence, digest, listed, named.get(RAW_DIGEST, b""))
+
+
+def is_newest(head: RecordHead | None, held: Rank | None) -> TypeGuard[RecordHead]:
+    """Return whether a record takes the place of what is held of its key (rules 2 and 3).
+
+    >>> head = RecordHead(7, "b", listed=True, raw_digest=b"")
+    >>> is_newest(head, (7, "b")), is_newest(head, (7, "c")), is_newest(None, None)
+    (True, False, False)
+    """
+    return head is not None and (held is None or held <= (head.sequence, head.digest))
+
+
+def truncated(recorded: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
+    """Say which partitions, ``topic/partition``, end before where they were recorded to end.
+
+    >>> truncated({"pets.v1/0": 9, "pets.v1/1": 4}, {"pets.v1/0": 8, "pets.v1/1": 5})
+    ['pets.v1/0 ends at 8, not at 9 or behind']
+    """
+    return [
+        f"{partition} ends at {now.get(partition, 0):,}, not at {end:,} or behind"
+        for partition, end in sorted(recorded.items())
+        if now.get(partition, 0) < end
+    ]
+
+
+class _Numbered(Struct):
+    """All that is read of a value; the rest must be JSON."""
+
+    sequence: int
+
+
+_NUMBERED: Final = msgspec.json.Decoder(_Numbered)
