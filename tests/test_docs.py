@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from petstream.sequence import row_sequence
 from petstream.settings import NAMES, SETTLED, KafkaAccess, Settings, load
 
 ROOT = Path(__file__).parents[1]
+LONGEST_PICTURE = 140
+"""Lines of ARCHITECTURE.md: the picture, the tree, the invariants, three ways."""
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
 SETTINGS = re.findall(
     r"^\| `(PETSTREAM_\w+)` \| (.*?) \| .* \| (.*?) \|$",
@@ -71,6 +75,32 @@ def test_containers_run_commands_that_exist_with_settings_that_exist() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_tree_of_architecture_is_that_of_the_code_with_its_sentences() -> None:
+    shown = re.search(r"## The tree\n\n```\n(.*?)```", _read("ARCHITECTURE.md"), re.DOTALL)
+    assert shown
+    assert shown[1] == "".join(f"{line}\n" for line in _tree())
+
+
+def test_the_architecture_is_one_screen_and_its_ways_lead_through_modules_that_exist() -> None:
+    page = _read("ARCHITECTURE.md")
+    assert len(page.splitlines()) <= LONGEST_PICTURE
+    ways = page.partition("## One pet's way")[2]
+    modules = re.findall(r"`((?:petstream|ingest|consumers|console|lab)/[\w/]+\.py)`", ways)
+    assert modules
+    assert [module for module in modules if not (ROOT / module).is_file()] == []
+
+
+def _tree() -> Iterator[str]:
+    """Yield each folder of the code with the sentence of its ``__init__``."""
+    for package in ("petstream", "ingest", "consumers", "console", "lab"):
+        for init in sorted((ROOT / package).rglob("__init__.py")):
+            folder = init.parent.relative_to(ROOT)
+            depth = len(folder.parts) - 1
+            sentence = (ast.get_docstring(ast.parse(init.read_text("utf-8"))) or "").split("\n\n")[0]
+            name = "  " * depth + folder.name + "/"
+            yield f"{name:<14} {' '.join(sentence.split())}"
 
 
 @pytest.mark.parametrize("topic", topics.ALL, ids=lambda topic: topic.name)
