@@ -1,1 +1,1 @@
-"""What a person touches: the command, the embedded servers, the simulator."""
+"""What a person touches: the command, the daemon, the pages, the embedded servers."""

@@ -1,1 +1,1 @@
-"""What everything outside a process relies on: events, topics, settings, metric names."""
+"""What outsiders rely on: events, topics, settings, metrics; a subscriber imports it."""

@@ -98,7 +98,9 @@ def _tree() -> Iterator[str]:
         for init in sorted((ROOT / package).rglob("__init__.py")):
             folder = init.parent.relative_to(ROOT)
             depth = len(folder.parts) - 1
-            sentence = (ast.get_docstring(ast.parse(init.read_text("utf-8"))) or "").split("\n\n")[0]
+            sentence = (ast.get_docstring(ast.parse(init.read_text("utf-8"))) or "").split("\n\n")[
+                0
+            ]
             name = "  " * depth + folder.name + "/"
             yield f"{name:<14} {' '.join(sentence.split())}"
 
