@@ -139,7 +139,7 @@ class ExportRun:
         """
         await self._lifecycle.start()
         try:
-            held = await self._everything()
+            held = await self._read_and_publish()
         except NotReadyError as error:
             if self._lifecycle.announced:
                 await self._lifecycle.announce("failed", str(error))
@@ -148,22 +148,23 @@ class ExportRun:
         export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
         return Outcome(export_id, self._mode, self._counts(), held, notes)
 
-    async def _everything(self) -> tuple[str, ...]:
-        await self._mend()
-        await self._families(self._orgs, "orgs")
-        await self._families(self._pets, *PET_FAMILIES[self._mode])
-        found = await decide.find_petlist(self._reader, self._files, self._mode)
-        self._read.extend(found.read)
-        self._petlist_digest = None if found.petlist is None else found.petlist.digest
-        if self._mode == "daily" and found.petlist is not None and not found.problems:
-            await self._fill_gaps(found.petlist)
+    async def _read_and_publish(self) -> tuple[str, ...]:
+        await self._republish_stale()
+        await self._read_families(self._orgs, "orgs")
+        await self._read_families(self._pets, *PET_FAMILIES[self._mode])
+        petlist_file = await decide.find_petlist(self._reader, self._files, self._mode)
+        petlist = petlist_file.petlist
+        self._read.extend(petlist_file.read)
+        self._petlist_digest = None if petlist is None else petlist.digest
+        if self._mode == "daily" and petlist is not None and not petlist_file.problems:
+            await self._fill_gaps(petlist)
         self._notes.extend(schema_drift.notes(self._drift(), first=not self._history.vocabulary))
         pets, orgs = self._pets, self._orgs
         odd = (self._reader.odd, pets.comparison.odd, orgs.comparison.odd)
         self._notes.extend(schema_drift.oddities(*odd, pets.drift.odd, orgs.drift.odd))
         await self._lifecycle.flush()
         failpoints.point("ingest.rows.flushed")
-        held = await self._removals(found)
+        held = await self._decide_removals(petlist_file)
         await self._lifecycle.flush()  # removals first: `completed` says that they are there
         failpoints.point("ingest.removals.flushed")
         if self._lifecycle.has_news:
@@ -175,19 +176,19 @@ class ExportRun:
             failpoints.point("ingest.completed.flushed")
         return held
 
-    async def _mend(self) -> None:
+    async def _republish_stale(self) -> None:
         """Publish again what an older event was appended behind: the last record must be newest."""
         for comparison in (self._orgs.comparison, self._pets.comparison):
             for key in sorted(comparison.ledger.stale):
                 await self._lifecycle.publish_changes(comparison.kind, [comparison.again(key)])
             comparison.ledger.stale.clear()
 
-    async def _families(self, observed: _Observed, *families: Family) -> None:
+    async def _read_families(self, observed: _Observed, *families: Family) -> None:
         for family in families:
             for part in self._files.of(family):
-                await self._part(observed, family, part)
+                await self._read_part(observed, family, part)
 
-    async def _part(self, observed: _Observed, family: Family, part: Part) -> None:
+    async def _read_part(self, observed: _Observed, family: Family, part: Part) -> None:
         comparison, check = observed.comparison, observed.check
         check.begin(part)
         async for rows in self._reader.rows(part):
@@ -214,16 +215,16 @@ class ExportRun:
         self._notes.append(
             f"{len(unknown):,} pets of the petlist were unknown: pets_n was read as well"
         )
-        await self._families(self._pets, "pets")
+        await self._read_families(self._pets, "pets")
 
-    async def _removals(self, found: decide.FoundPetlist) -> tuple[str, ...]:
+    async def _decide_removals(self, petlist_file: decide.FoundPetlist) -> tuple[str, ...]:
         identity, history = self._assignment.identity, self._history
         rate_problems = self._change_rate.problems() if history.completed else []
         self._notes.extend(f"warning: {problem}" for problem in rate_problems)
         if self._assignment.older:
             self._notes.append("a newer export was completed: nobody is removed for this one")
             return ()
-        evidence = decide.gather_evidence(found, rate_problems, history, identity)
+        evidence = decide.gather_evidence(petlist_file, rate_problems, history, identity)
         judged = decide.judge_removals(
             self._pets.comparison, self._orgs.comparison, evidence, self._context.limits
         )
