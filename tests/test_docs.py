@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import asdict
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 

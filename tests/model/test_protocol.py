@@ -162,7 +162,7 @@ def stale_keys_stay(patch: pytest.MonkeyPatch) -> None:
     async def mend(_self: ExportRun) -> None:
         return
 
-    patch.setattr(ExportRun, "_mend", mend)
+    patch.setattr(ExportRun, "_republish_stale", mend)
 
 
 MUTANTS: dict[str, Rules | Callable[[pytest.MonkeyPatch], None]] = {
