@@ -75,7 +75,7 @@ def headers(  # noqa: PLR0913  the attributes of a CloudEvent, each named by its
     raw_digest: bytes = b"",
 ) -> Headers:
     """Return the headers of an event, whose id is ``<exportId>/<subject>/<sequence>``."""
-    found = (
+    attributes = (
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{export_id}/{subject}/{sequence}".encode()),
         ("ce_source", events.SOURCE.encode()),
@@ -87,7 +87,7 @@ def headers(  # noqa: PLR0913  the attributes of a CloudEvent, each named by its
         ("ce_exportid", export_id.encode()),
         ("ce_digest", digest.encode()),
     )
-    return (*found, (RAW_DIGEST, raw_digest)) if raw_digest else found
+    return (*attributes, (RAW_DIGEST, raw_digest)) if raw_digest else attributes
 
 
 @lru_cache(maxsize=64)  # the same one stands in every event of a run
@@ -97,15 +97,15 @@ def _stamp(time: datetime) -> bytes:
 
 def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
     """Return the event of a record, or raise `UndecodableError`."""
-    found = dict(headers)
+    attributes = dict(headers)
     try:
-        version, source = found["ce_specversion"], found["ce_source"]
-        type_ = found["ce_type"].decode("ascii")
-        subject = found["ce_subject"].decode("ascii")
-        export_id = found["ce_exportid"].decode("ascii")
-        sequence = int(found["ce_sequence"])
-        time = datetime.fromisoformat(found["ce_time"].decode("ascii"))
-        marked = found["ce_digest"].decode("ascii")
+        version, source = attributes["ce_specversion"], attributes["ce_source"]
+        type_ = attributes["ce_type"].decode("ascii")
+        subject = attributes["ce_subject"].decode("ascii")
+        export_id = attributes["ce_exportid"].decode("ascii")
+        sequence = int(attributes["ce_sequence"])
+        time = datetime.fromisoformat(attributes["ce_time"].decode("ascii"))
+        marked = attributes["ce_digest"].decode("ascii")
     except (KeyError, ValueError) as error:
         raise UndecodableError("headers", f"not a CloudEvent of ours: {error!r}") from error
     if version != b"1.0" or source != events.SOURCE.encode():

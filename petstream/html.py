@@ -73,7 +73,7 @@ def rendered(
     pixel = kept[0] if kept else _image(tracker)
     if _NOTHING.fullmatch(_without(body, trackers)):
         return (_from_text(description_text or "") + pixel) or None
-    body = _without(body, [found for found in trackers if found is not kept])
+    body = _without(body, [image for image in trackers if image is not kept])
     return body if kept else body + pixel
 
 
@@ -88,7 +88,7 @@ def _trackers(body: str, tracker: str | None) -> tuple[list[re.Match[str]], re.M
     One that was copied along from another pet isn't ours.
     """
     given, wanted = html.escape(tracker) if tracker else None, None
-    found: list[re.Match[str]] = []
+    images: list[re.Match[str]] = []
     kept: re.Match[str] | None = None
     for image in _IMAGE.finditer(body):
         if image[1] == given:  # most often: word for word
@@ -99,9 +99,9 @@ def _trackers(body: str, tracker: str | None) -> tuple[list[re.Match[str]], re.M
                 continue
             wanted = wanted or _pet_of(tracker or url)
             ours = _pet_of(url) == wanted
-        found.append(image)
+        images.append(image)
         kept = kept or (image if ours else None)
-    return found, kept
+    return images, kept
 
 
 def _from_text(text: str) -> str:
@@ -112,15 +112,15 @@ def _from_text(text: str) -> str:
 
 
 def _character(entity: re.Match[str]) -> str:
-    found = entity[0]
-    return html.unescape(found) if found[1] == "#" else html5.get(found[1:], found)
+    reference = entity[0]
+    return html.unescape(reference) if reference[1] == "#" else html5.get(reference[1:], reference)
 
 
 def _without(body: str, images: list[re.Match[str]]) -> str:
     if not images:
         return body
-    ends = [0, *(found.end() for found in images)]
-    begins = [*(found.start() for found in images), len(body)]
+    ends = [0, *(image.end() for image in images)]
+    begins = [*(image.start() for image in images), len(body)]
     return "".join(body[end:begin] for end, begin in zip(ends, begins, strict=True))
 
 
@@ -145,6 +145,6 @@ def _is_tracker(url: str, tracker: str | None) -> bool:
 
 def _pet_of(tracker: str) -> str:
     """Return what names the pet in the tracker's URL; what is around it varies."""
-    found = _TRACKER.match(tracker)
-    named = tracker[found.end() :] if found else tracker
+    match = _TRACKER.match(tracker)
+    named = tracker[match.end() :] if match else tracker
     return named.partition("&")[0].replace("\\", "/").lower()

@@ -73,19 +73,19 @@ def kafka_access(
         What is set, and a line for all that is wrong with it.
     """
     set_names = {key: name for name, key in names.items() if values.get(name)}
-    found = {key: values[name] for key, name in set_names.items()}
+    texts = {key: values[name] for key, name in set_names.items()}
     wrong = []
     for key, name in set_names.items():
         try:
-            _KAFKA_READERS.get(key, str)(found[key])
+            _KAFKA_READERS.get(key, str)(texts[key])
         except ValueError as error:
             wrong.append(f"{name}: {error}")
-    protocol = found.get("security_protocol", "PLAINTEXT")
+    protocol = texts.get("security_protocol", "PLAINTEXT")
     for name, key in names.items():
-        lacks = protocol.startswith("SASL") and key.startswith("sasl_") and key not in found
+        lacks = protocol.startswith("SASL") and key.startswith("sasl_") and key not in texts
         if lacks and key != "sasl_mechanism":
             wrong.append(f"{name}: it isn't set, and {protocol} needs it")
-    return found, wrong
+    return texts, wrong
 
 
 def database_url(text: str) -> str:
@@ -104,26 +104,26 @@ def picture_store(text: str) -> str:
 
 def hosts(text: str) -> frozenset[str]:
     """Read names of hosts."""
-    found = [one.strip().lower() for one in text.split(",")]
-    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", one) for one in found):
+    names = [name.strip().lower() for name in text.split(",")]
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name) for name in names):
         raise ValueError("it must be names of hosts, separated by commas")
-    return frozenset(found)
+    return frozenset(names)
 
 
 def hosts_with_ports(text: str) -> frozenset[str]:
     """Read hosts that may be at private addresses."""
-    found = [one.strip().lower() for one in text.split(",")]
-    if not all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*:\d{1,5}", one) for one in found):
+    addresses = [address.strip().lower() for address in text.split(",")]
+    if not all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*:\d{1,5}", address) for address in addresses):
         raise ValueError("it must be host:port, more of them separated by commas")
-    return frozenset(found)
+    return frozenset(addresses)
 
 
 def pixels(text: str) -> tuple[int, ...]:
     """Read the sizes of thumbnails."""
-    found = [one.strip() for one in text.split(",")]
-    if not all(re.fullmatch(r"[1-9]\d{1,3}", one) for one in found) or len(found) > 5:  # noqa: PLR2004  more than enough
+    sizes = [size.strip() for size in text.split(",")]
+    if not all(re.fullmatch(r"[1-9]\d{1,3}", size) for size in sizes) or len(sizes) > 5:  # noqa: PLR2004  more than enough
         raise ValueError("it must be up to five sizes of 10 to 9999 pixels, separated by commas")
-    return tuple(sorted({int(one) for one in found}))
+    return tuple(sorted({int(size) for size in sizes}))
 
 
 def topic_prefix(text: str) -> str:

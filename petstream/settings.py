@@ -67,13 +67,13 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     """Return the settings of the environment and ``.env``, or raise one `UsageError` for all."""
     values = texts(environ, dotenv)
     wrong: list[str] = []
-    found: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     for name, (attribute, read, example) in _SETTINGS.items():
         text = values.get(name, "").strip()
         if text == "":
             continue
         try:
-            found[attribute] = read(text)
+            checked[attribute] = read(text)
         except ValueError as error:
             wrong.append(f"{name}: {error}; for example {name}={example}")
     extra, wrong_there = setting_values.kafka_access(values, _KAFKA)
@@ -86,9 +86,9 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     )
     if wrong:
         raise UsageError("\n".join(wrong))
-    if "kafka" in found:
-        found["kafka"] = KafkaAccess(found["kafka"], **extra)
-    return Settings(**found)
+    if "kafka" in checked:
+        checked["kafka"] = KafkaAccess(checked["kafka"], **extra)
+    return Settings(**checked)
 
 
 def texts(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
@@ -105,12 +105,12 @@ def _read_dotenv(path: Path) -> dict[str, str]:
         written = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read as text ({type(error).__name__})") from None
-    found: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for line in written.splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and name.startswith(PREFIX):
-            found[name.strip()] = value.strip().strip("'\"")
-    return found
+            lines[name.strip()] = value.strip().strip("'\"")
+    return lines
 
 
 _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {

@@ -77,14 +77,14 @@ async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> FoundPet
 
 
 def gather_evidence(
-    found: FoundPetlist, rate_problems: Sequence[str], memory: ExportHistory, identity: Identity
+    judged: FoundPetlist, rate_problems: Sequence[str], memory: ExportHistory, identity: Identity
 ) -> Evidence:
     """Put together what the removals of an export are judged by."""
-    petlist = found.petlist
+    petlist = judged.petlist
     seen_with = None if petlist is None else memory.seen_with(petlist.digest, identity)
     return Evidence(
         petlist=petlist,
-        petlist_problems=found.problems,
+        petlist_problems=judged.problems,
         seen_with=None if seen_with is None else seen_with.export_id,
         seen_last=seen_with is memory.newest,
         rate_problems=rate_problems,

@@ -147,8 +147,8 @@ async def offsets_since(
     """
     times = dict.fromkeys(client_partitions(partitions), int(time.timestamp() * 1000))
     async with _consumer(access) as consumer, asyncio.timeout(_DEADLINE_S):
-        found = await consumer.offsets_for_times(times)
-    return {TopicPartition(*partition): at.offset for partition, at in found.items() if at}
+        offsets = await consumer.offsets_for_times(times)
+    return {TopicPartition(*partition): at.offset for partition, at in offsets.items() if at}
 
 
 async def first_offsets(

@@ -57,13 +57,15 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         """Return it in words, a line for each trial that went wrong."""
-        lines = [f"{one.trial}: {one.found}. {one.advice}." for one in self.findings]
+        lines = [
+            f"{finding.trial}: {finding.found}. {finding.advice}." for finding in self.findings
+        ]
         right = self.trials - len(self.findings)
         return "\n".join([f"{right} of {self.trials} trials ended with the right pets.", *lines])
 
 
 async def check(
-    subscriber: Callable[[], S], *, restarted: Callable[[S], S] = lambda one: one
+    subscriber: Callable[[], S], *, restarted: Callable[[S], S] = lambda same: same
 ) -> Report:
     """Put a subscriber to every trial.
 
@@ -71,30 +73,30 @@ async def check(
         subscriber: makes one that has stored nothing.
         restarted: makes one from what another has stored; by default it just goes on.
     """
-    found = [await _tried(trial, subscriber, restarted) for trial in trials()]
-    return Report(len(found), tuple(one for one in found if one is not None))
+    findings = [await _tried(trial, subscriber, restarted) for trial in trials()]
+    return Report(len(findings), tuple(finding for finding in findings if finding is not None))
 
 
 async def _tried(
     trial: Trial, subscriber: Callable[[], S], restarted: Callable[[S], S]
 ) -> Finding | None:
-    one = subscriber()
+    tried = subscriber()
     for step in trial.steps:
         if step == "restart":
-            one = restarted(one)
+            tried = restarted(tried)
             continue
         try:
-            await _awaited(one.handle(step))
+            await _awaited(tried.handle(step))
         except Exception as error:  # noqa: BLE001  it's somebody else's, and is reported
             what = f"it raised {error!r} at offset {step.offset}"
             return Finding(trial.name, what, trial.advice)
-    shown = dict(await _awaited(one.shown()))
+    shown = dict(await _awaited(tried.shown()))
     wanted = _expected(step for step in trial.steps if step != "restart")
     return None if shown == wanted else Finding(trial.name, _differ(shown, wanted), trial.advice)
 
 
-async def _awaited(found: Awaitable[T] | T) -> T:
-    return await found if inspect.isawaitable(found) else found
+async def _awaited(result: Awaitable[T] | T) -> T:
+    return await result if inspect.isawaitable(result) else result
 
 
 def _expected(records: Iterable[Record]) -> dict[int, str | None]:
@@ -112,13 +114,13 @@ def _expected(records: Iterable[Record]) -> dict[int, str | None]:
 
 
 def _differ(shown: Mapping[int, str | None], wanted: Mapping[int, str | None]) -> str:
-    told = []
+    differences = []
     for key in sorted(shown.keys() | wanted.keys()):
         if key not in wanted:
-            told.append(f"pet {key} is shown and was removed, or never was")
+            differences.append(f"pet {key} is shown and was removed, or never was")
         elif key not in shown:
-            told.append(f"pet {key} is listed and isn't shown")
+            differences.append(f"pet {key} is listed and isn't shown")
         elif shown[key] != wanted[key]:
-            told.append(f"pet {key} is shown as {shown[key]!r} and is {wanted[key]!r}")
-    more = "" if len(told) <= _SHOWN else f", and {len(told) - _SHOWN} more"
-    return "; ".join(told[:_SHOWN]) + more
+            differences.append(f"pet {key} is shown as {shown[key]!r} and is {wanted[key]!r}")
+    more = "" if len(differences) <= _SHOWN else f", and {len(differences) - _SHOWN} more"
+    return "; ".join(differences[:_SHOWN]) + more

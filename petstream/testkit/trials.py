@@ -75,12 +75,12 @@ def trials() -> Iterator[Trial]:
     """Return every trial."""
     log = _log(LIFE)
     yield Trial("a first reading", "See docs/subscribing.md for what each op means", log)
-    yield Trial("every record twice", _GUARD, [one for one in log for _ in range(2)])
+    yield Trial("every record twice", _GUARD, [record for record in log for _ in range(2)])
     yield Trial("a rewind while it runs", _GUARD, [*log, *log[:9]])
     kept = "What decides must be stored with the pets, and outlive the process"
     yield Trial("a rewind across a restart", kept, [*log, "restart", *log[:9]])
     yield Trial("a replay from the beginning", _GUARD, [*log, "restart", *log])
-    yield Trial("a removed pet's past comes again", _KEEP, [*log, *(one for one in log[:8])])
+    yield Trial("a removed pet's past comes again", _KEEP, [*log, *(record for record in log[:8])])
     gone = (Event("removed", 2, 2, "Moss"), Event("added", 2, 0, "Moss"))
     yield Trial("a removal before anything else", _KEEP, _log(gone))
     late = (*LIFE, Event("updated", 1, 2, "published late"), Event("added", 4, 0, "Juno"))
@@ -88,13 +88,13 @@ def trials() -> Iterator[Trial]:
     twins = [Event("updated", 1, 5, f"twin {number}", twin=number) for number in range(4)]
     for name, order in (("one way", twins), ("the other way", twins[::-1])):
         yield Trial(f"events with one sequence, {name}", _GUARD, _log((*LIFE, *order)))
-    newest = {one.animal_id: one for one in LIFE}
+    newest = {event.animal_id: event for event in LIFE}
     whole = "An event holds the whole pet: `changed` only says what is new in it"
     yield Trial("a compacted log", whole, _log(tuple(newest.values())))
     yield Trial("a gap, compacted away", whole, [*log[:4], "restart", *_log(newest.values(), 20)])
-    fields = [one._replace(later="fields") for one in LIFE]
+    fields = [event._replace(later="fields") for event in LIFE]
     yield Trial("a later minor version, new fields", _IGNORE, _log(fields))
-    types = [new for one in LIFE for new in (one, one._replace(later="type"))]
+    types = [new for event in LIFE for new in (event, event._replace(later="type"))]
     yield Trial("a later minor version, new event types", _IGNORE, _log(types))
     for seed in range(_SCHEDULES):
         yield Trial(f"schedule {seed}", _GUARD, _schedule(_log(late), seed))
@@ -125,12 +125,12 @@ def _record(event: Event, offset: int) -> Record:
         sequence = removal_sequence(base_s)
     export_id = (_START + timedelta(days=event.day)).strftime("%Y-%m-%dT%H:%M:%SZ")
     pet = Pet(animal_id=event.animal_id, org_id=7, name=event.name, status="Available")
-    told = PetEvent(
+    payload = PetEvent(
         op=event.op, animal_id=event.animal_id, sequence=sequence, pet=pet, first_seen_at=_START,
         changed=("status",) if event.op == "updated" else (),
         source=Source(export_id, "daily", "updatedpets_1.json", offset + 1),
     )  # fmt: skip
-    value, type_ = codec.encode(told), f"pet.{event.op}"
+    value, type_ = codec.encode(payload), f"pet.{event.op}"
     extra: codec.Headers = ()
     if event.later != "no":
         value, type_, sequence = _later(json.loads(value), event, type_)

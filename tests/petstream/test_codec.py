@@ -20,9 +20,9 @@ START = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)
 
 
 def golden(type_: str) -> tuple[codec.Headers, bytes, dict[str, Any]]:
-    found = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
-    headers = tuple((name, text.encode()) for name, text in found["headers"].items())
-    return headers, json.dumps(found["value"]).encode(), found["value"]
+    kept = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
+    headers = tuple((name, text.encode()) for name, text in kept["headers"].items())
+    return headers, json.dumps(kept["value"]).encode(), kept["value"]
 
 
 def test_every_type_has_a_golden_event() -> None:
@@ -41,14 +41,14 @@ def test_a_golden_event_comes_back_as_it_was(type_: str) -> None:
 @pytest.mark.parametrize("type_", sorted(events.TYPES))
 def test_the_headers_of_a_golden_event_are_made_the_same_today(type_: str) -> None:
     headers, raw, _ = golden(type_)
-    found = codec.decode(headers, raw)
+    envelope = codec.decode(headers, raw)
     assert headers == codec.headers(
         type_=type_,
-        subject=found.subject,
-        sequence=found.sequence,
-        export_id=found.export_id,
-        digest=found.digest,
-        time=found.time,
+        subject=envelope.subject,
+        sequence=envelope.sequence,
+        export_id=envelope.export_id,
+        digest=envelope.digest,
+        time=envelope.time,
     )
 
 
@@ -85,8 +85,8 @@ def test_unknown_header_is_ignored() -> None:
 def test_what_is_no_event_is_refused_with_a_stable_reason(
     change: dict[str, bytes | None], value: bytes | None, reason: str
 ) -> None:
-    found: dict[str, bytes | None] = {**dict(golden("pet.added")[0]), **change}
-    headers = [(name, text) for name, text in found.items() if text is not None]
+    changed: dict[str, bytes | None] = {**dict(golden("pet.added")[0]), **change}
+    headers = [(name, text) for name, text in changed.items() if text is not None]
     with pytest.raises(codec.UndecodableError) as caught:
         codec.decode(headers, value)
     assert caught.value.reason == reason
@@ -130,16 +130,16 @@ def test_text_order_of_the_sequence_header_is_number_order() -> None:
             codec.headers(
                 type_="pet.added",
                 subject="pet/1",
-                sequence=one,
+                sequence=sequence,
                 export_id="x",
                 digest="",
                 time=START,
             )
         )["ce_sequence"]
-        for one in (9, 10, 2**53 - 1)
+        for sequence in (9, 10, 2**53 - 1)
     ]
     assert stamped == sorted(stamped)
-    assert {len(one) for one in stamped} == {19}
+    assert {len(text) for text in stamped} == {19}
 
 
 def test_contacts_that_are_left_out_are_not_in_the_value() -> None:

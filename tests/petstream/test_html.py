@@ -12,32 +12,32 @@ IMAGE = f'<img src="{ESCAPED}" width="0" height="0" alt="">'
 
 
 def test_html_goes_before_text() -> None:
-    found = rendered("<p>Loves <b>walks</b>.</p>", "Loves walks.", None)
-    assert found == "<p>Loves <b>walks</b>.</p>"
+    shown = rendered("<p>Loves <b>walks</b>.</p>", "Loves walks.", None)
+    assert shown == "<p>Loves <b>walks</b>.</p>"
 
 
 def test_the_tracker_inside_the_html_is_not_added_again() -> None:
     sent = f'<div class="rgDescription">Good cat<img src="{TRACKER}" width="0" height="0" /></div>'
-    found = rendered(sent, None, TRACKER)
-    assert found is not None
-    assert found.count("tracker.rescuegroups.org") == 1
-    assert ESCAPED in found
+    shown = rendered(sent, None, TRACKER)
+    assert shown is not None
+    assert shown.count("tracker.rescuegroups.org") == 1
+    assert ESCAPED in shown
 
 
 def test_a_tracker_that_is_there_twice_is_shown_once() -> None:
     image = f'<img src="{TRACKER}">'
-    found = rendered(f"{image}Good cat{image}", None, TRACKER)
-    assert found is not None
-    assert found.count("<img") == 1
+    shown = rendered(f"{image}Good cat{image}", None, TRACKER)
+    assert shown is not None
+    assert shown.count("<img") == 1
 
 
 @pytest.mark.parametrize(
     "url", [f" {TRACKER}\n", TRACKER.removeprefix("https:"), f"http{TRACKER[5:]}"]
 )
 def test_a_tracker_written_otherwise_is_the_tracker_all_the_same(url: str) -> None:
-    found = rendered(f'<p>Good cat</p><img src="{url}">', None, TRACKER)
-    assert found is not None
-    assert found.count("<img") == 1
+    shown = rendered(f'<p>Good cat</p><img src="{url}">', None, TRACKER)
+    assert shown is not None
+    assert shown.count("<img") == 1
 
 
 def test_what_is_only_for_browsers_without_scripts_is_not_shown_as_text() -> None:
@@ -51,8 +51,8 @@ def test_html_without_the_tracker_gets_it() -> None:
 
 def test_the_tracker_of_another_pet_does_not_stand_in_for_ours() -> None:
     other = '<img src="https://tracker.rescuegroups.org/pet?7&a=&h=">'
-    found = rendered(f"<p>Good cat</p>{other}", None, TRACKER)
-    assert found == f"<p>Good cat</p>{IMAGE}"
+    shown = rendered(f"<p>Good cat</p>{other}", None, TRACKER)
+    assert shown == f"<p>Good cat</p>{IMAGE}"
 
 
 def test_a_tracker_is_never_invented() -> None:
@@ -69,10 +69,10 @@ def test_a_pet_without_any_description_still_has_its_tracker() -> None:
     "sent", [f'<img src="{TRACKER}">', f'<div>&nbsp;<img src="{TRACKER}"></div>']
 )
 def test_html_that_is_only_a_tracker_falls_back_to_the_text(sent: str) -> None:
-    found = rendered(sent, "Good & calm", TRACKER)
-    assert found is not None
-    assert found.startswith("Good &amp; calm<img ")
-    assert found.count("<img") == 1
+    shown = rendered(sent, "Good & calm", TRACKER)
+    assert shown is not None
+    assert shown.startswith("Good &amp; calm<img ")
+    assert shown.count("<img") == 1
 
 
 def test_text_is_escaped_and_its_lines_are_broken() -> None:
@@ -99,16 +99,16 @@ def test_entities_that_the_feed_leaves_in_the_text_are_not_escaped_twice() -> No
     ],
 )
 def test_what_runs_or_frames_is_taken_out(sent: str) -> None:
-    found = (rendered(f"<p>Good cat</p>{sent}", None, TRACKER) or "").lower()
-    assert "good cat" in found
+    shown = (rendered(f"<p>Good cat</p>{sent}", None, TRACKER) or "").lower()
+    assert "good cat" in shown
     for bad in ("<script", "onerror", "onload", "script:", "<iframe", "<svg", "<object", "style="):
-        assert bad not in found
+        assert bad not in shown
 
 
 def test_a_tracker_url_can_not_break_out_of_its_attribute() -> None:
-    found = rendered("x", None, 'https://tracker.rescuegroups.org/pet?7"><script>')
-    assert found is not None
-    assert "<script" not in found
+    shown = rendered("x", None, 'https://tracker.rescuegroups.org/pet?7"><script>')
+    assert shown is not None
+    assert "<script" not in shown
     assert rendered("x", None, "javascript:alert(1)") == "x"
 
 
@@ -128,10 +128,10 @@ def test_a_tracker_url_can_not_break_out_of_its_attribute() -> None:
     ],
 )
 def test_whatever_a_browser_takes_for_the_tracker_is_counted_once(url: str) -> None:
-    found = rendered(f'<p>Good cat</p><img src="{url}"><img src="{TRACKER}">', None, TRACKER)
-    assert found is not None
-    assert found.startswith("<p>Good cat</p><img ")
-    assert found.count("<img") == 1
+    shown = rendered(f'<p>Good cat</p><img src="{url}"><img src="{TRACKER}">', None, TRACKER)
+    assert shown is not None
+    assert shown.startswith("<p>Good cat</p><img ")
+    assert shown.count("<img") == 1
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_whatever_a_browser_takes_for_the_tracker_is_counted_once(url: str) -> N
     ],
 )
 def test_a_picture_from_elsewhere_is_no_tracker(url: str) -> None:
-    found = rendered(f'<p>Good cat</p><img src="{url}">', None, TRACKER)
-    assert found == f'<p>Good cat</p><img src="{url}">{IMAGE}'
+    shown = rendered(f'<p>Good cat</p><img src="{url}">', None, TRACKER)
+    assert shown == f'<p>Good cat</p><img src="{url}">{IMAGE}'
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_what_is_no_address_of_the_web_is_no_tracker(given: str) -> None:
 
 def test_a_tracker_on_another_host_is_not_added_twice() -> None:
     other = "http://count.example/7?a=1&b=2"
-    found = rendered(f'<p>Good cat<img src="{other}"></p>', None, other)
-    assert found == '<p>Good cat<img src="http://count.example/7?a=1&amp;b=2"></p>'
+    shown = rendered(f'<p>Good cat<img src="{other}"></p>', None, other)
+    assert shown == '<p>Good cat<img src="http://count.example/7?a=1&amp;b=2"></p>'
 
 
 @pytest.mark.parametrize(
@@ -187,10 +187,10 @@ def test_a_tracker_on_another_host_is_not_added_twice() -> None:
 def test_a_description_that_is_only_a_tracker_is_only_the_tracker(
     sent: str, text: str | None
 ) -> None:
-    found = rendered(sent, text, TRACKER)
-    assert found is not None
-    assert found.startswith(f'<img src="{ESCAPED}"')
-    assert found.count("<") == 1
+    shown = rendered(sent, text, TRACKER)
+    assert shown is not None
+    assert shown.startswith(f'<img src="{ESCAPED}"')
+    assert shown.count("<") == 1
 
 
 @pytest.mark.parametrize("sent", [None, "", "<p>&nbsp;</p>", "<br>\u200b", "<script>x</script>"])

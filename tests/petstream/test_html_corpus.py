@@ -351,8 +351,8 @@ def judge(shown: str) -> Tree:
 
 
 def trackers(tree: Tree) -> list[str]:
-    found = [attributes.get("src") or "" for tag, attributes in tree.elements if tag == "img"]
-    return [url for url in found if "tracker.rescuegroups.org" in url.lower()]
+    urls = [attributes.get("src") or "" for tag, attributes in tree.elements if tag == "img"]
+    return [url for url in urls if "tracker.rescuegroups.org" in url.lower()]
 
 
 @pytest.mark.parametrize("sent", CORPUS)

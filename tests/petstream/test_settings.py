@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_said_at_once_a_line_each_with_an_example() -> None
     lines = str(caught.value).splitlines()
     assert len(lines) == len(wrong)
     for name in wrong:
-        (line,) = (one for one in lines if one.startswith(f"PETSTREAM_{name}:"))
+        (line,) = (said for said in lines if said.startswith(f"PETSTREAM_{name}:"))
         assert f"for example PETSTREAM_{name}=" in line
     assert caught.value.exit_status == 2
 
@@ -116,8 +116,8 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
         "# mine\nexport PETSTREAM_SCRUB='monthly'\nPETSTREAM_ARCHIVE_DAYS=3\nOTHER=1\n",
         encoding="utf-8",
     )
-    found = load({"PETSTREAM_ARCHIVE_DAYS": "5"}, file)
-    assert (found.scrub, found.archive_days) == ("monthly", 5)
+    settings = load({"PETSTREAM_ARCHIVE_DAYS": "5"}, file)
+    assert (settings.scrub, settings.archive_days) == ("monthly", 5)
 
 
 def test_every_setting_is_known_once() -> None:

@@ -10,8 +10,10 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 
 def test_topics_are_named_keyed_and_split_as_promised() -> None:
-    found = {one.full_name("petstream."): (one.key, one.partitions) for one in topics.ALL}
-    assert found == {
+    declared = {
+        topic.full_name("petstream."): (topic.key, topic.partitions) for topic in topics.ALL
+    }
+    assert declared == {
         "petstream.pets.v1": ("animalID", 6),
         "petstream.orgs.v1": ("orgID", 1),
         "petstream.exports.v1": ("export id", 1),
@@ -21,9 +23,9 @@ def test_topics_are_named_keyed_and_split_as_promised() -> None:
 
 
 def test_only_pets_and_organisations_are_compacted_and_never_within_30_days() -> None:
-    compacted = [one for one in topics.ALL if one.configs.get("cleanup.policy") == "compact"]
+    compacted = [topic for topic in topics.ALL if topic.configs.get("cleanup.policy") == "compact"]
     assert compacted == [topics.PETS, topics.ORGS]
-    assert {one.configs["min.compaction.lag.ms"] for one in compacted} == {str(30 * DAY_MS)}
+    assert {topic.configs["min.compaction.lag.ms"] for topic in compacted} == {str(30 * DAY_MS)}
 
 
 def test_exports_are_kept_for_ever_and_the_rest_for_its_days() -> None:
@@ -33,8 +35,8 @@ def test_exports_are_kept_for_ever_and_the_rest_for_its_days() -> None:
 
 
 def test_the_largest_message_is_8_mib_and_time_is_when_it_was_published() -> None:
-    assert {one.configs["max.message.bytes"] for one in topics.ALL} == {str(8 * 1024 * 1024)}
-    assert {one.configs["message.timestamp.type"] for one in topics.ALL} == {"CreateTime"}
+    assert {topic.configs["max.message.bytes"] for topic in topics.ALL} == {str(8 * 1024 * 1024)}
+    assert {topic.configs["message.timestamp.type"] for topic in topics.ALL} == {"CreateTime"}
 
 
 def test_every_topic_is_in_the_documents() -> None:

@@ -86,15 +86,18 @@ def records(version: str) -> list[Golden]:
 
 def schema(version: str, family: str) -> dict[str, Any]:
     """Return a schema of a version."""
-    found: dict[str, Any] = json.loads(
+    document: dict[str, Any] = json.loads(
         (GOLDEN / version / "schemas" / f"{family}.json").read_text()
     )
-    return found
+    return document
 
 
-VERSIONS: Final = sorted(RELEASED, key=lambda one: [int(part) for part in one.split(".")])
-EVERY: Final = [(version, one) for version in VERSIONS for one in records(version)]
-EVENTS: Final = [(version, one) for version, one in EVERY if one.type not in _LETTERS]
+VERSIONS: Final = sorted(RELEASED, key=lambda version: [int(part) for part in version.split(".")])
+EVERY: Final = [(version, record) for version in VERSIONS for record in records(version)]
+EVENTS: Final = [(version, record) for version, record in EVERY if record.type not in _LETTERS]
+OF_EVERY_VERSION: Final = pytest.mark.parametrize(
+    ("version", "record"), EVENTS, ids=[f"{version}-{record.name}" for version, record in EVENTS]
+)
 
 
 # ---- what today's code makes of the same input -------------------------------------------------
@@ -103,8 +106,8 @@ EVENTS: Final = [(version, one) for version, one in EVERY if one.type not in _LE
 def today() -> Iterator[Golden]:
     """Publish one of everything, with the functions that do it in earnest."""
     for type_, shape in events.TYPES.items():
-        found = json.loads((GOLDEN / f"{type_}.json").read_text("utf-8"))
-        event = msgspec.convert(found["value"], shape)
+        golden = json.loads((GOLDEN / f"{type_}.json").read_text("utf-8"))
+        event = msgspec.convert(golden["value"], shape)
         if isinstance(event, PetEvent | OrganizationEvent):
             yield _change(type_, event)
         elif isinstance(event, ExportEvent):
@@ -112,7 +115,7 @@ def today() -> Iterator[Golden]:
         elif isinstance(event, PlanEvent):
             yield _decision(type_, event)
         else:
-            yield _picture(type_, event, found["headers"])
+            yield _picture(type_, event, golden["headers"])
     yield from _letters()
 
 
@@ -136,17 +139,17 @@ def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
     if event.state == "held":
         with mock.patch.object(lifecycle, "IDS_A_PART", 2):
             parts = list(lifecycle.held_plan_records(event, "P", "orgs", (701, 702, 703)))
-        made |= {f"{type_}.part{number}": one for number, one in enumerate(parts, 1)}
+        made |= {f"{type_}.part{number}": part for number, part in enumerate(parts, 1)}
     if event.state == "failed":
         unread = msgspec.structs.replace(event, unread=True)
         made[f"{type_}.unread"] = lifecycle.export_record(unread)
-    for name, one in made.items():
-        yield Golden(name, one.key.encode(), one.headers, one.value)
+    for name, record in made.items():
+        yield Golden(name, record.key.encode(), record.headers, record.value)
 
 
 def _decision(type_: str, event: PlanEvent) -> Golden:
-    found = json.loads((GOLDEN / "export.held.json").read_text("utf-8"))["value"]
-    held = HeldPlan(event.plan_id, msgspec.convert(found, ExportEvent), (22611034,), "pets")
+    value = json.loads((GOLDEN / "export.held.json").read_text("utf-8"))["value"]
+    held = HeldPlan(event.plan_id, msgspec.convert(value, ExportEvent), (22611034,), "pets")
     if event.decision == "superseded":
         by = (event.reason or "").removeprefix("by export ")
         made = lifecycle.superseded_record(held, mock.Mock(spec=Identity, export_id=by), event.at)
@@ -191,10 +194,10 @@ _REFUSED: Final = dead_letters.RefusedRecord(
 def test_t45_every_version_has_a_record_of_every_type_it_knows() -> None:
     """T45: also of those that come in parts."""
     for version in VERSIONS:
-        types = {one.type for one in records(version)}
+        types = {record.type for record in records(version)}
         document = json.loads((GOLDEN / version / "schemas" / "asyncapi.json").read_text("utf-8"))
         assert types == document["components"]["messages"].keys()
-    assert {one.type for one in records(schemas.VERSION)} == {*events.TYPES, *_LETTERS}
+    assert {record.type for record in records(schemas.VERSION)} == {*events.TYPES, *_LETTERS}
 
 
 def test_t45_what_was_released_stays_as_it_was() -> None:
@@ -206,35 +209,39 @@ def test_t45_what_was_released_stays_as_it_was() -> None:
 def test_t45_the_same_input_makes_the_same_bytes_as_ever() -> None:
     """T45: else two runs of one export, before and after an upgrade, would differ."""
     assert VERSIONS[-1] == schemas.VERSION, "see the first lines of this file"
-    released = {one.name: one.text() for one in records(schemas.VERSION)}
-    assert {one.name: one.text() for one in today()} == released
+    released = {record.name: record.text() for record in records(schemas.VERSION)}
+    assert {record.name: record.text() for record in today()} == released
 
 
-@pytest.mark.parametrize(("version", "one"), EVENTS, ids=lambda one: getattr(one, "name", one))
-def test_t45_todays_decoder_reads_what_any_version_published(version: str, one: Golden) -> None:
+@pytest.mark.parametrize(
+    ("version", "record"), EVENTS, ids=lambda record: getattr(record, "name", record)
+)
+def test_t45_todays_decoder_reads_what_any_version_published(version: str, record: Golden) -> None:
     """T45: and loses nothing of it."""
-    envelope = codec.decode(one.headers, one.value)
-    assert envelope.type == f"{events.TYPE_PREFIX}{one.type}", version
-    assert isinstance(envelope.event, events.TYPES[one.type])
+    envelope = codec.decode(record.headers, record.value)
+    assert envelope.type == f"{events.TYPE_PREFIX}{record.type}", version
+    assert isinstance(envelope.event, events.TYPES[record.type])
     said = json.loads(codec.encode(envelope.event))
-    assert lacking(json.loads(one.value), said) == []
+    assert lacking(json.loads(record.value), said) == []
 
 
-@pytest.mark.parametrize(("version", "one"), EVENTS, ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(
+    ("version", "record"), EVENTS, ids=lambda record: getattr(record, "name", record)
+)
 def test_t45_a_record_of_any_version_fits_the_schemas_of_every_version(
-    version: str, one: Golden
+    version: str, record: Golden
 ) -> None:
     """T45: a subscriber may hold an older schema than the publisher, or a newer one."""
-    family = one.type.partition(".")[0]
+    family = record.type.partition(".")[0]
     for held in VERSIONS:
         document = json.loads((GOLDEN / held / "schemas" / "asyncapi.json").read_text("utf-8"))
-        if one.type in document["components"]["messages"]:
+        if record.type in document["components"]["messages"]:
             validator = jsonschema.Draft202012Validator(
                 schema(held, family), format_checker=jsonschema.FormatChecker()
             )
-            validator.validate(json.loads(one.value))
-            headers = document["components"]["messages"][one.type]["headers"]
-            said = {name: text.decode("latin-1") for name, text in one.headers}
+            validator.validate(json.loads(record.value))
+            headers = document["components"]["messages"][record.type]["headers"]
+            said = {name: text.decode("latin-1") for name, text in record.headers}
             jsonschema.Draft202012Validator(headers).validate(said)
     assert version in VERSIONS
 
@@ -242,8 +249,8 @@ def test_t45_a_record_of_any_version_fits_the_schemas_of_every_version(
 @pytest.mark.parametrize("version", VERSIONS)
 def test_t45_letters_of_any_version_say_where_they_came_from(version: str) -> None:
     """T45: they aren't JSON; their headers are their contract."""
-    found = {one.type: one for one in records(version)}
-    event, row = found["deadletter.event"], found["deadletter.row"]
+    letters = {record.type: record for record in records(version)}
+    event, row = letters["deadletter.event"], letters["deadletter.row"]
     place = TopicPartition("petstream.dead-letters.v1", 0)
     letter = ConsumerRecord(place, 0, event.key, event.value, event.headers)
     assert dead_letters.original(letter) == dead_letters.Original(_REFUSED.record, None)
@@ -256,16 +263,16 @@ def test_t45_letters_of_any_version_say_where_they_came_from(version: str) -> No
 
 def test_t45_a_later_minor_version_is_read_and_an_unknown_major_one_is_not() -> None:
     """T45: what a minor version may add is passed over; another major one has other topics."""
-    one = next(one for _, one in EVENTS if one.name == "pet.updated")
-    before = codec.decode(one.headers, one.value)
-    value = json.loads(one.value)
+    updated = next(record for _, record in EVENTS if record.name == "pet.updated")
+    before = codec.decode(updated.headers, updated.value)
+    value = json.loads(updated.value)
     value |= {"addedNextYear": 1, "pet": value["pet"] | {"mood": ["calm"]}}
     value["source"]["shard"] = None
-    later = codec.decode((*one.headers, ("ce_new", b"\xff")), json.dumps(value).encode())
+    later = codec.decode((*updated.headers, ("ce_new", b"\xff")), json.dumps(value).encode())
     assert later == before
-    named = dict(one.headers) | {"ce_specversion": b"2.0"}
+    named = dict(updated.headers) | {"ce_specversion": b"2.0"}
     with pytest.raises(UndecodableError) as caught:
-        codec.decode(tuple(named.items()), one.value)
+        codec.decode(tuple(named.items()), updated.value)
     assert caught.value.reason == "version"
 
 
@@ -273,9 +280,9 @@ def lacking(old: Any, new: Any, path: str = "") -> list[str]:
     """Return where `new` doesn't say what `old` says; it may say more."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [
-            found
+            each
             for name, value in old.items()
-            for found in (lacking(value, new[name], f"{path}.{name}") if name in new else [path])
+            for each in (lacking(value, new[name], f"{path}.{name}") if name in new else [path])
         ]
     return [] if old == new else [path]
 
@@ -294,31 +301,33 @@ class Field:
 
 def fields(document: dict[str, Any]) -> dict[str, Field]:
     """Return every place in the values of a schema, by its path."""
-    found: dict[str, Field] = {}
+    known: dict[str, Field] = {}
 
     def look(part: dict[str, Any], path: str, *, required: bool) -> None:
         while "$ref" in part:
             part = document["$defs"][part["$ref"].rpartition("/")[2]]
-        either = [_resolved(document, one) for one in part.get("anyOf", [part])]
-        words = frozenset(word for one in either for word in one.get("enum", ()))
-        types = frozenset(f"{one.get('type', 'any')} {one.get('format', '')}" for one in either)
-        found[path] = Field(types, words, required)
-        for one in either:
-            for name, held in one.get("properties", {}).items():
-                look(held, f"{path}.{name}", required=name in one.get("required", ()))
+        either = [_resolved(document, choice) for choice in part.get("anyOf", [part])]
+        words = frozenset(word for choice in either for word in choice.get("enum", ()))
+        types = frozenset(
+            f"{choice.get('type', 'any')} {choice.get('format', '')}" for choice in either
+        )
+        known[path] = Field(types, words, required)
+        for choice in either:
+            for name, held in choice.get("properties", {}).items():
+                look(held, f"{path}.{name}", required=name in choice.get("required", ()))
             for name in ("items", "additionalProperties"):
-                if isinstance(one.get(name), dict):
-                    look(one[name], f"{path}[{name}]", required=False)
+                if isinstance(choice.get(name), dict):
+                    look(choice[name], f"{path}[{name}]", required=False)
 
     look(document, "", required=True)
-    return found
+    return known
 
 
 def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = part
+    resolved: dict[str, Any] = part
     if "$ref" in part:
-        found = document["$defs"][part["$ref"].rpartition("/")[2]]
-    return found
+        resolved = document["$defs"][part["$ref"].rpartition("/")[2]]
+    return resolved
 
 
 def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -406,19 +415,19 @@ def test_a_word_that_comes_or_goes_is_found_out() -> None:
 
 def digest_of(version: str) -> str:
     """Return the digest of all files of a version."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for path in sorted((GOLDEN / version).rglob("*")):
         if path.is_file():
             name = path.relative_to(GOLDEN / version).as_posix()
             data = path.read_bytes()
-            found.update(f"{name} {len(data)}\n".encode() + data)
-    return found.hexdigest()
+            hashed.update(f"{name} {len(data)}\n".encode() + data)
+    return hashed.hexdigest()
 
 
 def _write() -> None:
     home = GOLDEN / schemas.VERSION
     (home / "schemas").mkdir(parents=True, exist_ok=True)
-    made = {f"{one.name}.record": one.text() for one in today()}
+    made = {f"{record.name}.record": record.text() for record in today()}
     made |= {f"schemas/{name}": text.encode() for name, text in schemas.documents().items()}
     for name, data in made.items():
         if not (home / name).exists():

@@ -1,4 +1,4 @@
-"""The log that petstream 0.1 wrote, and what 0.1 made of it: tests/petstream/golden/0.1.
+"""The log that petstream 0.1 wrote, and what 0.1 made of it: tests/petstream/kept/0.1.
 
 Six simulated days of 36 pets (`history(seed=31)`), read by the code of 0.1: initial with bad rows,
 daily, a file cut short, removals held and approved, a scrub that lists pets again, removals held
@@ -27,7 +27,7 @@ from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, EXPORTS
 
-DIRECTORY: Final = Path(__file__).parents[1] / "petstream" / "golden" / "0.1"
+DIRECTORY: Final = Path(__file__).parents[1] / "petstream" / "kept" / "0.1"
 FIRST_DAY, LAST_DAY = "0", "5"
 _PREFIX: Final = "kept."
 

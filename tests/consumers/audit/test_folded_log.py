@@ -27,8 +27,8 @@ async def test_an_export_completed_meanwhile_doesnt_look_like_lost_records(
         return {TopicPartition(name, 0): Bounds(0, looks) for name in names}
 
     async def read(access: KafkaAccess, log: Log, names: list[str]) -> None:
-        found = await bounds(access, names)
-        log.ends |= {place: end for place, (_, end) in found.items()}
+        read_bounds = await bounds(access, names)
+        log.ends |= {place: end for place, (_, end) in read_bounds.items()}
         place = TopicPartition(EXPORTS.full_name("t."), 0)
         if place.topic in names:
             # what is read, is read after the ends were asked for, and by then there is more

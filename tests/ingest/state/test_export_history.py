@@ -27,10 +27,10 @@ def event(state: ExportState, start: datetime = START, **changes: Any) -> Export
 
 def memory(*events: ExportEvent | PlanEvent) -> ExportHistory:
     """Fold events."""
-    found = ExportHistory()
-    for one in events:
-        found.fold(one)
-    return found
+    history = ExportHistory()
+    for event in events:
+        history.fold(event)
+    return history
 
 
 def base(start: datetime) -> int:
@@ -59,18 +59,18 @@ def test_t4_a_gap_of_more_than_30_hours_makes_a_scrub_and_says_why(
 def test_t5_an_older_export_put_back_never_gets_a_higher_base() -> None:
     """T5: other files under an older start stamp are no reason to win over what came later."""
     later = event("completed", START + DAY)
-    found = memory(event("completed"), later).identify(START, "other", START + 3 * DAY)
-    assert found.export_id == "2026-11-02T08:12:04Z.2"
-    assert found.base < later.base
+    identity = memory(event("completed"), later).identify(START, "other", START + 3 * DAY)
+    assert identity.export_id == "2026-11-02T08:12:04Z.2"
+    assert identity.base < later.base
     republished = memory(event("completed")).identify(START, "other", START + DAY / 2)
-    assert (republished.export_id, republished.base) == (found.export_id, base(START + DAY / 2))
+    assert (republished.export_id, republished.base) == (identity.export_id, base(START + DAY / 2))
 
 
 def test_a_plan_expires_after_14_days_and_is_then_none_to_decide_about() -> None:
     plan = event("held", plan=Plan("p.pets", 1, 1, (7,)))
     held = memory(event("completed"), plan)
     assert held.overdue(plan.at + 14 * DAY) == []
-    assert [one.plan_id for one in held.overdue(plan.at + 14 * DAY + DAY / 24)] == ["p.pets"]
+    assert [plan.plan_id for plan in held.overdue(plan.at + 14 * DAY + DAY / 24)] == ["p.pets"]
     held.fold(PlanEvent(plan_id="p.pets", export_id="p", decision="expired", at=START + 15 * DAY))
     assert held.held() == []
     assert held.overdue(START + 20 * DAY) == []
@@ -79,28 +79,28 @@ def test_a_plan_expires_after_14_days_and_is_then_none_to_decide_about() -> None
 def test_t6_a_petlist_is_known_from_earlier_exports_but_not_from_its_own() -> None:
     """T6: a republication may come with the same list; another day may not."""
     first = event("completed", petlist_digest="d")
-    found = memory(first, event("completed", START + DAY, petlist_digest="e"))
-    tomorrow = found.identify(START + 2 * DAY, "g", START + 2 * DAY)
-    assert found.seen_with("d", tomorrow) is first
-    assert found.seen_with("e", tomorrow) is found.newest
-    assert found.seen_with("f", tomorrow) is None
-    assert found.seen_with("d", found.identify(START, "g", START + DAY / 24)) is None
+    history = memory(first, event("completed", START + DAY, petlist_digest="e"))
+    tomorrow = history.identify(START + 2 * DAY, "g", START + 2 * DAY)
+    assert history.seen_with("d", tomorrow) is first
+    assert history.seen_with("e", tomorrow) is history.newest
+    assert history.seen_with("f", tomorrow) is None
+    assert history.seen_with("d", history.identify(START, "g", START + DAY / 24)) is None
 
 
 def test_t28_values_of_all_exports_are_remembered() -> None:
     """T28: what was seen once is never new again."""
-    found = memory(
+    history = memory(
         event("completed", drift=Drift(new_values={"sex": ("Male",)})),
         event(
             "completed", START + DAY, drift=Drift(new_values={"sex": ("Female",), "age": ("X",)})
         ),
     )
-    assert found.vocabulary == {"sex": {"Male", "Female"}, "age": {"X"}}
+    assert history.vocabulary == {"sex": {"Male", "Female"}, "age": {"X"}}
 
 
 def test_files_that_were_broken_are_remembered() -> None:
-    found = memory(event("started"), event("failed", fingerprint="broken"))
-    assert found.failed == {("2026-11-02T08:12:04Z", "broken")}
+    history = memory(event("started"), event("failed", fingerprint="broken"))
+    assert history.failed == {("2026-11-02T08:12:04Z", "broken")}
 
 
 def test_t47_a_partition_that_is_shorter_than_recorded_lost_records() -> None:
@@ -115,8 +115,8 @@ def test_an_export_that_was_only_looked_at_leaves_nothing_to_be_made_good() -> N
     tomorrow = START + 3 * DAY
     whole = event("completed", START + 2 * DAY, mode="scrub")
     looked_at = event("failed", tomorrow, unread=True, reason="pets_2 is missing")
-    found = memory(whole, looked_at)
-    assert found.choose("auto", base(tomorrow), "weekly").mode == "daily"
-    assert found.unread == {looked_at.export_id: "pets_2 is missing"}
+    history = memory(whole, looked_at)
+    assert history.choose("auto", base(tomorrow), "weekly").mode == "daily"
+    assert history.unread == {looked_at.export_id: "pets_2 is missing"}
     again = event("failed", tomorrow, reason="cut")
     assert memory(whole, again).choose("auto", base(tomorrow + DAY), "weekly").mode == "scrub"

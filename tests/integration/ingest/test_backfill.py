@@ -35,15 +35,15 @@ def settings(tmp_path: Path, prefix: str) -> Iterator[Settings]:
 
 async def said(settings: Settings, kafka: KafkaAccess) -> list[tuple[str, bytes, bytes]]:
     """Return the events of pets and organisations: ids, keys and values, each key's in order."""
-    found: list[tuple[str, bytes, bytes]] = []
+    events: list[tuple[str, bytes, bytes]] = []
     names = [topic.full_name(settings.topic_prefix) for topic in (topics.PETS, topics.ORGS)]
     async with aclosing(read_to_end(kafka, names)) as batches:
         async for batch in batches:
-            found.extend(
-                (dict(one.headers)["ce_id"].decode(), one.key or b"", one.value or b"")
-                for one in batch
+            events.extend(
+                (dict(record.headers)["ce_id"].decode(), record.key or b"", record.value or b"")
+                for record in batch
             )
-    return sorted(found)
+    return sorted(events)
 
 
 async def live(settings: Settings, kafka: KafkaAccess) -> list[str]:
@@ -95,7 +95,7 @@ async def test_t17_a_damaged_file_of_the_archive_removes_nobody_and_is_named(
     empty = replace(settings, topic_prefix=f"{settings.topic_prefix}b.")
     with pytest.raises(NotReadyError, match=r"pets_2\.json"):
         await ingest_again(empty, access, first)
-    assert not [one for one in await said(empty, access) if b'"op":"removed"' in one[2]]
+    assert not [event for event in await said(empty, access) if b'"op":"removed"' in event[2]]
 
 
 async def test_an_export_that_was_never_kept_is_refused_with_those_that_were(

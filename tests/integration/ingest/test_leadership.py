@@ -51,7 +51,7 @@ def settings(tmp_path: Path, prefix: str) -> Iterator[Settings]:
         yield Settings(ftp=ftp, data_dir=tmp_path / "data", settle_s=0, topic_prefix=prefix)
 
 
-def fork(settings: Settings, kafka: str, told: Path, *, stop_at: str = "") -> int:
+def fork(settings: Settings, kafka: str, report: Path, *, stop_at: str = "") -> int:
     """Start an ingester as a process; it stands still at a place, if asked to."""
     pid = os.fork()
     if pid:
@@ -69,7 +69,7 @@ def fork(settings: Settings, kafka: str, told: Path, *, stop_at: str = "") -> in
         except NotLeadingError as error:
             said.append(str(error))
             status = 7
-        told.write_text("\n".join(said), encoding="utf-8")
+        report.write_text("\n".join(said), encoding="utf-8")
     except BaseException:  # noqa: BLE001  the process ends here, whatever it was
         traceback.print_exc(file=sys.stderr)
     finally:
@@ -97,20 +97,20 @@ async def records(kafka: str, prefix: str) -> list[ConsumerRecord]:
         return [record async for batch in batches for record in batch]
 
 
-def events(found: list[ConsumerRecord]) -> Counter[tuple[str, bytes]]:
+def events(log: list[ConsumerRecord]) -> Counter[tuple[str, bytes]]:
     """Count each event of a pet or an organisation."""
     return Counter(
-        (one.topic, dict(one.headers)["ce_id"])
-        for one in found
-        if not one.topic.endswith(topics.EXPORTS.name)
+        (record.topic, dict(record.headers)["ce_id"])
+        for record in log
+        if not record.topic.endswith(topics.EXPORTS.name)
     )
 
 
-def announced(found: list[ConsumerRecord]) -> Counter[str]:
+def announced(log: list[ConsumerRecord]) -> Counter[str]:
     return Counter(
-        codec.decode(one.headers, one.value).type.rpartition(".")[2]
-        for one in found
-        if one.topic.endswith(topics.EXPORTS.name)
+        codec.decode(record.headers, record.value).type.rpartition(".")[2]
+        for record in log
+        if record.topic.endswith(topics.EXPORTS.name)
     )
 
 
@@ -119,9 +119,9 @@ async def assert_tables(settings: Settings, kafka: str, database_url: str) -> No
         ["pets", "deletions", "images"], settings, kafka=KafkaAccess(kafka),
         database_url=database_url, drain=True, stopping=asyncio.Event(),
     )  # fmt: skip
-    found = await fetch_rows(database_url, QUERIES)
-    assert not isinstance(found, Unavailable)
-    assert judge(expected(FEED, 0), found).differences == ()
+    rows = await fetch_rows(database_url, QUERIES)
+    assert not isinstance(rows, Unavailable)
+    assert judge(expected(FEED, 0), rows).differences == ()
 
 
 async def test_of_two_at_once_one_reads_the_export_and_the_other_finds_it_done(
@@ -131,10 +131,10 @@ async def test_of_two_at_once_one_reads_the_export_and_the_other_finds_it_done(
     pids = [fork(settings, kafka, tmp_path / "a"), fork(other, kafka, tmp_path / "b")]
     assert [await asyncio.to_thread(ended, pid) for pid in pids] == [0, 0]
     said = [(tmp_path / name).read_text(encoding="utf-8") for name in "ab"]
-    assert sorted(one.rpartition("\n")[2] for one in said) == ["read False", "read True"]
-    found = await records(kafka, prefix)
-    assert set(events(found).values()) == {1}
-    assert announced(found) == {"started": 1, "completed": 1}
+    assert sorted(output.rpartition("\n")[2] for output in said) == ["read False", "read True"]
+    log = await records(kafka, prefix)
+    assert set(events(log).values()) == {1}
+    assert announced(log) == {"started": 1, "completed": 1}
 
 
 @pytest.mark.parametrize("place", ["ingest.send.before", "ingest.rows.flushed"])
@@ -143,7 +143,7 @@ async def test_a_leader_that_slept_through_its_successors_run_publishes_nothing_
 ) -> None:
     """T39: also what it had read before it fell asleep."""
     bounded = {"message.timestamp.before.max.ms": "2000"}
-    wanted = [one._replace(configs=one.configs | bounded) for one in LOG]
+    wanted = [topic._replace(configs=topic.configs | bounded) for topic in LOG]
     await ensure_topics(KafkaAccess(kafka), prefix, wanted=wanted)
     nth = 4 if place == "ingest.send.before" else 1
     sleeper = fork(settings, kafka, tmp_path / "sleeper", stop_at=f"{place}:{nth}")
@@ -218,4 +218,4 @@ async def test_records_that_waited_too_long_are_stamped_anew_and_none_is_lost(
         await asyncio.sleep(1.5)  # what is tested: the record grows older than the topic takes
         await publisher.flush()
     async with aclosing(read_to_end(access, [name])) as batches:
-        assert [one.value async for batch in batches for one in batch] == [b"{}"]
+        assert [record.value async for batch in batches for record in batch] == [b"{}"]

@@ -216,19 +216,19 @@ async def test_t46_a_right_subscriber_passes(subscriber: type[Right]) -> None:
 async def test_t46_each_wrong_subscriber_is_found_out(subscriber: type[Right], trial: str) -> None:
     report = await check(subscriber)
     assert not report.ok
-    assert trial in {one.trial for one in report.findings}, report
-    assert all(one.found and one.advice for one in report.findings)
+    assert trial in {finding.trial for finding in report.findings}, report
+    assert all(finding.found and finding.advice for finding in report.findings)
 
 
 async def test_t46_what_is_forgotten_at_a_restart_is_found_out() -> None:
     def restarted(before: ForgetsAtRestart) -> ForgetsAtRestart:
-        one = ForgetsAtRestart()
-        one.held = {key: (None, event) for key, (_, event) in before.held.items()}
-        return one
+        subscriber = ForgetsAtRestart()
+        subscriber.held = {key: (None, event) for key, (_, event) in before.held.items()}
+        return subscriber
 
     assert (await check(ForgetsAtRestart)).ok, "as long as it runs on"
     report = await check(ForgetsAtRestart, restarted=restarted)
-    assert "a rewind across a restart" in {one.trial for one in report.findings}
+    assert "a rewind across a restart" in {finding.trial for finding in report.findings}
 
 
 async def test_a_right_subscriber_of_coroutines_that_is_really_restarted_passes() -> None:
@@ -270,7 +270,7 @@ async def test_a_subscriber_that_does_nothing_is_found_out_everywhere() -> None:
             return {}
 
     report = await check(Idle)
-    wrong = {one.trial for one in report.findings}
+    wrong = {finding.trial for finding in report.findings}
     assert {trial.name for trial in trials()} - wrong == {"a removal before anything else"}
 
 
@@ -295,9 +295,9 @@ def test_the_subscriber_shown_to_readers_passes(capsys: pytest.CaptureFixture[st
     assert "trials ended with the right pets." in capsys.readouterr().out
 
 
-def _is_subscriber(one: Subscriber) -> Subscriber:
+def _is_subscriber(subscriber: Subscriber) -> Subscriber:
     """Let the type checker see that what the tests use is one."""
-    return one
+    return subscriber
 
 
 _is_subscriber(Right())
