@@ -1,4 +1,4 @@
-"""The demo: some days of a simulated RescueGroups, through everything, with an account at the end.
+"""The demo: some days of a simulated RescueGroups, through everything, with a summary at the end.
 
 Rule 1: it has a data directory and a topic prefix of its own, and reads neither the environment's
         settings nor ``.env``: simulated pets never meet real ones.
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(options: argparse.Namespace, data_dir: Path = DATA_DIR) -> int:
-    """Play the days; then stay up, unless told not to."""
+    """Play the days; then stay up, unless `--no-serve` is given."""
     with own(data_dir):
         try:
             with simulate.served(data_dir / "feed", port=0, pictures_port=0) as feed:
@@ -107,12 +107,12 @@ async def _play(stage: Stage, options: argparse.Namespace, stopping: asyncio.Eve
         if played is None or stopping.is_set():
             return 1
         days.append(played)
-    same = await demo_summary.tell(
+    same = await demo_summary.print_summary(
         stage.settings, stage.kafka, stage.database_url, expected(made, options.days - 1), days
     )
     if not same:
         return 1
-    for line in demo_summary.how_on(DATA_DIR, PREFIX):
+    for line in demo_summary.next_steps(DATA_DIR, PREFIX):
         say(line)
     if not options.serve:
         return 0
@@ -207,7 +207,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--days", type=arguments.positive, default=3, metavar="N")
     made.add_argument("--zip", action="store_true", help="the export's files are zipped")
     made.add_argument(
-        "--no-serve", dest="serve", action="store_false", help="end after the account"
+        "--no-serve", dest="serve", action="store_false", help="end after the summary"
     )
     return made
 

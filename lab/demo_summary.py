@@ -1,4 +1,4 @@
-"""The demo's account: what each day brought, what the tables hold, one pet's life, how to go on."""
+"""The demo's summary: what each day brought, what the tables hold, a pet's history."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class DayResult(NamedTuple):
     ingest_s: float
 
 
-async def tell(
+async def print_summary(
     settings: Settings,
     kafka: KafkaAccess,
     database_url: str,
     expected: Expected,
     days: Sequence[DayResult],
 ) -> bool:
-    """Print the account; return whether the tables hold what they should."""
+    """Print it; return whether the tables hold what they should."""
     screen = Console()
     if not screen.is_terminal:
         screen = Console(width=_WIDTH)
@@ -71,7 +71,7 @@ async def tell(
     return True
 
 
-def how_on(data_dir: Path, prefix: str) -> Iterator[str]:
+def next_steps(data_dir: Path, prefix: str) -> Iterator[str]:
     """Return what to type next."""
     yield "\nLook around, here or in another terminal (petstream down ends the servers again):"
     yield f"  export PETSTREAM_DATA_DIR={data_dir} PETSTREAM_TOPIC_PREFIX={prefix}"

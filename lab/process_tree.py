@@ -1,4 +1,4 @@
-"""The children of a process, and theirs, as the operating system tells (Linux)."""
+"""The children of a process, and theirs, as the operating system lists them (Linux)."""
 
 from __future__ import annotations
 

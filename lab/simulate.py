@@ -109,7 +109,7 @@ async def simulate(  # noqa: PLR0913  the command's options, each by name
             _print(f"day {day + 1} of {days} is on the server: export of {made.start(day)}")
             if day == 0:
                 _print(f"PETSTREAM_FTP_URL={feed.address.url}")
-                _print(_how_on(days, every_s, enter))
+                _print(_next_step(days, every_s, enter))
             if day + 1 < days:
                 await _next(stopping, every_s, enter)
             if stopping.is_set():
@@ -119,7 +119,7 @@ async def simulate(  # noqa: PLR0913  the command's options, each by name
     return 0
 
 
-def _how_on(days: int, every_s: float | None, enter: asyncio.Event | None) -> str:
+def _next_step(days: int, every_s: float | None, enter: asyncio.Event | None) -> str:
     if days == 1:
         return "Ctrl-C ends it"
     if every_s is not None:

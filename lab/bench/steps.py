@@ -129,7 +129,7 @@ def _measured(
     around: BenchServers, step: str, environment: Mapping[str, str], *arguments: str
 ) -> Measured:
     before = around.usages()
-    report = _told(_begun(environment, *arguments))
+    report = _report_of(_begun(environment, *arguments))
     more = {key: float(report[key]) for key in MEANINGS if key in report}
     costs = _costs(around, before, {arguments[0]: report})
     asyncio.run(_at_rest(environment["PETSTREAM_DATABASE_URL"]))
@@ -145,11 +145,11 @@ def _end_to_end(
     consumer = _begun(environment, "consume", "pets", str(records))
     ingester = _begun(environment, "ingest", "initial")
     try:
-        ingested = _told(ingester)
+        ingested = _report_of(ingester)
     except SystemExit:
         consumer.kill()  # it would wait for ever
         raise
-    consumed = _told(consumer)
+    consumed = _report_of(consumer)
     costs = _costs(around, before, {"ingest": ingested, "consume pets": consumed})
     asyncio.run(_at_rest(environment["PETSTREAM_DATABASE_URL"]))
     return Measured("end to end", feed.pets, consumed["last"] - ingested["began"], costs, {})
@@ -162,7 +162,7 @@ def _begun(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[
     return subprocess.Popen([*_PART, *arguments], env=environment, stdout=subprocess.PIPE)  # noqa: S603  our own module
 
 
-def _told(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+def _report_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     out, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"a part of the bench failed with status {process.returncode}: see above")

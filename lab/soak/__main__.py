@@ -19,7 +19,7 @@ from console.runtime import arguments, signals
 from console.runtime.exit import ended_well
 from console.runtime.output import note, say
 from lab.simulator import history
-from lab.soak import account
+from lab.soak import report
 from lab.soak.hosts import Hosts
 from lab.soak.plan import drawn
 from lab.soak.run import soak
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     _empty(data_dir)
     first_day = datetime.now(UTC).date() - timedelta(days=options.days)
     plan = drawn(options.seed, options.days, options.faults, options.restart_every)
-    soaks: list[account.Soaked] = []
+    soaks: list[report.Soaked] = []
     with Hosts(data_dir / "feed") as hosts:
         made = history(
             options.seed, options.pets, options.days,
@@ -55,12 +55,12 @@ def run(options: argparse.Namespace) -> int:
     if status:
         return status
     (soaked,) = soaks
-    for line in account.lines(soaked):
+    for line in report.lines(soaked):
         say(line)
     if options.json:
-        figures = json.dumps(account.document(soaked), indent=1)
+        figures = json.dumps(report.document(soaked), indent=1)
         options.json.write_text(figures + "\n", encoding="ascii")
-    return 0 if account.right(soaked) else 1
+    return 0 if report.right(soaked) else 1
 
 
 def _empty(data_dir: Path) -> None:

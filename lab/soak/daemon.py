@@ -1,4 +1,4 @@
-"""The daemon of a soak: started, told to end or to reload, its parts killed, its lines kept."""
+"""The daemon of a soak: started, ended or reloaded, its parts killed, its lines kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Daemon:
         """Start it."""
         self.lines.clear()
         command = (sys.executable, "-m", "lab.soak.up", _LOOK_EVERY_S)
-        self._child = spawn(Program("up", command), self._environment, self._told)
+        self._child = spawn(Program("up", command), self._environment, self._keep_line)
 
     async def end(self) -> None:
         """Tell it to end, and see that it does, in time and with status 0."""
@@ -61,7 +61,7 @@ class Daemon:
         status = await child.wait()
         took = time.monotonic() - began
         if status != 0 or took > _END_WITHIN_S:
-            self.wrong.append(f"told to end, the daemon took {took:.1f} s, with status {status}")
+            self.wrong.append(f"the daemon took {took:.1f} s to end, with status {status}")
 
     def reload(self) -> None:
         """Have it read its settings again."""
@@ -88,7 +88,7 @@ class Daemon:
                 with urlopen(page + name, timeout=60) as answer:  # noqa: S310  our own server
                     answer.read()
 
-    def _told(self, _stream: int, line: str) -> None:
+    def _keep_line(self, _stream: int, line: str) -> None:
         self.lines.append(line)
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {line}\n")

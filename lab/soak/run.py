@@ -18,11 +18,11 @@ from console.inspect.database_reader import Unavailable, fetch_rows
 from console.runtime.output import note
 from lab import expectations
 from lab.simulator import Expected, History, expected
-from lab.soak.account import Soaked
 from lab.soak.daemon import Daemon
 from lab.soak.flatness import Sample
 from lab.soak.hosts import Hosts
 from lab.soak.plan import HELD, PARTS, TAKEN, UNREAD, SoakDay
+from lab.soak.report import Soaked
 from lab.soak.samples import parts, samples
 
 DAY_S: Final = 300.0
@@ -105,7 +105,7 @@ class _Run:
                     "watch | " in line and _UPLOADING not in line
                     for line in self._daemon.lines[before:]
                 ),
-                f"{day.fault} isn't told of",
+                f"{day.fault} isn't reported",
             )
         elif day.fault in HELD:
             await self._happened(held, f"{day.fault}: no removals are held")

@@ -10,7 +10,7 @@ import pytest
 from console.inspect.database_reader import Rows
 from console.runtime.exit import ended_well
 from lab import demo, expectations
-from lab.demo_summary import how_on
+from lab.demo_summary import next_steps
 from lab.simulator import Expected, expected, history
 from petstream.errors import UsageError
 
@@ -93,7 +93,9 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_the_demos_settings_come_from_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PETSTREAM_FTP_URL", "nonsense")
     assert demo.PREFIX == "demo."
-    assert any("PETSTREAM_TOPIC_PREFIX=demo." in line for line in how_on(demo.DATA_DIR, "demo."))
+    assert any(
+        "PETSTREAM_TOPIC_PREFIX=demo." in line for line in next_steps(demo.DATA_DIR, "demo.")
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--pets", "9"], ["--days", "0"], ["--pets", "many"]])

@@ -78,7 +78,7 @@ class Member:
                 },
             )  # fmt: skip
 
-    def tell(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
 
@@ -121,7 +121,7 @@ class Server:
         """Know it by its record in the data directory."""
         self.data_dir, self.name = data_dir, name
 
-    def tell(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to it and to its children."""
         for pid in self._pids():
             os.kill(pid, number)

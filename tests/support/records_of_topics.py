@@ -15,7 +15,7 @@ _PUBLISHED_MS = int(PUBLISHED.timestamp() * 1000)
 
 
 def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) -> ConsumerRecord:
-    """Return the golden record of a type, with other headers and values where told."""
+    """Return the golden record of a type, with other headers and values where given."""
     golden = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
     if "sequence" in changes:
         golden["headers"]["ce_sequence"] = f"{changes['sequence']:019}"

@@ -74,20 +74,20 @@ async def test_members_come_die_and_stand_still_and_nothing_is_lost(feed: Feed, 
     await until("stopped in the middle of a batch", both_stand_still)
     await feed.shared_among(1)
     await feed.publish()  # its owner is another now, who waits where rows are locked
-    late.tell(signal.SIGCONT)
-    locked.tell(signal.SIGCONT)
+    late.send(signal.SIGCONT)
+    locked.send(signal.SIGCONT)
     await feed.shared_among(3)
     await feed.applied()
     await feed.publish()
     await feed.applied()
 
-    late.tell(signal.SIGTERM)
-    locked.tell(signal.SIGTERM)
+    late.send(signal.SIGTERM)
+    locked.send(signal.SIGTERM)
     assert (late.wait(), locked.wait()) == (0, 0)
     await feed.shared_among(1)
     await feed.publish()
     await feed.applied()
-    first.tell(signal.SIGTERM)
+    first.send(signal.SIGTERM)
     assert first.wait() == 0
     assert await feed.differences() == ()
     assert bugs([first, late, locked]) == []

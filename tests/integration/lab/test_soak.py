@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.simulator import history
-from lab.soak import account
+from lab.soak import report
 from lab.soak.hosts import Hosts
 from lab.soak.plan import SoakDay
 from lab.soak.run import soak
@@ -51,7 +51,7 @@ async def test_t49_t50_days_with_a_fault_a_kill_and_a_restart_end_with_the_right
     assert len(pids["watch"]) == len(pids["up"]) == 2, "stopped and started"
     assert len(pids["pets"]) == 3, "killed as well"
     assert all(sample.figures["files"] > 0 for sample in soaked.samples if sample.pid)
-    assert account.document(soaked)["days"][1]["what"] == "cut-file, kill -9 of pets"
+    assert report.document(soaked)["days"][1]["what"] == "cut-file, kill -9 of pets"
     said = (tmp_path / "daemon.log").read_text("utf-8")
     assert "pets was killed by SIGKILL" in said
     assert hosts.ftp.password not in said

@@ -174,10 +174,10 @@ async def test_t40_kafka_is_killed_under_a_consumer_and_an_ingest_and_is_away_at
     await until("in the middle of a batch", stands_still)
     with monkeypatch.context() as patched:
         patched.setattr(ingest_kafka, "AIOKafkaProducer", impatient)
-        at_point(patched, "ingest.send.after", lambda: servers.kafka.tell(signal.SIGKILL))
+        at_point(patched, "ingest.send.after", lambda: servers.kafka.send(signal.SIGKILL))
         publishing = asyncio.create_task(feed.publish())
         await until("killed while sending", is_gone)
-        consumer.tell(signal.SIGCONT)
+        consumer.send(signal.SIGCONT)
         before = consumer.used()
         await asyncio.sleep(AWAY_S)
         assert_calm(consumer.used().since(before))
@@ -185,7 +185,7 @@ async def test_t40_kafka_is_killed_under_a_consumer_and_an_ingest_and_is_away_at
         assert (await publishing).exit_status == 0
     await feed.applied()
 
-    servers.kafka.tell(signal.SIGTERM)
+    servers.kafka.send(signal.SIGTERM)
     await until("away", is_gone)
     publishing = asyncio.create_task(feed.publish())
     late = join()
@@ -244,7 +244,7 @@ async def test_t41_postgres_is_frozen_restarted_again_and_again_read_only_and_fu
     await until("in the middle of a batch", stands_still)
     before = consumer.used()
     with servers.postgres.frozen():
-        consumer.tell(signal.SIGCONT)
+        consumer.send(signal.SIGCONT)
 
         async def has_noticed() -> bool:
             return consumer.used().lines > before.lines + 1

@@ -36,10 +36,10 @@ _ZSTD = 4
 # what an example prints is kept apart from what it is: names may hold anything
 _RUN = """
 import json, sys
-def told(*what):
+def keep(*what):
     sys.stdout.write(json.dumps(what) + "\\n")
     sys.stdout.flush()
-exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), {"__name__": "shown", "print": told})
+exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), {"__name__": "shown", "print": keep})
 """
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from lab.simulator import FAULTS
-from lab.soak import account, plan
-from lab.soak.account import Soaked
+from lab.soak import plan, report
 from lab.soak.flatness import Sample, trends
+from lab.soak.report import Soaked
 
 
 def days_of(
@@ -70,16 +70,16 @@ def test_a_process_that_hasnt_read_the_log_yet_is_no_measure() -> None:
 def test_tables_and_topics_may_grow() -> None:
     samples = days_of(lambda day, _: float(day), name="topics_mb")
     assert grown(samples) == []
-    assert account.right(Soaked((), (), samples, (), ()))
+    assert report.right(Soaked((), (), samples, (), ()))
 
 
 def test_the_account_ends_with_what_is_wrong() -> None:
     samples = days_of(lambda day, _: 16.0 + day)
-    printed = list(account.lines(Soaked((), [1.0], samples, (), ["pets: 1 is missing"])))
+    printed = list(report.lines(Soaked((), [1.0], samples, (), ["pets: 1 is missing"])))
     assert printed[2] == "| pets | files | 48.5 | 115 | 182 | **grown** |"
     assert printed[4] == "wrong: pets: 1 is missing"
     assert printed[-1].startswith("not flat: pets, files: from 90.5 to 190.5")
-    assert not account.right(Soaked((), [1.0], [], (), ["pets: 1 is missing"]))
+    assert not report.right(Soaked((), [1.0], [], (), ["pets: 1 is missing"]))
 
 
 def test_the_same_seed_draws_the_same_days_and_another_others() -> None:

@@ -30,7 +30,7 @@ class Soaked(NamedTuple):
 
 
 def lines(soaked: Soaked) -> Iterator[str]:
-    """Return the account, ending with the verdict."""
+    """Return the report, ending with the verdict."""
     drawn = trends(soaked.samples)
     yield "| part | figure | first third | second | last | |"
     yield "|---|---|---|---|---|---|"
