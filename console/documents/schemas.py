@@ -1,7 +1,10 @@
-"""The contract as documents: a JSON Schema for each family of events, and AsyncAPI 3.
+"""The contract as JSON Schemas, one for each family of events; beside it stands AsyncAPI.
 
 Rule 1: made from the types in ``petstream/``; schemas/ in the repository is the same, checked in.
 Rule 2: schemas are tolerant: fields are only ever added, and a reader ignores what it doesn't know.
+Rule 3: code generators make one named class of each definition, and no other: what may be null has
+        a list of types, a list of words is a string with the words as examples (a minor version may
+        add some), and whatever is an object has a title.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ from msgspec import structs
 from petstream import events, topics
 from petstream.model import Pet, Picture
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 """The version of the contract; the topics' names carry the first number."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_NULL: Final = {"type": "null"}
 
 
-class _Family(NamedTuple):
+class Family(NamedTuple):
+    """The events of one shape."""
+
     name: str
     event: type[events.Event]
     topic: topics.Topic
@@ -31,28 +37,15 @@ class _Family(NamedTuple):
 
 
 FAMILIES: Final = (
-    _Family("pet", events.PetEvent, topics.PETS, "What happened to a pet"),
-    _Family(
+    Family("pet", events.PetEvent, topics.PETS, "What happened to a pet"),
+    Family(
         "organization", events.OrganizationEvent, topics.ORGS, "What happened to an organisation"
     ),
-    _Family("export", events.ExportEvent, topics.EXPORTS, "How an export stands"),
-    _Family("removals", events.PlanEvent, topics.EXPORTS, "What was decided about held removals"),
-    _Family("picture", events.PictureEvent, topics.PICTURES, "A picture was stored, or is gone"),
+    Family("export", events.ExportEvent, topics.EXPORTS, "How an export stands"),
+    Family("removals", events.PlanEvent, topics.EXPORTS, "What was decided about held removals"),
+    Family("picture", events.PictureEvent, topics.PICTURES, "A picture was stored, or is gone"),
 )
 _SHAPES: Final = (*(family.event for family in FAMILIES), Pet, Picture, events.FileRead)
-_DEAD_LETTERS: Final = ("deadletter.row", "deadletter.event")
-_HEADERS: Final[dict[str, tuple[str, str | None]]] = {
-    "ce_specversion": ("The version of CloudEvents.", None),
-    "ce_id": ("`<exportId>/<subject>/<sequence>`: the same for the same event.", None),
-    "ce_source": ("Who says it.", None),
-    "ce_type": ("What happened.", None),
-    "ce_subject": ("What it happened to, for example `pet/22611034`.", None),
-    "ce_time": ("Start of the export; for pictures when it happened.", "date-time"),
-    "content-type": ("Of the value.", None),
-    "ce_sequence": ("The sequence, 19 digits: text order is number order.", None),
-    "ce_exportid": ("The export it comes from.", None),
-    "ce_digest": ("Of the normalised value: breaks a tie of two equal sequences.", None),
-}
 
 
 def write(out: Path | None) -> int:
@@ -69,58 +62,56 @@ def write(out: Path | None) -> int:
 
 def documents() -> dict[str, str]:
     """Return every document by its file name."""
-    schemas = {f"{family.name}.json": json_schema(family) for family in FAMILIES}
-    schemas["asyncapi.json"] = asyncapi()
-    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-            for name, schema in schemas.items()}  # fmt: skip
+    from console.documents.asyncapi import asyncapi  # noqa: PLC0415  it is made of these schemas
+
+    made = {f"{family.name}.json": json_schema(family) for family in FAMILIES}
+    made["asyncapi.json"] = asyncapi()
+    return {
+        name: json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        for name, document in made.items()
+    }
 
 
-def json_schema(family: _Family) -> dict[str, Any]:
+def json_schema(family: Family) -> dict[str, Any]:
     """Return the JSON Schema of a family's values."""
-    (reference,), components = msgspec.json.schema_components(
-        [family.event], ref_template="#/$defs/{name}"
-    )
-    _mark_times(components)
+    definitions = components([family.event], "#/$defs/{name}")
     return {
         "$schema": _DIALECT,
         "$id": f"urn:petstream:{family.name}:{VERSION}",
-        "title": family.title,
-        **reference,
-        "$defs": components,
+        **definitions.pop(family.event.__name__),
+        "$defs": definitions,
     }
 
 
-def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3 document of all topics, with the default prefix."""
-    _, components = msgspec.json.schema_components(
-        [family.event for family in FAMILIES], ref_template="#/components/schemas/{name}"
-    )
-    _mark_times(components)
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "petstream",
-            "version": VERSION,
-            "description": "Adoptable pets and their organisations, from the RescueGroups.org "
-            "export, as they change. Values, guarantees and examples: docs/events.md. The topics' "
-            "prefix, petstream., is a setting.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "defaultContentType": "application/json",
-        "channels": {_channel(topic): _channel_of(topic) for topic in topics.ALL},
-        "operations": {
-            f"send-{_channel(topic)}": {
-                "action": "send",
-                "channel": {"$ref": f"#/channels/{_channel(topic)}"},
-                "summary": f"petstream publishes to {topic.full_name('petstream.')}",
-            }
-            for topic in topics.ALL
-        },
-        "components": {
-            "messages": {type_: _message(type_) for type_ in (*events.TYPES, *_DEAD_LETTERS)},
-            "schemas": components,
-        },
+def components(shapes: list[type[events.Event]], ref_template: str) -> dict[str, dict[str, Any]]:
+    """Return the schemas of some events, and of all that they consist of, by their names."""
+    _, made = msgspec.json.schema_components(shapes, ref_template=ref_template)
+    _mark_times(made)
+    return {name: _definition(definition) for name, definition in made.items()}
+
+
+def _definition(definition: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        name: _property(name, schema) for name, schema in definition["properties"].items()
     }
+    description = " ".join(definition["description"].split())
+    return definition | {"description": description, "properties": properties}
+
+
+def _property(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") == "object":
+        return {"title": f"{name[0].upper()}{name[1:]}", **schema}
+    if "enum" in schema:
+        words = schema.pop("enum")
+        listed = ", ".join(f"`{word}`" for word in words)
+        text = f"One of {listed}; a later version may add a word."
+        return {"description": text, "type": "string", **schema, "examples": words}
+    choices = schema.get("anyOf", [])
+    if _NULL not in choices or any("$ref" in choice for choice in choices):
+        return schema
+    del schema["anyOf"]
+    (choice,) = (choice for choice in choices if choice != _NULL)
+    return {**choice, "type": [choice["type"], "null"], **schema}
 
 
 def _mark_times(components: dict[str, Any]) -> None:
@@ -132,76 +123,3 @@ def _mark_times(components: dict[str, Any]) -> None:
                 for choice in schema.get("anyOf", [schema]):
                     if choice["type"] == "string":
                         choice["format"] = "date-time"
-
-
-def _channel(topic: topics.Topic) -> str:
-    return topic.name.partition(".")[0]
-
-
-def _channel_of(topic: topics.Topic) -> dict[str, Any]:
-    return {
-        "address": topic.full_name("petstream."),
-        "title": f"Keyed by {topic.key}",
-        "messages": {
-            type_: {"$ref": f"#/components/messages/{type_}"} for type_ in _types_of(topic)
-        },
-        "bindings": {
-            "kafka": {
-                "topic": topic.full_name("petstream."),
-                "partitions": topic.partitions,
-                "topicConfiguration": {
-                    name: _config(name, value) for name, value in topic.configs.items()
-                },
-                "bindingVersion": "0.5.0",
-            }
-        },
-    }
-
-
-def _config(name: str, value: str) -> str | int | list[str]:
-    if name == "cleanup.policy":
-        return [value]
-    return int(value) if value.lstrip("-").isdigit() else value
-
-
-def _types_of(topic: topics.Topic) -> list[str]:
-    if topic is topics.DEAD_LETTERS:
-        return list(_DEAD_LETTERS)
-    shapes = [family.event for family in FAMILIES if family.topic is topic]
-    return [type_ for type_, shape in events.TYPES.items() if shape in shapes]
-
-
-def _message(type_: str) -> dict[str, Any]:
-    event = events.TYPES.get(type_)
-    family = next((family for family in FAMILIES if family.event is event), None)
-    message: dict[str, Any] = {
-        "name": f"{events.TYPE_PREFIX}{type_}",
-        "title": "What was refused" if family is None else family.title,
-        "headers": _headers(type_),
-    }
-    if family is None:
-        message["contentType"] = "application/octet-stream"
-        message["payload"] = {"description": "The original bytes; what is known is in dl_ headers."}
-        return message
-    topic_key = {"type": "string", "description": f"{family.topic.key}, ASCII"}
-    message["contentType"] = "application/json"
-    message["payload"] = {"$ref": f"#/components/schemas/{family.event.__name__}"}
-    message["bindings"] = {"kafka": {"key": topic_key, "bindingVersion": "0.5.0"}}
-    return message
-
-
-def _headers(type_: str) -> dict[str, Any]:
-    fixed = {
-        "ce_specversion": "1.0",
-        "ce_source": events.SOURCE,
-        "ce_type": f"{events.TYPE_PREFIX}{type_}",
-    }
-    properties: dict[str, Any] = {}
-    for name, (description, format_) in _HEADERS.items():
-        properties[name] = {"type": "string", "description": description}
-        if name in fixed:
-            properties[name]["const"] = fixed[name]
-        if format_ is not None:
-            properties[name]["format"] = format_
-    properties["ce_sequence"]["pattern"] = "^[0-9]{19}$"
-    return {"type": "object", "properties": properties, "required": list(_HEADERS)}

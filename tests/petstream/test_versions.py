@@ -41,7 +41,10 @@ from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PictureEv
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 
 GOLDEN: Final = Path(__file__).parent / "golden"
-RELEASED: Final = {"1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca"}
+RELEASED: Final = {
+    "1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca",
+    "1.1.0": "5d02be8a8a760f41de90298fd2dcb048958516041b21c7522b179d7107c69765",
+}
 """Of each version the digest of its files: whoever changes one has to say so here."""
 
 START: Final = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)
@@ -202,7 +205,7 @@ def test_t45_every_version_has_a_record_of_every_type_it_knows() -> None:
 
 def test_t45_what_was_released_stays_as_it_was() -> None:
     """T45: a golden record that was mended says nothing about the past."""
-    assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} == set(RELEASED)
+    assert {path.parent.name for path in GOLDEN.glob("*/schemas")} == set(RELEASED)
     assert {version: digest_of(version) for version in VERSIONS} == RELEASED
 
 
@@ -297,6 +300,8 @@ class Field:
     types: frozenset[str]
     words: frozenset[str]
     required: bool
+    closed: bool
+    """No other word may stand there; since 1.1.0 every list of words is open."""
 
 
 def fields(document: dict[str, Any]) -> dict[str, Field]:
@@ -307,11 +312,12 @@ def fields(document: dict[str, Any]) -> dict[str, Field]:
         while "$ref" in part:
             part = document["$defs"][part["$ref"].rpartition("/")[2]]
         either = [_resolved(document, choice) for choice in part.get("anyOf", [part])]
-        words = frozenset(word for choice in either for word in choice.get("enum", ()))
-        types = frozenset(
-            f"{choice.get('type', 'any')} {choice.get('format', '')}" for choice in either
+        words = frozenset(
+            word for choice in either for word in choice.get("enum", choice.get("examples", ()))
         )
-        known[path] = Field(types, words, required)
+        types = frozenset(type_ for choice in either for type_ in _types(choice))
+        closed = any("enum" in choice for choice in either)
+        known[path] = Field(types, words, required, closed)
         for choice in either:
             for name, held in choice.get("properties", {}).items():
                 look(held, f"{path}.{name}", required=name in choice.get("required", ()))
@@ -321,6 +327,13 @@ def fields(document: dict[str, Any]) -> dict[str, Field]:
 
     look(document, "", required=True)
     return known
+
+
+def _types(part: dict[str, Any]) -> list[str]:
+    """Return the types of a place with their format; `[T, "null"]` is what `anyOf` said before."""
+    named = part.get("type", "string" if "enum" in part else "any")
+    types = [named] if isinstance(named, str) else named
+    return [f"{type_} {part.get('format', '') if type_ != 'null' else ''}" for type_ in types]
 
 
 def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
@@ -340,7 +353,9 @@ def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             wrong.append(f"{path} was {sorted(was.types)} and is {sorted(now.types)}")
         if was.words - now.words:
             wrong.append(f"{path} may be {sorted(was.words - now.words)} no longer")
-        if now.words - was.words and path not in _NAMES_THE_TYPE:
+        if now.closed and not was.closed:
+            wrong.append(f"{path} may no longer be a word that isn't listed")
+        if now.closed and now.words - was.words and path not in _NAMES_THE_TYPE:
             wrong.append(f"{path} may be {sorted(now.words - was.words)} now")
         if now.required != was.required:
             wrong.append(f"{path} is required {'now' if now.required else 'no longer'}")
@@ -367,19 +382,25 @@ def test_every_breaking_change_of_a_schema_is_found_out(family: str) -> None:
     released = schema(VERSIONS[-1], family)
     assert breaks(released, copy.deepcopy(released)) == []
     tried = 0
-    for name, shape in released["$defs"].items():
+    for name, shape in {"": released, **released["$defs"]}.items():
         for field in shape["properties"]:
             for change in (_without, _other, _renamed, _turned):
                 changed = copy.deepcopy(released)
-                change(changed["$defs"][name], field)
+                change(_shape(changed, name), field)
                 assert breaks(released, changed), (name, field, change.__name__)
                 tried += 1
         grown = copy.deepcopy(released)
-        grown["$defs"][name]["properties"]["addedNextYear"] = {"type": "integer"}
+        _shape(grown, name)["properties"]["addedNextYear"] = {"type": "integer"}
         assert breaks(released, grown) == []
-        grown["$defs"][name]["required"].append("addedNextYear")
+        _shape(grown, name)["required"].append("addedNextYear")
         assert breaks(released, grown) != []
     assert tried > 4 * 5
+
+
+def _shape(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a definition of a schema; "" is the event itself."""
+    shape: dict[str, Any] = document["$defs"][name] if name else document
+    return shape
 
 
 def _without(shape: dict[str, Any], field: str) -> None:
@@ -400,14 +421,23 @@ def _turned(shape: dict[str, Any], field: str) -> None:
 
 
 def test_a_word_that_comes_or_goes_is_found_out() -> None:
-    released = schema(VERSIONS[-1], "pet")
-    fewer, more, other = (copy.deepcopy(released) for _ in range(3))
-    fewer["$defs"]["PetEvent"]["properties"]["op"]["enum"].remove("relisted")
+    closed, opened = schema("1.0.0", "pet"), schema(VERSIONS[-1], "pet")
+    assert breaks(closed, opened) == [], "a list of words may be opened, with all its words"
+    assert breaks(opened, closed) == [
+        ".op may no longer be a word that isn't listed",
+        ".source.mode may no longer be a word that isn't listed",
+    ]
+    fewer, more = (copy.deepcopy(opened) for _ in range(2))
+    fewer["properties"]["op"]["examples"].remove("relisted")
+    more["$defs"]["Source"]["properties"]["mode"]["examples"].append("hourly")
+    assert breaks(opened, fewer) == [".op may be ['relisted'] no longer"]
+    assert breaks(closed, fewer) == [".op may be ['relisted'] no longer"]
+    assert breaks(opened, more) == []
+    more, other = (copy.deepcopy(closed) for _ in range(2))
     more["$defs"]["PetEvent"]["properties"]["op"]["enum"].append("noted")
-    assert breaks(released, fewer) == [".op may be ['relisted'] no longer"]
     other["$defs"]["Source"]["properties"]["mode"]["enum"].append("hourly")
-    assert breaks(released, more) == [], "it comes with a type of event that is new"
-    assert breaks(released, other) == [".source.mode may be ['hourly'] now"]
+    assert breaks(closed, more) == [], "it comes with a type of event that is new"
+    assert breaks(closed, other) == [".source.mode may be ['hourly'] now"]
 
 
 # ---- a new version -----------------------------------------------------------------------------

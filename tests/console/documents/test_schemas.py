@@ -6,6 +6,7 @@ import doctest
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_every_type_has_an_example_on_the_page_that_fits_its_schema() -> None:
 
 def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewhere() -> None:
     document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
-    assert document["asyncapi"] == "3.0.0"
+    assert document["asyncapi"] == "3.1.0"
     addresses = {channel["address"] for channel in document["channels"].values()}
     assert addresses == {topic.full_name("petstream.") for topic in topics.ALL}
     named = {message["name"] for message in document["components"]["messages"].values()}
@@ -111,6 +112,44 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
         node = document
         for step in reference.split("/"):
             node = node[step]
+
+
+@pytest.mark.parametrize("type_", sorted(events.TYPES))
+def test_the_examples_of_asyncapi_fit_their_schemas(type_: str) -> None:
+    document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
+    message = document["components"]["messages"][type_]
+    (example,) = message["examples"]
+    name = "removals" if type_.startswith("removals") else type_.partition(".")[0]
+    assert message["payload"]["$ref"].endswith(schemas_title(name))
+    jsonschema.Draft202012Validator(schema_of(type_)).validate(example["payload"])
+    jsonschema.Draft202012Validator(message["headers"]).validate(example["headers"])
+
+
+def schemas_title(name: str) -> str:
+    title: str = json.loads((ROOT / "schemas" / f"{name}.json").read_text("utf-8"))["title"]
+    return title
+
+
+def test_generators_get_a_name_for_every_class_and_no_closed_list_of_words() -> None:
+    for family in schemas.FAMILIES:
+        text = (ROOT / "schemas" / f"{family.name}.json").read_text("utf-8")
+        assert '"enum"' not in text
+        for part in _parts(json.loads(text)):
+            assert part.get("type") != "object" or "title" in part
+            if "anyOf" in part:
+                reference, null = part["anyOf"]
+                assert (set(reference), null) == ({"$ref"}, {"type": "null"})
+
+
+def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("type"), str | list) or "anyOf" in schema:
+            yield schema
+        for part in schema.values():
+            yield from _parts(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _parts(part)
 
 
 @pytest.mark.parametrize(
