@@ -72,16 +72,16 @@ def headers_of(type_: str, subject: str) -> dict[str, str]:
 
 def subject_of(type_: str) -> str:
     """Return what an example is about."""
-    shape = events.TYPES.get(type_)
-    subjects = {
-        PetEvent: "pet/22611034",
-        OrganizationEvent: "organization/701",
-        ExportEvent: f"export/{_EXPORT_ID}",
-        PlanEvent: f"removal-plan/{_PLAN_ID}/1",
-    }
-    if type_ == "export.held":
+    shape = events.TYPES[type_]
+    if shape is PetEvent:
+        return "pet/22611034"
+    if shape is OrganizationEvent:
+        return "organization/701"
+    if shape is PlanEvent or type_ == "export.held":
         return f"removal-plan/{_PLAN_ID}/1"
-    return subjects.get(shape, "picture/90125551")
+    if shape is ExportEvent:
+        return f"export/{_EXPORT_ID}"
+    return "picture/90125551"
 
 
 def _change(
