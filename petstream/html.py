@@ -78,7 +78,7 @@ def rendered(
 
 
 def _is_written(description: str) -> bool:
-    """Tell whether a person may have written this: no description has so many tags."""
+    """Return whether a person may have written this: no description has so many tags."""
     return len(description) <= _LONGEST and description.count("<") <= _MOST_TAGS
 
 

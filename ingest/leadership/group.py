@@ -87,7 +87,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     @property
     def owns(self) -> bool:
-        """Tell whether the partition is ours, as far as we know."""
+        """Return whether the partition is ours, as far as we know."""
         return self._partition in self._consumer.assignment()
 
     async def claim(self, text: str) -> None:

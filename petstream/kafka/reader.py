@@ -21,6 +21,7 @@ from petstream.codec import Headers
 from petstream.kafka import client
 from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
+from petstream.topics import MAX_MESSAGE_BYTES
 
 _DEADLINE_S: Final = 40.0
 _POLL_MS: Final = 1_000
@@ -265,9 +266,9 @@ async def _consumer(access: KafkaAccess) -> AsyncIterator[AIOKafkaConsumer]:
         **client.client_options(access),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_bytes=16 * 1024 * 1024,
+        fetch_max_bytes=MAX_MESSAGE_BYTES,
         fetch_max_wait_ms=50,  # a poll that waits at the end of a topic would hold up a run
-        max_partition_fetch_bytes=4 * 1024 * 1024,
+        max_partition_fetch_bytes=2 * 1024 * 1024,
     )
     try:
         await client.start(consumer)

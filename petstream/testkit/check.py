@@ -52,7 +52,7 @@ class Report(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Tell whether every trial ended with the right pets."""
+        """Return whether every trial ended with the right pets."""
         return not self.findings
 
     def __str__(self) -> str:
