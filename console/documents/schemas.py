@@ -107,7 +107,9 @@ def _property(name: str, schema: dict[str, Any]) -> dict[str, Any]:
         text = f"One of {listed}; a later version may add a word."
         return {"description": text, "type": "string", **schema, "examples": words}
     choices = schema.get("anyOf", [])
-    if _NULL not in choices or any("$ref" in choice for choice in choices):
+    if any("$ref" in choice for choice in choices):
+        return {"title": f"{name[0].upper()}{name[1:]}", **schema}
+    if _NULL not in choices:
         return schema
     del schema["anyOf"]
     (choice,) = (choice for choice in choices if choice != _NULL)

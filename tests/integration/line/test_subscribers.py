@@ -146,7 +146,8 @@ async def publish_again(
 def started(code: str, client: str, home: Path, *, kafka: str, topic: str) -> subprocess.Popen[str]:
     """Start an example as it stands, but for the names of the server, the topic and the group."""
     for shown, ours in (
-        ("localhost:9092", kafka), ("petstream.pets.v1", topic), ("my-site", f"{topic}.{client}"),
+        ("localhost:9092", kafka), ("petstream.pets.v1", topic),
+        (f"my-site-{client}", f"{topic}.{client}"),
     ):  # fmt: skip
         assert shown in code
         code = code.replace(shown, ours)

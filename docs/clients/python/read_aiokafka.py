@@ -1,0 +1,31 @@
+"""Prints every event of petstream, with aiokafka: pip install aiokafka cramjam."""
+
+import asyncio
+import os
+
+from aiokafka import AIOKafkaConsumer
+
+
+async def main() -> None:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=os.environ.get("PETSTREAM_KAFKA", "localhost:9092"),
+        group_id=os.environ.get("GROUP", "first-look-aiokafka"),
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=8 << 20,
+    )
+    consumer.subscribe(pattern=r"^petstream\..*\.v1")
+    async with consumer:
+        # 5 seconds without a record end it; a service would go on for ever
+        while batches := await consumer.getmany(timeout_ms=5000):
+            for records in batches.values():
+                for record in records:
+                    headers = dict(record.headers)
+                    print(
+                        record.topic, record.partition, record.offset,
+                        headers["ce_type"].decode(), headers.get("ce_subject", b"").decode(),
+                        len(record.value), sep="\t",
+                    )  # fmt: skip
+
+
+asyncio.run(main())

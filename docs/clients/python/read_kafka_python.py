@@ -1,0 +1,23 @@
+"""Prints every event of petstream, with kafka-python: pip install kafka-python zstandard."""
+
+import os
+
+from kafka import KafkaConsumer
+
+consumer = KafkaConsumer(
+    bootstrap_servers=os.environ.get("PETSTREAM_KAFKA", "localhost:9092"),
+    group_id=os.environ.get("GROUP", "first-look-kafka-python"),
+    auto_offset_reset="earliest",
+    enable_auto_commit=False,
+    max_partition_fetch_bytes=8 << 20,
+    consumer_timeout_ms=5000,  # without a record; a service would go on for ever
+)
+consumer.subscribe(pattern=r"^petstream\..*\.v1")
+for record in consumer:
+    headers = dict(record.headers)
+    print(
+        record.topic, record.partition, record.offset,
+        headers["ce_type"].decode(), headers.get("ce_subject", b"").decode(),
+        len(record.value), sep="\t",
+    )  # fmt: skip
+consumer.close()
