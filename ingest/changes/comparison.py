@@ -112,6 +112,8 @@ class Comparison:
         for index, (row, raw_digest, known_key) in enumerate(each, first):
             if known_key is not None and ledger.came_from(known_key, raw_digest):  # still
                 self._keep(known_key, family)
+                counts.read += 1
+                counts.unchanged += 1
                 continue
             parsed = self._parse(row, objects, family)
             if parsed is None:
@@ -176,11 +178,12 @@ class Comparison:
         return key if self.ledger.came_from(key, raw_digest) else None
 
     def _keep(self, key: int, family: Family) -> None:
-        """Count a row that was recognised: its key is in this export, and unchanged."""
-        if self._winner(key, family) is None:
+        """Note that the key of a row that was recognised is in this export."""
+        winner = self._winners.get(key)
+        if winner is None:
             self._winners[key] = family
-        self.counts.read += 1
-        self.counts.unchanged += 1
+        else:
+            self._count_repeated(winner, family)
 
     def _parse_unknown(
         self, rows: Sequence[Row | BadRow], known_keys: Sequence[int | None]
@@ -239,7 +242,9 @@ class Comparison:
         """Return what a row changes, unless another row or what is held wins over it."""
         row = Precedence(family, record.updated_at if isinstance(record, Pet) else None)
         held = self.ledger.get(key)
-        before = self._winner(key, family)
+        before = self._winners.get(key)
+        if before is not None:
+            self._count_repeated(before, family)
         if isinstance(before, str):
             stamp = updated_at(held) if held is not None and self.kind is PETS else None
             before = Precedence(before, stamp)
@@ -251,12 +256,9 @@ class Comparison:
         self._winners[key] = row if newer_is_held else family
         return None if newer_is_held else change
 
-    def _winner(self, key: int, family: Family) -> Precedence | Family | None:
-        """Return which row won so far for a key; it's odd if it is one of the same family."""
-        winner = self._winners.get(key)
-        if winner is not None:
-            self.odd[REPEATED] += family == (winner if isinstance(winner, str) else winner.family)
-        return winner
+    def _count_repeated(self, winner: Precedence | Family, family: Family) -> None:
+        """Count it as odd if a key stands twice in files of the same family."""
+        self.odd[REPEATED] += family == (winner if isinstance(winner, str) else winner.family)
 
     def _remember(
         self, key: int, change: Change, publication: Publication, raw_digest: bytes = b""
