@@ -10,22 +10,26 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from petstream import setting_values
 from petstream.errors import UsageError
 from petstream.setting_values import FtpUrl
 
-__all__ = ["NAMES", "SETTLED", "FtpUrl", "KafkaAccess", "Settings", "load", "texts"]
+__all__ = ["NAMES", "SETTLED", "Compression", "FtpUrl", "KafkaAccess", "Settings", "load", "texts"]
 
 PREFIX: Final = "PETSTREAM_"
 SETTLED: Final = "PETSTREAM_SETTLED"
 """Set by `up` for its parts: the environment holds every setting, and ``.env`` isn't read."""
 
 
+Compression = Literal["zstd", "gzip", "snappy", "lz4", "none"]
+"""How records are compressed on their way to Kafka, and in its log."""
+
+
 @dataclass(frozen=True)
 class KafkaAccess:
-    """How to reach Kafka; what isn't set is Kafka's own default."""
+    """How to reach Kafka, and how to write to it; what isn't set is Kafka's own default."""
 
     bootstrap: str
     security_protocol: str = "PLAINTEXT"
@@ -35,6 +39,7 @@ class KafkaAccess:
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
+    compression: Compression = "zstd"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Settings:
 
     ftp: FtpUrl | None = None
     kafka: KafkaAccess | None = None
+    kafka_compression: Compression = "zstd"
     database_url: str | None = field(default=None, repr=False)
     pictures: str | None = None
     picture_hosts: frozenset[str] = frozenset()
@@ -87,7 +93,8 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     if wrong:
         raise UsageError("\n".join(wrong))
     if "kafka" in checked:
-        checked["kafka"] = KafkaAccess(checked["kafka"], **extra)
+        compression = checked.get("kafka_compression", KafkaAccess.compression)
+        checked["kafka"] = KafkaAccess(checked["kafka"], **extra, compression=compression)
     return Settings(**checked)
 
 
@@ -120,6 +127,11 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
         "ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/",
     ),
     "PETSTREAM_KAFKA": ("kafka", setting_values.bootstrap, "localhost:9092"),
+    "PETSTREAM_KAFKA_COMPRESSION": (
+        "kafka_compression",
+        setting_values.one_of(*get_args(Compression)),
+        "gzip",
+    ),
     "PETSTREAM_DATABASE_URL": (
         "database_url",
         setting_values.database_url,

@@ -12,9 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
-from consumers.engine.dead_letters import MAX_IN_A_ROW, Original, original
+from consumers.engine.dead_letters import (
+    MAX_IN_A_ROW,
+    MAX_LETTER_BYTES,
+    Original,
+    original,
+    size_of,
+)
 from petstream import codec
 from petstream.codec import UndecodableError
 from petstream.errors import UnreachableError
@@ -22,7 +29,7 @@ from petstream.fold import Rank, is_newest, peek
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.kafka.reader import bounds, read, record_at
 from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
-from petstream.kafka.writer import send_compressed
+from petstream.kafka.writer import send_all
 from petstream.settings import KafkaAccess
 from petstream.topics import ORGS, PETS
 
@@ -89,11 +96,18 @@ async def _redrive_event(
     held = newest.get((record.topic_partition, record.key or b""))
     if head is not None and not is_newest(head, held):
         return Redriven(letter, "overtaken")
-    await send_compressed(
+    await _send(
         access,
         ProducerRecord(record.topic, record.key, record.value, record.headers, record.partition),
     )
     return Redriven(letter, "sent")
+
+
+async def _send(access: KafkaAccess, record: ProducerRecord) -> None:
+    """Send a record back; what is only small enough compressed was compressed before."""
+    if access.compression == "none" and size_of(record) > MAX_LETTER_BYTES:
+        access = replace(access, compression="zstd")
+    await send_all(access, [record])
 
 
 def _is_whole(record: ConsumerRecord, event: Original) -> bool:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
-from petstream.kafka.client import KAFKA_ERRORS, client_options
+from petstream.kafka.client import KAFKA_ERRORS, producer_options
 from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess
 from petstream.topics import MAX_MESSAGE_BYTES
@@ -71,9 +71,7 @@ class Producer:
     def __init__(self, access: KafkaAccess) -> None:
         """Make a producer; `start` connects it."""
         self._producer = AIOKafkaProducer(
-            **client_options(access),
-            acks="all",
-            compression_type="zstd",
+            **producer_options(access),
             max_batch_size=BATCH_BYTES,
             max_request_size=2 * MAX_MESSAGE_BYTES,
             request_timeout_ms=20_000,

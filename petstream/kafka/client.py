@@ -54,6 +54,12 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
     return options
 
 
+def producer_options(access: KafkaAccess) -> dict[str, Any]:
+    """Return the options that every aiokafka producer takes: durable, compressed as is wanted."""
+    compression = None if access.compression == "none" else access.compression
+    return {**client_options(access), "acks": "all", "compression_type": compression}
+
+
 async def start(client: Any) -> None:
     """Connect an aiokafka client."""
     await _to_its_end(client.start(), _START_S)
