@@ -15,6 +15,11 @@ from console.runtime import lifeline
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    if sys.argv[1:] == ["--version"]:  # which the parts that aren't installed don't matter for
+        from importlib.metadata import version  # noqa: PLC0415  rule 1
+
+        print(f"petstream {version('petstream')}")  # noqa: T201  the command's output
+        sys.exit(0)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     lifeline.hold()  # before the imports below, which take a while

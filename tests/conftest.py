@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in tuple(os.environ):
         if name.startswith("PETSTREAM_") and not name.startswith("PETSTREAM_TEST_"):
             del os.environ[name]
+    os.environ["PETSTREAM_TEST_FREE_PORTS"] = "1"  # of embedded servers: several tests at once
     # Begun by nohup, all that tests start would ignore hangups, too; a handler isn't inherited.
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)

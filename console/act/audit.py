@@ -10,12 +10,12 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from console.embedded.endpoints import database_of, kafka_of
 from console.inspect.formatting import shortened
 from console.runtime import signals
-from console.runtime.output import note, say
+from console.runtime.output import note, print_document, say
 from petstream.settings import load
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def audit(options: Namespace) -> int:
     settings = load()
     kafka, database = kafka_of(settings, note), database_of(settings, note)
 
+    say_line = note if options.json else say
+
     async def work(_stopping: asyncio.Event) -> int:
         from consumers.audit.compare import audit as compare  # noqa: PLC0415  commands import what they need
         from consumers.audit.compare import unreachable_if_away  # noqa: PLC0415  the same
@@ -43,17 +45,65 @@ def audit(options: Namespace) -> int:
 
         before = await compare(kafka, database, settings.topic_prefix)
         for line in described(before):
-            say(line)
+            say_line(line)
         if not options.repair or not before.repairable:
+            if options.json:
+                print_document(audit_document(before))
             return 0 if before.equal else 1
         with unreachable_if_away():
             refused = await repair(before.repairable, kafka, database, settings.pictures)
         after = await compare(kafka, database, settings.topic_prefix)
         for line in described_repair(before, after, refused):
-            say(line)
+            say_line(line)
+        if options.json:
+            print_document(audit_document(after) | {"repair": _repair_document(before, refused)})
         return 0 if after.equal else 1
 
     return signals.run(work, stopped_status=1)
+
+
+def audit_document(result: Audit) -> dict[str, Any]:
+    """Return what a comparison found, as plain JSON types: every difference, not only the first."""
+    return {
+        "equal": result.equal,
+        "completedExportId": result.completed.export_id if result.completed else None,
+        "keys": dict(result.keys),
+        "lag": [
+            {"consumer": name, "records": lag.records, "begun": lag.begun}
+            for name, lag in result.lags.items()
+        ],
+        "passedOver": result.passed_over,
+        "lost": list(result.lost),
+        "differences": [
+            {
+                "table": difference.table,
+                "kind": difference.kind,
+                "key": difference.key,
+                "newestEventAt": _newest_at(difference),
+                "refusedBecause": difference.refused_because,
+            }
+            for difference in sorted(result.differences)
+        ],
+        "repair": None,
+    }
+
+
+def _repair_document(before: Audit, refused: list[RepairRefused]) -> dict[str, Any]:
+    return {
+        "differencesBefore": len(before.differences),
+        "refused": [
+            {
+                "origin": refusal.record.origin,
+                "reason": refusal.reason,
+                "message": refusal.message,
+            }
+            for refusal in refused
+        ],
+    }
+
+
+def _newest_at(difference: Difference) -> str | None:
+    return None if difference.newest is None else difference.newest.origin
 
 
 def described(result: Audit) -> Iterator[str]:
@@ -92,9 +142,7 @@ def described_repair(before: Audit, after: Audit, refused: list[RepairRefused]) 
 
 
 def _line(difference: Difference) -> str:
-    newest, reason = difference.newest, difference.refused_because
-    where = "" if newest is None else (
-        f", newest event at {newest.origin}"
-    )  # fmt: skip
+    newest_at, reason = _newest_at(difference), difference.refused_because
+    where = "" if newest_at is None else f", newest event at {newest_at}"
     refused = f", refused as {reason}: see 'petstream dead-letters list'" if reason else ""
     return f"  {difference.key}{where}{refused}"

@@ -12,16 +12,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.embedded import servers
 from console.embedded.endpoints import with_picture_store
 from console.runtime import signals
-from console.runtime.output import note, say
+from console.runtime.output import note, print_document, say
 from petstream.errors import PetstreamError, UsageError
 from petstream.settings import KafkaAccess, Settings, load
 
@@ -33,6 +33,9 @@ def arguments(parser: ArgumentParser) -> None:
     """Add what `purge` takes."""
     parser.add_argument(
         "--confirm", metavar="TEXT", help="the words it would ask for: 'purge ' and the prefix"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object on stdout; nothing is asked"
     )
 
 
@@ -53,13 +56,40 @@ def purge(options: Namespace) -> int:
 
     if signals.run(search, stopped_status=1):
         return 1
+    say_line = note if options.json else say
     for line in report(targets):
-        say(line)
-    if any(target.delete for target in targets):
+        say_line(line)
+    deleted: list[str] = []
+    status = 0
+    if any(target.delete for target in targets) and not (options.json and options.confirm is None):
         if options.confirm is None:
             check(_typed_words(words), words)
-        return signals.run(lambda _: delete(targets), stopped_status=1, within_s=None)
-    return _remaining(targets)
+        status = signals.run(
+            lambda _: delete(targets, deleted, say_line), stopped_status=1, within_s=None
+        )
+    elif options.json and options.confirm is None:
+        note(f"nothing was deleted: to do it, add --confirm '{words}'")
+        status = UsageError.exit_status if any(target.delete for target in targets) else 0
+    else:
+        status = _remaining(targets, say_line)
+    if options.json:
+        print_document(purge_document(targets, deleted))
+    return status
+
+
+def purge_document(targets: Sequence[PurgeTarget], deleted: Sequence[str]) -> dict[str, Any]:
+    """Return what there was, and what of it was deleted, as plain JSON types."""
+    return {
+        "targets": [
+            {
+                "name": target.name,
+                "contents": list(target.contents),
+                "error": target.error,
+                "deleted": target.name in deleted,
+            }
+            for target in targets
+        ]
+    }
 
 
 def check(text: str, words: str) -> None:
@@ -85,8 +115,18 @@ def report(targets: Sequence[PurgeTarget]) -> list[str]:
     return lines
 
 
-async def delete(targets: Sequence[PurgeTarget]) -> int:
-    """Delete every target that can be; say what was done and what remains. Return the status."""
+async def delete(
+    targets: Sequence[PurgeTarget],
+    deleted: list[str] | None = None,
+    say_line: Callable[[str], None] = say,
+) -> int:
+    """Delete every target that can be; say what was done and what remains. Return the status.
+
+    Args:
+        targets: what was found.
+        deleted: takes the name of each that was deleted.
+        say_line: takes a line of what was done.
+    """
     from console.act.purge_targets import RunningError  # noqa: PLC0415  commands import what they need
 
     remaining = 0
@@ -101,17 +141,19 @@ async def delete(targets: Sequence[PurgeTarget]) -> int:
             note(f"petstream: {error}")
             remaining += 1
         else:
-            say(f"deleted: {target.name}")
-    return max(_remaining(targets), 1 if remaining else 0)
+            if deleted is not None:
+                deleted.append(target.name)
+            say_line(f"deleted: {target.name}")
+    return max(_remaining(targets, say_line), 1 if remaining else 0)
 
 
-def _remaining(targets: Sequence[PurgeTarget]) -> int:
+def _remaining(targets: Sequence[PurgeTarget], say_line: Callable[[str], None]) -> int:
     unreachable = [target.name for target in targets if target.error]
     if unreachable:
         note(f"petstream: not looked at, and so not deleted: {'; '.join(unreachable)}")
         note("petstream: see to that, and run petstream purge again")
         return 1
-    say("what purge can't reach (subscribers, backups, mirrors) is listed in docs/privacy.md")
+    say_line("what purge can't reach (subscribers, backups, mirrors) is listed in docs/privacy.md")
     return 0
 
 

@@ -6,11 +6,12 @@ Rule 1: a row is read again by reading its whole export again, from the archive:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from console.inspect import formatting, summary
 from console.inspect.dead_letters import detail, find_letter, header, read_letters
+from console.runtime.output import note, print_document, say
 from consumers.admin import redrive as dead_events
 from consumers.admin.redrive import Redriven, RedriveOutcome
 from petstream.codec import Headers
@@ -32,7 +33,12 @@ _MESSAGES: Final[dict[RedriveOutcome, str]] = {
 
 
 async def redrive(
-    settings: Settings, *, kafka: KafkaAccess, idents: Sequence[str], every: bool
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    idents: Sequence[str],
+    every: bool,
+    as_json: bool = False,
 ) -> int:
     """Send dead events back to where they came from, and read exports with refused rows again.
 
@@ -48,10 +54,13 @@ async def redrive(
         chosen = [find_letter(letters, ident) for ident in dict.fromkeys(idents)]
     results = await dead_events.redrive(kafka, settings.topic_prefix, chosen)
     archived = await _archived(settings)
-    print(report(results, archived))  # noqa: T201  the command's output
+    if as_json:
+        print_document({"results": [result_document(result, archived) for result in results]})
+    else:
+        say(report(results, archived))
     exports = {_export_of(result.letter.headers) for result in results if result.outcome == "row"}
     for export_id in sorted(exports & archived):
-        await _read_again(settings, kafka, export_id)
+        await _read_again(settings, kafka, export_id, note if as_json else say)
     return 0 if every or all(result.outcome in _SETTLED for result in results) else 1
 
 
@@ -61,11 +70,25 @@ async def _archived(settings: Settings) -> frozenset[str]:
     return frozenset(await Archive(settings.data_dir / "archive").exports())
 
 
-async def _read_again(settings: Settings, kafka: KafkaAccess, export_id: str) -> None:
+async def _read_again(
+    settings: Settings, kafka: KafkaAccess, export_id: str, say_line: Callable[[str], None]
+) -> None:
     from ingest.backfill import ingest_again  # noqa: PLC0415  the same
 
     for line in summary.lines(await ingest_again(settings, kafka, export_id)):
-        print(line)  # noqa: T201  the command's output
+        say_line(line)
+
+
+def result_document(result: Redriven, archived: frozenset[str]) -> dict[str, Any]:
+    """Return what became of a letter, as plain JSON types."""
+    export_id = _export_of(result.letter.headers)
+    return {
+        "id": result.letter.offset,
+        "origin": header(result.letter.headers, "origin"),
+        "outcome": result.outcome,
+        "why": result.why or None,
+        "isReadAgain": result.outcome == "row" and export_id in archived,
+    }
 
 
 def report(results: Sequence[Redriven], archived: frozenset[str] = frozenset()) -> str:

@@ -10,8 +10,9 @@ import re
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+from console.runtime.output import print_document, say
 from consumers.admin.replay import (
     FromBeginning,
     FromExport,
@@ -44,8 +45,32 @@ async def rewind_consumer(
         prefix=settings.topic_prefix,
         dry_run=options.dry_run,
     )
-    print(report(options.consumer, rewinds, dry_run=options.dry_run))  # noqa: T201  the command's output
+    if options.json:
+        print_document(replay_document(options.consumer, rewinds, dry_run=options.dry_run))
+    else:
+        say(report(options.consumer, rewinds, dry_run=options.dry_run))
     return 0
+
+
+def replay_document(consumer: str, rewinds: Sequence[Rewind], *, dry_run: bool) -> dict[str, Any]:
+    """Return what becomes of each partition, as plain JSON types."""
+    records = sum(rewind.records for rewind in rewinds)
+    return {
+        "consumer": consumer,
+        "moved": bool(records) and not dry_run,
+        "records": records,
+        "partitions": [
+            {
+                "topic": rewind.partition.topic,
+                "partition": rewind.partition.partition,
+                "isAt": rewind.now,
+                "beginsAt": rewind.to,
+                "end": rewind.end,
+                "records": rewind.records,
+            }
+            for rewind in rewinds
+        ],
+    }
 
 
 def start_of_replay(options: Namespace, prefix: str) -> ReplayStart:

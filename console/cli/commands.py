@@ -17,7 +17,7 @@ from typing import Any
 from console.embedded import servers
 from console.embedded.endpoints import database_of, kafka_of, with_picture_store
 from console.runtime import signals
-from console.runtime.output import note, say
+from console.runtime.output import note, print_document, say
 from console.runtime.progress import adding_up, shown
 from consumers.registry import NAMES
 from petstream.errors import UsageError
@@ -44,9 +44,12 @@ def up(_options: Namespace) -> int:
     return signals.run(work, stopped_status=0, patient=True, within_s=18.0)
 
 
-def down(_options: Namespace) -> int:
+def down(options: Namespace) -> int:
     """Stop the embedded servers."""
     stopped = servers.down(load().data_dir, say=note)
+    if options.json:
+        print_document({"stopped": stopped})
+        return 0
     say(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")
     return 0
 
@@ -59,9 +62,12 @@ def ingest(options: Namespace) -> int:
         _need_ftp(settings)
     elif options.watch or options.allow_older or options.mode != "auto":
         raise UsageError("--from-archive goes alone: it reads the export as it was read first")
+    if options.watch and options.json:
+        raise UsageError("--json is for one run; of a daemon, PETSTREAM_LOG=json writes the lines")
     kafka = kafka_of(settings, note)
     if options.watch:
         return _watch(options, settings, kafka)
+    say_line = note if options.json else say
 
     async def work(_stopping: asyncio.Event) -> int:
         from console.inspect import summary
@@ -70,14 +76,18 @@ def ingest(options: Namespace) -> int:
 
         with shown("rows") as progress:
             if archived is not None:
-                result = await ingest_again(settings, kafka, archived, progress=progress, say=say)
+                result = await ingest_again(
+                    settings, kafka, archived, progress=progress, say=say_line
+                )
             else:
                 result = await read_export(
                     settings, kafka, wanted=options.mode, allow_older=options.allow_older,
-                    progress=progress, say=say,
+                    progress=progress, say=say_line,
                 )  # fmt: skip
         for line in summary.lines(result):
-            say(line)
+            say_line(line)
+        if options.json:
+            print_document(summary.document(result))
         return result.exit_status
 
     status = signals.run(work, stopped_status=-1)
@@ -139,17 +149,21 @@ def consume(options: Namespace) -> int:
     return signals.run(work, stopped_status=1 if options.drain else 0, patient=True)
 
 
-def migrate(_options: Namespace) -> int:
+def migrate(options: Namespace) -> int:
     """Bring the database to this version."""
     settings = load()
-    database = database_of(settings, say)
+    say_line = note if options.json else say
+    database = database_of(settings, say_line)
 
     async def work(_stopping: asyncio.Event) -> int:
         from consumers.engine.migrate import migrate as bring_up
 
-        for name in await bring_up(database):
-            say(f"migrated: {name}")
-        say("the database is at this version")
+        names = await bring_up(database)
+        for name in names:
+            say_line(f"migrated: {name}")
+        say_line("the database is at this version")
+        if options.json:
+            print_document({"applied": list(names)})
         return 0
 
     return signals.run(work, stopped_status=1)

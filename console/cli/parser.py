@@ -9,45 +9,66 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from contextlib import suppress
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
 
 from console.act import audit, purge
 from console.cli import commands, query_commands
-from console.runtime import arguments, logs
+from console.cli.completion import completing
+from console.runtime import arguments, logs, streams
 from console.runtime.exit import ended_well
 from consumers.registry import CONSUMERS, NAMES
 from petstream.events import Mode
 
 _COMMANDS: Final = "petstream.commands"
+_JSON: Final = "one JSON object on stdout; all else on stderr"
 _TOPICS: Final = ("pets", "orgs", "exports", "pictures")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    """Run the command line and exit, once whoever reads the output has it."""
+    streams.wrap()
+    try:
+        status = run(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as ended:  # argparse's
+        status = ended.code if isinstance(ended.code, int) else 1
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        streams.finish()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status (argparse exits by itself: 2, or 0 for help)."""
     options = parser().parse_args(arguments)
-    with logs.written(options.name, getattr(options, "consumer", None)):
+    is_document = getattr(options, "json", False)
+    with logs.written(options.name, getattr(options, "consumer", None), is_document=is_document):
         return ended_well(lambda: int(options.command(options)), daemon=is_daemon(options))
 
 
-def parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands."""
+def parser(*, is_whole: bool = False) -> argparse.ArgumentParser:
+    """Make the parser of all commands; `is_whole`: with what rule 1 leaves for later."""
     top = argparse.ArgumentParser(
         prog="petstream",
         description="Mirrors the RescueGroups.org adoptable-pet export into Kafka and Postgres.",
         epilog="Settings are PETSTREAM_* environment variables, or lines of a .env file.",
     )
+    top.add_argument(
+        "--version", action="version", version=f"%(prog)s {version('petstream')}",
+        help="print the version",
+    )  # fmt: skip
     add = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
 
     _command(add, "up", commands.up, "the daemon: schedule, ingest and all consumers")
     _command(add, "console", query_commands.console, "the pages alone, for a browser")
-    _command(add, "down", commands.down, "stop the embedded servers")
+    down = _command(add, "down", commands.down, "stop the embedded servers")
+    down.add_argument("--json", action="store_true", help=_JSON)
+    env = _command(
+        add, "env", query_commands.env,
+        'where the embedded servers are, for a shell: eval "$(petstream env)"',
+    )  # fmt: skip
+    env.add_argument("--json", action="store_true", help=_JSON)
 
     ingest = _command(add, "ingest", commands.ingest, "read one export, publish what changed")
     ingest.add_argument("--mode", choices=("auto", *get_args(Mode)), default="auto")
@@ -63,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     ingest.add_argument(
         "--from-archive", metavar="EXPORT", help="read an archived export once more"
     )
+    ingest.add_argument("--json", action="store_true", help=_JSON)
 
     consume = _command(add, "consume", commands.consume, "apply what the topics say")
     consume.add_argument(
@@ -71,56 +93,77 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     consume.add_argument("--drain", action="store_true", help="end when all is applied")
 
-    _command(add, "migrate", commands.migrate, "bring the database to this version")
+    migrate = _command(add, "migrate", commands.migrate, "bring the database to this version")
+    migrate.add_argument("--json", action="store_true", help=_JSON)
 
+    _add_commands_that_look(add)
+
+    simulate = _command(add, "simulate", _not_loaded, "serve simulated exports to practise on")
+    simulate.complete = _add_arguments_of("simulate", extra="lab")
+    if is_whole:
+        with suppress(SystemExit):  # without [lab] there is nothing to complete
+            simulate.complete(simulate)
+    return top
+
+
+def _add_commands_that_look(add: argparse._SubParsersAction[_CommandParser]) -> None:
+    """Add the commands that look at what is there, and those that put it right."""
     status = _command(
         add, "status", query_commands.status, "exports, counts, held plans, lag, dead letters"
     )
-    status.add_argument("--json", action="store_true")
+    status.add_argument("--json", action="store_true", help=_JSON)
 
     diff = _command(add, "diff", query_commands.diff, "what lies between two exports")
-    diff.add_argument("older", nargs="?", default="previous", metavar="OLDER")
-    diff.add_argument("newer", nargs="?", default="last", metavar="NEWER")
-    diff.add_argument("--json", action="store_true")
+    an_export = "an export's id, 'previous' or 'last'"
+    diff.add_argument("older", nargs="?", default="previous", metavar="OLDER", help=an_export)
+    diff.add_argument("newer", nargs="?", default="last", metavar="NEWER", help=an_export)
+    diff.add_argument("--json", action="store_true", help=_JSON)
 
     doctor = _command(
         add, "doctor", query_commands.doctor, "check everything; say how to mend what fails"
     )
-    doctor.add_argument("--json", action="store_true")
-    removals = _command(add, "removals", query_commands.removals, "held removal plans")
-    actions = _actions(removals, "list", "show ID", "approve ID", "reject ID")
-    actions["show"].add_argument("--json", action="store_true", help="with its state")
-    dead_letters = _command(
-        add, "dead-letters", query_commands.dead_letters, "refused rows and events"
+    doctor.add_argument("--json", action="store_true", help=_JSON)
+    removals = _command(
+        add, "removals", query_commands.removals, "held removal plans: look at them, and decide"
     )
-    _actions(dead_letters, "list", "show ID", "replay ID...")
+    _removals_arguments(removals)
+    dead_letters = _command(
+        add, "dead-letters", query_commands.dead_letters,
+        "refused rows and events: look at them, and send them back",
+    )  # fmt: skip
+    _dead_letter_arguments(dead_letters)
     query_commands.replay_arguments(
         _command(add, "replay", query_commands.replay, "rewind a consumer")
     )
 
     audit_parser = _command(add, "audit", audit.audit, "compare the tables with the log")
     audit_parser.add_argument("--repair", action="store_true", help="the log wins")
+    audit_parser.add_argument("--json", action="store_true", help=_JSON)
     purge.arguments(_command(add, "purge", purge.purge, "delete all that came from the feed"))
 
     explain = _command(add, "explain", query_commands.explain, "one pet's whole life")
-    explain.add_argument("animal_id", type=arguments.animal_id, metavar="ANIMAL_ID")
+    explain.add_argument(
+        "animal_id", type=arguments.animal_id, metavar="ANIMAL_ID", help="its number"
+    )
     explain.add_argument(
         "--json", action="store_true", help="with its events as they were published"
     )
 
     tail = _command(add, "tail", query_commands.tail, "watch a topic")
-    tail.add_argument("topic", choices=_TOPICS)
-    tail.add_argument("--from-beginning", action="store_true")
-    tail.add_argument("--json", action="store_true")
+    tail.add_argument("topic", choices=_TOPICS, help="which topic, without prefix and version")
+    tail.add_argument("--from-beginning", action="store_true", help="what is there already, too")
+    tail.add_argument("--json", action="store_true", help="one JSON object a line")
 
     schemas = _command(
         add, "schemas", query_commands.schemas, "JSON Schemas and AsyncAPI of the topics"
     )
-    schemas.add_argument("--out", type=Path, metavar="DIR")
+    schemas.add_argument("--out", type=Path, metavar="DIR", help="write a file each, print none")
 
-    simulate = _command(add, "simulate", _not_loaded, "serve simulated exports to practise on")
-    simulate.complete = _add_arguments_of("simulate", extra="lab")
-    return top
+    completion = _command(
+        add, "completion", completing(lambda: parser(is_whole=True)),
+        'what a shell completes this command with: eval "$(petstream completion bash)"',
+    )  # fmt: skip
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
 class _CommandParser(argparse.ArgumentParser):
@@ -146,25 +189,43 @@ def _command(
     return parser
 
 
-def _actions(parser: argparse.ArgumentParser, *actions: str) -> dict[str, argparse.ArgumentParser]:
-    """Add sub-commands, with ids where they need one; return the parser of each."""
-    parsers = {}
-    add = parser.add_subparsers(required=True, dest="action", metavar="|".join(actions))
-    for action in actions:
-        name, _, needed = action.partition(" ")
-        action_parser = parsers[name] = add.add_parser(name)
-        action_parser.set_defaults(ident=None)
-        if needed.endswith("..."):
-            action_parser.add_argument("ident", nargs="*", metavar="ID")
-            action_parser.add_argument("--all", action="store_true")
-        elif needed:
-            action_parser.add_argument("ident", metavar=needed)
-        if name in {"approve", "reject"}:
-            action_parser.add_argument(
-                "--reason", metavar="TEXT", help="why; it is published with it"
-            )
-            action_parser.add_argument("--by", metavar="NAME", help="who decides (your user name)")
-    return parsers
+def _removals_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(required=True, dest="action", metavar="list|show|approve|reject")
+    _action(add, "list", "every plan there was, how it stands, and why it was held")
+    show = _action(add, "show", "one plan: why it is held, and whom it would remove")
+    approve = _action(
+        add, "approve", "they really left: publish the removals of this plan, and no others"
+    )
+    reject = _action(add, "reject", "the list was wrong: nobody of this plan is removed")
+    for action in (show, approve, reject):
+        action.add_argument("ident", metavar="ID", help="the plan's id, as 'list' shows it")
+    for action in (approve, reject):
+        action.add_argument("--reason", metavar="TEXT", help="why; it is published with it")
+        action.add_argument("--by", metavar="NAME", help="who decides (your user name)")
+
+
+def _dead_letter_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(required=True, dest="action", metavar="list|show|replay")
+    _action(add, "list", "what was refused, and why: a line each, oldest first")
+    show = _action(add, "show", "one dead letter whole, with the original bytes")
+    show.add_argument("ident", metavar="ID", help="its number, as 'list' shows it, or its origin")
+    replay = _action(
+        add, "replay",
+        "once the cause is mended: send refused events back, and read refused rows again from the "
+        "archive",
+    )  # fmt: skip
+    replay.add_argument("ident", nargs="*", metavar="ID", help="numbers, as 'list' shows them")
+    replay.add_argument("--all", action="store_true", help="all of them, ten at a time")
+
+
+def _action(
+    add: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str
+) -> argparse.ArgumentParser:
+    """Add a sub-command; `ident` is what it is about."""
+    parser = add.add_parser(name, help=what, description=what)
+    parser.set_defaults(ident=None)
+    parser.add_argument("--json", action="store_true", help=_JSON)
+    return parser
 
 
 def _add_arguments_of(name: str, *, extra: str) -> Callable[[argparse.ArgumentParser], None]:

@@ -8,6 +8,7 @@ Rule 1: a command imports what it needs when it runs, so that one never waits fo
 from __future__ import annotations
 
 import asyncio
+import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 
 from console.embedded.endpoints import database_of, kafka_of, known_database, with_picture_store
 from console.runtime import signals
-from console.runtime.output import note
+from console.runtime.output import note, print_document, say
 from consumers.registry import NAMES
 from petstream.errors import UsageError
 from petstream.settings import load
@@ -120,11 +121,16 @@ def removals(options: Namespace) -> int:
     settings = load()
     kafka = kafka_of(settings, note)
     reason, by = getattr(options, "reason", None), getattr(options, "by", None)
-    as_json = getattr(options, "json", False)
 
     def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
         return decide(
-            settings, kafka, options.action, options.ident, reason=reason, by=by, as_json=as_json
+            settings,
+            kafka,
+            options.action,
+            options.ident,
+            reason=reason,
+            by=by,
+            as_json=options.json,
         )
 
     return signals.run(work, stopped_status=1)
@@ -137,17 +143,19 @@ def dead_letters(options: Namespace) -> int:
 
     settings = load()
     kafka = kafka_of(settings, note)
-    if options.action == "replay":
-        return signals.run(
-            lambda _: redrive(settings, kafka=kafka, idents=options.ident, every=options.all),
-            stopped_status=1,
-        )
-    return signals.run(
-        lambda _: letters.dead_letters(
-            settings, kafka=kafka, action=options.action, ident=options.ident
-        ),
-        stopped_status=1,
-    )
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        if options.action == "replay":
+            return redrive(
+                settings, kafka=kafka, idents=options.ident, every=options.all,
+                as_json=options.json,
+            )  # fmt: skip
+        return letters.dead_letters(
+            settings, kafka=kafka, action=options.action, ident=options.ident,
+            as_json=options.json,
+        )  # fmt: skip
+
+    return signals.run(work, stopped_status=1)
 
 
 def replay(options: Namespace) -> int:
@@ -176,6 +184,20 @@ def replay_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be read, move nothing"
     )
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def env(options: Namespace) -> int:
+    """Print where the embedded servers are, for a shell."""
+    from console.embedded.shell_environment import variables
+
+    values = variables(load().data_dir)
+    if options.json:
+        print_document(values)
+    else:
+        for name, text in values.items():
+            say(f"export {name}={shlex.quote(text)}")
+    return 0
 
 
 def schemas(options: Namespace) -> int:

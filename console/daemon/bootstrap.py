@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 
-from console.embedded.endpoints import database_of, kafka_of
+from console.embedded.endpoints import address_of, database_of, kafka_of
 from console.runtime import lifeline
 from console.runtime.exit import ended_well
 from console.runtime.output import note, say
@@ -38,8 +39,10 @@ def main() -> None:
 
 
 def _prepare(settings: Settings, wait_s: float | None) -> int:
-    kafka = kafka_of(settings, note)
-    database_url = settings.database_url or database_of(settings, note)
+    usual = not os.environ.get("PETSTREAM_TEST_FREE_PORTS")
+    kafka = kafka_of(settings, note, usual_port=usual)
+    database_url = settings.database_url or database_of(settings, note, usual_port=usual)
+    note(f"Kafka is at {kafka.bootstrap}, Postgres at {address_of(database_url)}")
     embedded = {}
     if settings.kafka is None:
         embedded["PETSTREAM_KAFKA"] = kafka.bootstrap

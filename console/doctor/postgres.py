@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from console.doctor.check_result import CheckResult
+from console.embedded.endpoints import address_of
 from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.engine.migrate import migrations
 
@@ -34,7 +35,11 @@ async def check_postgres(database_url: str) -> list[CheckResult]:
         mend = "start it, or mend PETSTREAM_DATABASE_URL"
         return [CheckResult("postgres", "fail", rows.reason, mend)]
     server = rows["server"][0]
-    results = [CheckResult("postgres", "pass", f"version {server['version']} answers")]
+    results = [
+        CheckResult(
+            "postgres", "pass", f"version {server['version']} answers at {address_of(database_url)}"
+        )
+    ]
     if server["read_only"]:
         what = "it is read-only: a standby, or default_transaction_read_only is on"
         results.append(CheckResult("postgres", "fail", what, "connect to the primary"))

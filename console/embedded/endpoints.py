@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from console.embedded import servers
 from petstream.settings import KafkaAccess, Settings
@@ -16,23 +17,40 @@ from petstream.settings import KafkaAccess, Settings
 Say = Callable[[str], None]
 
 
-def kafka_of(settings: Settings, say: Say) -> KafkaAccess:
-    """Return how to reach Kafka; the embedded one is started if none is configured."""
+def kafka_of(settings: Settings, say: Say, *, usual_port: bool = False) -> KafkaAccess:
+    """Return how to reach Kafka; the embedded one is started if none is configured.
+
+    Args:
+        settings: which servers are configured, and where embedded ones keep their data.
+        say: takes a line for the person who waits.
+        usual_port: an embedded one that never ran takes the port that everybody expects.
+    """
     if settings.kafka is not None:
         return settings.kafka
-    return KafkaAccess(servers.ensure_kafka(settings.data_dir, say=say))
+    address = servers.ensure_kafka(settings.data_dir, say=say, usual_port=usual_port)
+    return KafkaAccess(address, compression=settings.kafka_compression)
 
 
-def database_of(settings: Settings, say: Say) -> str:
-    """Return the database's URL; the embedded one is started and migrated."""
+def database_of(settings: Settings, say: Say, *, usual_port: bool = False) -> str:
+    """Return the database's URL; the embedded one is started and migrated (see `kafka_of`)."""
     from consumers.engine.migrate import migrate  # noqa: PLC0415  commands without a database go without
 
     if settings.database_url is not None:
         return settings.database_url
-    url = servers.ensure_postgres(settings.data_dir, say=say)
+    url = servers.ensure_postgres(settings.data_dir, say=say, usual_port=usual_port)
     for name in asyncio.run(migrate(url)):
         say(f"migrated the embedded database: {name}")
     return url
+
+
+def address_of(database_url: str) -> str:
+    """Return host and port of a database, for a person; nothing else of its URL.
+
+    >>> address_of("postgresql://me:secret@localhost/pets")
+    'localhost:5432'
+    """
+    parts = urlsplit(database_url)
+    return f"{parts.hostname or 'localhost'}:{parts.port or servers.POSTGRES_PORT}"
 
 
 def with_picture_store(settings: Settings) -> Settings:

@@ -23,7 +23,15 @@ from pathlib import Path
 from typing import Final
 
 from console.embedded import jars
-from console.embedded.process import last_lines, port_for, recorded, spawn, stop
+from console.embedded.process import (
+    last_lines,
+    moved,
+    port_for,
+    recorded,
+    spawn,
+    stop,
+    wanted_port,
+)
 from petstream.errors import PetstreamError
 from petstream.kafka.client import KAFKA_ERRORS, ping
 from petstream.settings import KafkaAccess
@@ -45,7 +53,7 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
-def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str:
+def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_first: int = 0) -> str:
     """Return the address of the broker of this data directory, starting it if it isn't up."""
     there = recorded(data_dir, "kafka")
     if there is not None:
@@ -53,8 +61,9 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
         return f"127.0.0.1:{there.port}"
     java, classpath = jars.java(), ":".join(jars.classpath(data_dir, say))
     say("starting Kafka")
+    wanted = wanted_port(data_dir, "kafka", at_first)
     for attempt in range(1, _TRIES + 1):
-        port = port_for(data_dir, "kafka")
+        port = port_for(data_dir, "kafka", at_first=at_first)
         home = _configure(data_dir, port, for_tests=for_tests)
         _format(java, classpath, home)
         # the first property is for whoever looks at `ps` and asks whose broker this is
@@ -69,6 +78,8 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
                 raise
         else:
             break
+    if wanted not in {0, port}:
+        say(moved("Kafka", wanted, port))
     return f"127.0.0.1:{port}"
 
 

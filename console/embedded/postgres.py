@@ -26,7 +26,15 @@ from typing import Final
 
 import asyncpg
 
-from console.embedded.process import last_lines, port_for, recorded, spawn, stop
+from console.embedded.process import (
+    last_lines,
+    moved,
+    port_for,
+    recorded,
+    spawn,
+    stop,
+    wanted_port,
+)
 from petstream.errors import PetstreamError, UsageError
 
 READY_S: Final = 60.0
@@ -48,13 +56,14 @@ _SETTINGS: Final = {
 }
 
 
-def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str:
+def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_first: int = 0) -> str:
     """Return the URL of the server of this data directory, starting it if it isn't up."""
     there = recorded(data_dir, "postgres")
     if there is not None:
         _wait(data_dir, there.port)
         return url(data_dir, there.port)
     say("starting Postgres")
+    wanted = wanted_port(data_dir, "postgres", at_first)
     user = pwd.getpwnam(_UNPRIVILEGED).pw_uid if os.geteuid() == 0 else None
     binaries, data = _binaries(user), _data(data_dir, user)
     settings = _SETTINGS | ({"fsync": "off", "full_page_writes": "off"} if for_tests else {})
@@ -62,7 +71,7 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
         _initialise(binaries, data_dir, data, user)
     url(data_dir, 0)  # data without its password: said now, not after a minute of knocking
     for attempt in range(1, _TRIES + 1):
-        port = port_for(data_dir, "postgres")
+        port = port_for(data_dir, "postgres", at_first=at_first)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
         spawn(data_dir, "postgres", command, port=port, user=user, environment=_clean(), cwd=data)
@@ -75,6 +84,8 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool) -> str
             time.sleep(0.5)  # just after a kill its shared memory may still be held
         else:
             break
+    if wanted not in {0, port}:
+        say(moved("Postgres", wanted, port))
     return url(data_dir, port)
 
 

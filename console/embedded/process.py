@@ -48,10 +48,15 @@ def recorded(data_dir: Path, name: str) -> Process | None:
     return process if process is not None and alive(process) else None
 
 
-def port_for(data_dir: Path, name: str) -> int:
-    """Return the port this server had last, if it is still free, else a new one."""
-    process = _read(data_dir, name)
-    for port in (process.port if process else 0, 0):
+def port_for(data_dir: Path, name: str, *, at_first: int = 0) -> int:
+    """Return the port this server had last, if it is still free, else a new one.
+
+    Args:
+        data_dir: where it keeps its data.
+        name: which server.
+        at_first: the port of one that never ran, if that is free; 0 = any.
+    """
+    for port in (wanted_port(data_dir, name, at_first), 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -61,6 +66,20 @@ def port_for(data_dir: Path, name: str) -> int:
             free: int = probe.getsockname()[1]
             return free
     raise OSError("there is no free port on 127.0.0.1")
+
+
+def wanted_port(data_dir: Path, name: str, at_first: int) -> int:
+    """Return the port this server had last, else the one that it should have; 0 = any."""
+    process = _read(data_dir, name)
+    return process.port if process else at_first
+
+
+def moved(what: str, wanted: int, port: int) -> str:
+    """Say that a server isn't at the port where its clients look for it."""
+    return (
+        f"PORT {wanted} IS TAKEN: {what} listens at 127.0.0.1:{port} instead, from now on; tell "
+        "whoever connects to it ('petstream env' prints it)"
+    )
 
 
 def spawn(  # noqa: PLR0913  what a process is made of, each by name

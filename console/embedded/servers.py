@@ -20,12 +20,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from console.embedded import kafka, postgres
 from console.embedded.process import locked, recorded, stop
 from petstream.errors import UsageError
 
 Say = Callable[[str], None]
+
+KAFKA_PORT: Final = 9092
+POSTGRES_PORT: Final = 5432
 
 
 @dataclass(frozen=True)
@@ -40,34 +44,42 @@ def _silent(_line: str) -> None:
     """Say nothing."""
 
 
-def ensure_kafka(data_dir: Path, *, say: Say = _silent, for_tests: bool = False) -> str:
+def ensure_kafka(
+    data_dir: Path, *, say: Say = _silent, for_tests: bool = False, usual_port: bool = False
+) -> str:
     """Return the bootstrap address of the embedded Kafka, starting it if need be.
 
     Args:
         data_dir: where it keeps its log; made if missing.
         say: takes a line for the person who waits.
         for_tests: short time-outs, so that a restart after SIGKILL takes 4 s instead of 14.
+        usual_port: one that never ran listens at 9092, if that is free; else at any port.
 
     Raises:
         PetstreamError: there is no Java, no package source, or Kafka didn't start.
     """
+    at_first = KAFKA_PORT if usual_port else 0
     with _alone(data_dir, "kafka"):
-        return kafka.start(data_dir, say=say, for_tests=for_tests)
+        return kafka.start(data_dir, say=say, for_tests=for_tests, at_first=at_first)
 
 
-def ensure_postgres(data_dir: Path, *, say: Say = _silent, for_tests: bool = False) -> str:
+def ensure_postgres(
+    data_dir: Path, *, say: Say = _silent, for_tests: bool = False, usual_port: bool = False
+) -> str:
     """Return the URL of the embedded Postgres, starting it if need be.
 
     Args:
         data_dir: where it keeps its data; made if missing.
         say: takes a line for the person who waits.
         for_tests: no fsync.
+        usual_port: one that never ran listens at 5432, if that is free; else at any port.
 
     Raises:
         PetstreamError: Postgres didn't start; the message names its log.
     """
+    at_first = POSTGRES_PORT if usual_port else 0
     with _alone(data_dir, "postgres"):
-        return postgres.start(data_dir, say=say, for_tests=for_tests)
+        return postgres.start(data_dir, say=say, for_tests=for_tests, at_first=at_first)
 
 
 def running(data_dir: Path) -> Servers:

@@ -6,10 +6,12 @@ Rule 2: its bytes are shown escaped: they were refused, nothing is known of them
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from console.inspect import formatting
+from console.runtime.output import print_document, say
 from petstream import topics
 from petstream.codec import Headers
 from petstream.errors import UsageError
@@ -22,17 +24,45 @@ _SHOWN_BYTES = 4_096
 
 
 async def dead_letters(
-    settings: Settings, *, kafka: KafkaAccess, action: Literal["list", "show"], ident: str | None
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    action: Literal["list", "show"],
+    ident: str | None,
+    as_json: bool = False,
 ) -> int:
     """Print the dead letters, or the one called `ident`; return the exit status."""
     letters = await read_letters(settings, kafka)
     if action == "list":
-        print(listing(letters))  # noqa: T201  the command's output
+        if as_json:
+            print_document({"deadLetters": [letter_document(letter) for letter in letters]})
+        else:
+            say(listing(letters))
         return 0
     if ident is None:
         raise UsageError("which dead letter? For example: petstream dead-letters show 0")
-    print(whole(find_letter(letters, ident)))  # noqa: T201  the command's output
+    letter = find_letter(letters, ident)
+    if as_json:
+        value = None if letter.value is None else b64encode(letter.value).decode()
+        print_document(letter_document(letter) | {"valueBase64": value})
+    else:
+        say(whole(letter))
     return 0
+
+
+def letter_document(letter: ConsumerRecord) -> dict[str, Any]:
+    """Return what is said about a letter, as plain JSON types: its ``dl_`` headers by name."""
+    details = {
+        name.removeprefix("dl_"): text.decode("utf-8", "replace")
+        for name, text in letter.headers
+        if name.startswith("dl_")
+    }
+    return {
+        "id": letter.offset,
+        "publishedAt": letter.published_at.isoformat(timespec="milliseconds"),
+        **{name: details.pop(name, None) for name in ("class", "reason", "origin", "message")},
+        "details": details,
+    }
 
 
 async def read_letters(settings: Settings, kafka: KafkaAccess) -> list[ConsumerRecord]:

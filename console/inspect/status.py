@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from console.embedded.endpoints import address_of
 from console.inspect import dead_letters, formatting
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
@@ -47,7 +48,7 @@ async def gather(
     """Read topics, groups and views, and return how everything stands."""
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
-    return document(
+    gathered = document(
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
         letters=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
         lags=await lag(kafka, prefix),
@@ -56,6 +57,8 @@ async def gather(
         last=last,
         due=schedule(settings.window),
     )
+    at = None if database_url is None else address_of(database_url)
+    return gathered | {"servers": {"kafka": kafka.bootstrap, "postgres": at}}
 
 
 def document(  # noqa: PLR0913  what was read, each by name
@@ -159,6 +162,7 @@ def render(gathered: dict[str, Any]) -> str:
         *_lag_lines(gathered["lag"]),
         _dead_letter_line(gathered["deadLetters"]),
         *_picture_lines(gathered),
+        *_server_lines(gathered.get("servers", {})),
     ])  # fmt: skip
 
 
@@ -232,6 +236,13 @@ def _picture_lines(gathered: dict[str, Any]) -> Iterator[str]:
         return
     yield f"Pictures: {formatting.counts(gathered['pictures']).replace('nothing read', 'none')}"
     yield "Postgres: reachable"
+
+
+def _server_lines(servers: dict[str, str | None]) -> Iterator[str]:
+    """Say where the servers listen; `petstream env` prints it for a shell."""
+    where = [f"{name} at {address}" for name, address in servers.items() if address is not None]
+    if where:
+        yield f"Servers: {', '.join(where)}"
 
 
 def _to_second(time: datetime) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+import msgspec
 
 from ingest.run import Result
 from petstream.events import Counts
@@ -20,6 +23,24 @@ def lines(result: Result) -> Iterator[str]:
         yield f"  organizations: {counted(outcome.counts.orgs)}"
     for plan_id in result.held:
         yield f"removals are held: petstream removals show {plan_id}"
+
+
+def document(result: Result) -> dict[str, Any]:
+    """Return the summary of a run as plain JSON types; `state` is `unchanged` for nothing new."""
+    outcome = result.outcome
+    return {
+        "exportId": result.export_id,
+        "state": "unchanged" if outcome is None else "completed",
+        "mode": None if outcome is None else outcome.mode,
+        "counts": None
+        if outcome is None
+        else {
+            "pets": msgspec.to_builtins(outcome.counts.pets),
+            "orgs": msgspec.to_builtins(outcome.counts.orgs),
+        },
+        "notes": [] if outcome is None else list(outcome.notes),
+        "heldPlans": list(result.held),
+    }
 
 
 def counted(counts: Counts) -> str:

@@ -1,7 +1,8 @@
 """Watch a topic: one line an event, for people or as JSON.
 
 Rule 1: joins no group and commits nothing.
-Rule 2: a record that can't be decoded is shown as such; watching goes on.
+Rule 2: its reader may pause, as a pager does: no more is fetched meanwhile.
+Rule 3: a record that can't be decoded is shown as such; watching goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from console.inspect import formatting
+from console.runtime import streams
 from petstream import events, topics
 from petstream.codec import RAW_DIGEST, Envelope, UndecodableError, decode
 from petstream.kafka.client import ensure_topics
@@ -47,7 +49,8 @@ async def tail(  # noqa: PLR0913  the command's options, each by name
     async with aclosing(stream) as batches:
         async for records in batches:
             for record in records:
-                print(as_json_line(record) if as_json else line(record), flush=True)  # noqa: T201  the command's output
+                print(as_json_line(record) if as_json else line(record))  # noqa: T201  the command's output
+            await streams.drained()
     return 0
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from console.runtime import signals
+from console.runtime import signals, streams
 from console.runtime.output import note
 from petstream.errors import PetstreamError, UsageError
 
@@ -30,7 +30,7 @@ def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each
     _quiet_libraries()
     try:
         signals.interrupting()
-        return command()
+        return _with_its_reader(command)
     except KeyboardInterrupt:  # before or behind the event loop: while servers start
         return 0 if daemon else 1
     except PetstreamError as error:
@@ -47,6 +47,13 @@ def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each
         return not_installed(error)
     except Exception as error:  # noqa: BLE001  the last door: nobody is shown a traceback
         return _bug(error)
+
+
+def _with_its_reader(command: Command) -> int:
+    """Run a command, and wait until whoever reads its output has it."""
+    status = command()
+    streams.finish()
+    return status
 
 
 def not_installed(error: ModuleNotFoundError) -> int:

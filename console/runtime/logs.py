@@ -82,8 +82,10 @@ def current() -> LogFormat:
 
 
 @contextmanager
-def written(command: str, consumer: str | None = None) -> Iterator[None]:
-    """Write as PETSTREAM_LOG says while the block runs."""
+def written(
+    command: str, consumer: str | None = None, *, is_document: bool = False
+) -> Iterator[None]:
+    """Write as PETSTREAM_LOG says while the block runs; `is_document`: stdout is no log then."""
     global _current  # noqa: PLW0603  streams and loggers belong to the process as well
     values: dict[str, str] = {}
     with suppress(UsageError):  # the command itself reports it
@@ -93,7 +95,7 @@ def written(command: str, consumer: str | None = None) -> Iterator[None]:
     before = _current, sys.stdout, sys.stderr
     _current = LogFormat(mode, str(part), secrets_of(values | _foreign()))
     sys.stderr = error = _Stream(sys.stderr)
-    out = _Stream(sys.stdout) if command in _WITH_LOGS else None
+    out = _Stream(sys.stdout) if command in _WITH_LOGS and not is_document else None
     sys.stdout = out or sys.stdout
     handler = _Handler(error)
     logging.getLogger().addHandler(handler)

@@ -8,13 +8,15 @@ Rule 3: lines that nobody read in time are dropped and counted, and the count is
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from console.runtime import logs
 
@@ -27,6 +29,11 @@ _DRAIN_S: Final = 1.0
 def say(line: str) -> None:
     """Print a line of a command's result."""
     print(line, flush=True)  # noqa: T201  the command's output
+
+
+def print_document(document: Mapping[str, Any]) -> None:
+    """Print a command's result for a program: one JSON object, ASCII."""
+    say(json.dumps(document, indent=2))
 
 
 def note(line: str) -> None:

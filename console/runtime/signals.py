@@ -21,7 +21,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import nullcontext
 from typing import Any, Final, NoReturn
 
-from console.runtime import lifeline, watchdog
+from console.runtime import lifeline, streams, watchdog
 
 # rows and events are trees, freed without the collector: to look at them costs 4 %
 _COLLECT_RARELY: Final = (20_000, 20, 20)
@@ -69,6 +69,7 @@ async def _run(
     def stop() -> None:
         again = stopping.is_set()
         stopping.set()
+        streams.hurry()
         if again or not patient:
             task.cancel()
         if within_s is not None:
@@ -128,6 +129,7 @@ def interrupting() -> None:
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
+    streams.hurry()
     raise Interrupted
 
 
