@@ -58,10 +58,31 @@ async def test_as_json_it_is_one_document_with_its_state_and_the_same_text(
 ) -> None:
     text = (await shown(capsys, as_json=False)).removesuffix("\n")
     document = json.loads(await shown(capsys, as_json=True))
-    assert document == {"planId": PLAN, "state": "held", "text": text}
+    assert (document["planId"], document["state"], document["text"]) == (PLAN, "held", text)
+    assert (document["entity"], document["count"]) == ("pets", 2)
+    assert document["removals"] == [
+        {"key": 7, "name": "\x1b[2J", "orgId": 701},
+        {"key": 8, "name": None, "orgId": None},
+    ]
 
 
-def test_only_show_has_a_document() -> None:
-    assert parser().parse_args(["removals", "show", "--json", PLAN]).json
-    with pytest.raises(SystemExit):
-        parser().parse_args(["removals", "approve", "--json", PLAN])
+async def test_the_list_and_a_decision_are_documents_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def approve(*_: object, **__: object) -> int:
+        return 2
+
+    monkeypatch.setattr(held_plans, "approve", approve)
+    access = KafkaAccess("k:1")
+    assert await decide(Settings(), access, "list", None, as_json=True) == 0
+    (plan,) = json.loads(capsys.readouterr().out)["plans"]
+    assert (plan["planId"], plan["state"], plan["count"]) == (PLAN, "held", 2)
+    assert await decide(Settings(), access, "approve", PLAN, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "planId": PLAN, "state": "approved", "removed": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("action", [["list"], ["show", PLAN], ["approve", PLAN], ["reject", PLAN]])
+def test_every_action_has_a_document(action: list[str]) -> None:
+    assert parser().parse_args(["removals", *action, "--json"]).json

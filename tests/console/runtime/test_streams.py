@@ -105,14 +105,17 @@ def test_what_is_printed_last_is_waited_for_and_a_signal_ends_that_as_well() -> 
     """
     for end in ("read", "signal"):
         with subprocess.Popen(  # noqa: S603  ours
-            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE
+            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, bufsize=0
         ) as process:
-            time.sleep(1.5)
+            assert process.stdout
+            first = process.stdout.read(1)
+            time.sleep(LIMIT_S)
             assert process.poll() is None
             if end == "signal":
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(10) == 1
-            out, _ = process.communicate(timeout=10)
+            rest, _ = process.communicate(timeout=10)
+            out = first + rest
         assert out.endswith(b"\n")
         assert (len(out) > 200_000) == (end == "read")
         assert process.returncode == (0 if end == "read" else 1)
