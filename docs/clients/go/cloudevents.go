@@ -52,6 +52,25 @@ func (message kafkaMessage) ReadBinary(_ context.Context, writer binding.BinaryW
 	return writer.SetData(bytes.NewReader(message.value))
 }
 
+func (message kafkaMessage) GetAttribute(kind spec.Kind) (spec.Attribute, any) {
+	attribute := message.version().AttributeFromKind(kind)
+	name := attribute.PrefixedName()
+	if kind == spec.DataContentType {
+		name = "content-type"
+	}
+	if value, there := message.headers[name]; there {
+		return attribute, value
+	}
+	return attribute, nil
+}
+
+func (message kafkaMessage) GetExtension(name string) any {
+	if value, there := message.headers["ce_"+name]; there {
+		return value
+	}
+	return nil
+}
+
 func (message kafkaMessage) Finish(error) error { return nil }
 
 func cloudEvent(record *kgo.Record) (*event.Event, error) {
