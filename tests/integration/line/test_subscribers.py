@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from petstream.kafka.groups import group_offsets
 from petstream.kafka.reader import bounds, read_topic
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import FtpUrl, KafkaAccess, Settings
-from petstream.topics import PETS
+from petstream.topics import EXPORTS, ORGS, PETS
 
 pytestmark = pytest.mark.servers
 
@@ -95,6 +96,27 @@ async def test_both_clients_end_with_the_pets_that_the_feed_lists(
         for op, animal_id, _, _ in received:
             ops.setdefault(animal_id, []).append(op)
         assert ops == {key: [op for _, op in past] for key, past in truth.pet_history.items()}
+
+
+@pytest.mark.parametrize("program", ["read_aiokafka.py", "read_confluent.py"])
+async def test_a_program_of_the_page_of_clients_reads_every_record(
+    program: str, tmp_path: Path, kafka: str, prefix: str
+) -> None:
+    """docs/clients.md: the others need what is no package of ours; `scripts/clients` runs them."""
+    access = KafkaAccess(kafka)
+    await publish(history(seed=22, pets=30, days=1), tmp_path, access, prefix)
+    code = (PAGE.parent / "clients" / "python" / program).read_text("utf-8")
+    assert r"^petstream\." in code
+    script = tmp_path / program
+    script.write_text(code.replace(r"^petstream\.", f"^{re.escape(prefix)}"), encoding="utf-8")
+    environment = os.environ | {"PETSTREAM_KAFKA": kafka, "GROUP": f"{prefix}{program}"}
+    printed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, str(script)], env=environment, capture_output=True,
+        text=True, timeout=2 * DEADLINE_S, check=True,
+    )  # fmt: skip
+    places = {tuple(line.split("\t")[:3]) for line in printed.stdout.splitlines()}
+    logs = [await read_topic(access, topic.full_name(prefix)) for topic in (PETS, ORGS, EXPORTS)]
+    assert len(places) == sum(map(len, logs))
 
 
 async def committed(access: KafkaAccess, group: str) -> dict[TopicPartition, int]:
