@@ -127,6 +127,7 @@ class ExportRun:
             context.publisher,
             context.prefix,
             self._event,
+            history.take_sequence,
             quiet=assignment.again,
             failed_before=(identity.export_id, assignment.files.fingerprint) in history.failed,
         )

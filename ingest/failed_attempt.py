@@ -69,7 +69,7 @@ async def publish(
     event = failed.event(history)
     if event is None:
         return
-    record = export_record(event)
+    record = export_record(event, history.take_sequence)
     async with Publisher(kafka, lead) as publisher:
         name = topics.EXPORTS.full_name(prefix)
         await publisher.send(name, record.key, record.value, record.headers)

@@ -32,7 +32,7 @@ from ingest.metrics import stage
 from ingest.parse.rows import assert_backend
 from ingest.publish.publisher import Publisher
 from ingest.removals.gate import RemovalLimits
-from ingest.removals.held_plans import expire
+from ingest.removals.held_plans import complete_decisions, expire
 from ingest.source.archive import Archive
 from ingest.source.archive_manifest import Manifest, archived_files, keep_manifest
 from ingest.source.arrival import list_export, start_stamp
@@ -178,7 +178,7 @@ async def _attempt(context: IngestContext, request: _Request, *, last: bool) -> 
         raise NotReadyError(listed.unready)
     await ensure_topics(context.kafka, context.prefix)
     history = await fold_exports(context.kafka, context.prefix)
-    if not history.overdue(request.clock()):
+    if not history.overdue(request.clock()) and not history.half_decided():
         result = await _completed_before(context, request, history, listed.files)
         if result is not None:
             return result
@@ -190,6 +190,7 @@ async def _read_export(
     context: IngestContext, request: _Request, files: ExportSet, lead: Leadership, *, last: bool
 ) -> Result:
     history = await fold_exports(context.kafka, context.prefix)
+    await complete_decisions(context.kafka, context.prefix, history, lead)
     for plan_id in await expire(context.kafka, context.prefix, history, request.clock(), lead):
         context.say(f"{plan_id} has expired: nobody decided about it")
     result = await _completed_before(context, request, history, files)

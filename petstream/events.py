@@ -1,6 +1,6 @@
 """The events: what is said on each topic, as types.
 
-Rule 1: a value is never null, and holds the whole record: the newest event of a key is its state.
+Rule 1: a value is never null, and holds the whole record: the newest of a subject is its state.
 Rule 2: an event is applied only if ``(sequence, digest)`` is higher than what is held.
 Rule 3: fields are only ever added; what a reader doesn't know, it ignores.
 """
@@ -16,6 +16,7 @@ from petstream.model import Organization, Pet
 
 TYPE_PREFIX: Final = "org.petstream."
 SOURCE: Final = "/petstream/rescuegroups"
+_PLAN: Final = "removal-plan/"
 
 Op = Literal["added", "updated", "removed", "relisted"]
 Mode = Literal["initial", "daily", "scrub"]
@@ -152,6 +153,34 @@ class PictureEvent(Struct, frozen=True, rename="camel", kw_only=True):
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
+
+
+def export_subject(export_id: str) -> str:
+    """Return the subject of what is said about an export as a whole.
+
+    >>> export_subject("2026-11-23T08:12:04Z")
+    'export/2026-11-23T08:12:04Z'
+    """
+    return f"export/{export_id}"
+
+
+def plan_subject(plan_id: str, part: int) -> str:
+    """Return the subject of a part of a removal plan, held or decided.
+
+    >>> plan_subject("2026-11-23T08:12:04Z.pets", 2)
+    'removal-plan/2026-11-23T08:12:04Z.pets/2'
+    """
+    return f"{_PLAN}{plan_id}/{part}"
+
+
+def plan_part_of(subject: str) -> int | None:
+    """Return which part of a plan a subject is; None: none, as in logs of 0.1.
+
+    >>> plan_part_of("removal-plan/2026-11-23T08:12:04Z.pets/2"), plan_part_of("export/x")
+    (2, None)
+    """
+    part = subject.rpartition("/")[2]
+    return int(part) if subject.startswith(_PLAN) and part.isdecimal() else None
 
 
 Event = PetEvent | OrganizationEvent | ExportEvent | PlanEvent | PictureEvent

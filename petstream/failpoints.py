@@ -28,6 +28,7 @@ PLACES: Final = (
     "ingest.completed.flushed",
     "approval.removals.sent",
     "approval.removals.flushed",
+    "approval.part.sent",
     "approval.decided",
     "consumer.apply.before",
     "consumer.apply.after",

@@ -6,7 +6,9 @@ Rule 2: the highest (sequence, digest) of a key is its newest event, whatever th
 Rule 3: of equal ones the later counts: it is the one that a consumer may still have before it.
 Rule 4: a key whose last record isn't its newest event, or is none of ours, is stale: after a
         compaction only that record is left, so the newest is to be published again.
-Rule 5: a log that is shorter than it was has lost records that were acknowledged.
+Rule 5: on exports.v1, "newer" is decided per subject. 0.1 gave all records of an export one
+        sequence: of equal ones the later in the log is the newer, unless it was there before.
+Rule 6: a log that is shorter than it was has lost records that were acknowledged.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Final, TypeGuard
 import msgspec
 from msgspec import Struct
 
-from petstream.codec import RAW_DIGEST, Headers
+from petstream.codec import Headers, row_digest
 from petstream.events import SOURCE
 
 Rank = tuple[int, str]
@@ -64,7 +66,7 @@ def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
             return None
     except (KeyError, ValueError, msgspec.DecodeError):
         return None
-    return RecordHead(sequence, digest, listed, named.get(RAW_DIGEST, b""))
+    return RecordHead(sequence, digest, listed, row_digest(named))
 
 
 def is_newest(head: RecordHead | None, held: Rank | None) -> TypeGuard[RecordHead]:
@@ -75,6 +77,32 @@ def is_newest(head: RecordHead | None, held: Rank | None) -> TypeGuard[RecordHea
     (True, False, False)
     """
     return head is not None and (held is None or held <= (head.sequence, head.digest))
+
+
+class SubjectOrder:
+    """Tells record by record of exports.v1 whether it is its subject's newest (rule 5)."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._sequences: dict[str, int] = {}
+        self._digests: dict[str, set[str]] = {}
+
+    def is_newest(self, subject: str, rank: Rank) -> bool:
+        """Return whether a record is newer than all of its subject before it.
+
+        >>> order = SubjectOrder()
+        >>> [order.is_newest("export/1", rank) for rank in ((7, "b"), (7, "a"), (7, "b"), (6, "c"))]
+        [True, True, False, False]
+        """
+        sequence, digest = rank
+        held = self._sequences.get(subject, -1)
+        if sequence > held:
+            self._sequences[subject], self._digests[subject] = sequence, {digest}
+            return True
+        if sequence < held or digest in self._digests[subject]:
+            return False
+        self._digests[subject].add(digest)
+        return True
 
 
 def truncated(recorded: Mapping[str, int], now: Mapping[str, int]) -> list[str]:

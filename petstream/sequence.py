@@ -8,6 +8,7 @@ Rule 3: all removals of an export share one position, after every row.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 Family = Literal["orgs", "pets", "updatedpets", "newpets"]
@@ -18,6 +19,7 @@ PER_SECOND: Final = 4_000_000
 REMOVAL_POSITION: Final = PER_SECOND - 1_000
 """Where removals stand; the places above are for corrections (held sequence + 1)."""
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_POSITION: Final[dict[str, int]] = {
     "orgs": 0,
     "updatedpets": 0,
@@ -47,6 +49,16 @@ def row_sequence(base_s: int, family: Family, index: int) -> int:
 def removal_sequence(base_s: int) -> int:
     """Return the sequence that all removals of an export share."""
     return base_s * PER_SECOND + REMOVAL_POSITION
+
+
+def microseconds(now: datetime) -> int:
+    """Return the sequence of a dead letter: when it was written, in microseconds since 1970.
+
+    >>> from datetime import UTC
+    >>> microseconds(datetime(2026, 11, 23, 8, 12, 4, 7, tzinfo=UTC))
+    1795421524000007
+    """
+    return (now - _EPOCH) // timedelta(microseconds=1)
 
 
 def base_of(sequence: int) -> int:

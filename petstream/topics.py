@@ -17,7 +17,10 @@ _COMPACTED: Final = _BOUNDED | {
 
 
 class Topic(NamedTuple):
-    """One topic; `name` is without the prefix (``PETSTREAM_TOPIC_PREFIX``)."""
+    """One topic; `name` is without the prefix (``PETSTREAM_TOPIC_PREFIX``).
+
+    It's made with so many `partitions`; where that is more than one, another number is as good.
+    """
 
     name: str
     key: str
@@ -34,10 +37,10 @@ def _topic(name: str, key: str, partitions: int, configs: dict[str, str]) -> Top
     return Topic(name, key, partitions, common | configs)
 
 
-PETS: Final = _topic("pets.v1", "animalID", 6, _COMPACTED)
+PETS: Final = _topic("pets.v1", "animalID", 12, _COMPACTED)
 ORGS: Final = _topic("orgs.v1", "orgID", 1, _COMPACTED)
 EXPORTS: Final = _topic("exports.v1", "export id", 1, _BOUNDED | {"retention.ms": "-1"})
-PICTURES: Final = _topic("pictures.v1", "animalID", 6, {"retention.ms": str(30 * _DAY_MS)})
+PICTURES: Final = _topic("pictures.v1", "animalID", 12, {"retention.ms": str(30 * _DAY_MS)})
 DEAD_LETTERS: Final = _topic("dead-letters.v1", "origin", 1, {"retention.ms": str(90 * _DAY_MS)})
 
 ALL: Final = (PETS, ORGS, EXPORTS, PICTURES, DEAD_LETTERS)

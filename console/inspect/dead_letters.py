@@ -13,7 +13,7 @@ from typing import Any, Literal
 from console.inspect import formatting
 from console.runtime.output import print_document, say
 from petstream import topics
-from petstream.codec import Headers
+from petstream.codec import Headers, details_of
 from petstream.errors import UsageError
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_topic
@@ -95,7 +95,7 @@ def detail(letter: ConsumerRecord, name: str) -> str:
 
 def header(headers: Headers, name: str) -> str:
     """Return what the ``dl_`` header of this name says, or an empty string."""
-    return dict(headers).get(f"dl_{name}", b"").decode("utf-8", "replace")
+    return dict(details_of(headers)).get(f"dl_{name}", b"").decode("utf-8", "replace")
 
 
 def by_reason(letters: Iterable[ConsumerRecord]) -> dict[str, int]:
@@ -131,7 +131,7 @@ def whole(letter: ConsumerRecord) -> str:
     lines.extend(
         f"  {formatting.escaped(name.removeprefix('dl_'))}: "
         f"{formatting.shortened(text.decode('utf-8', 'replace'), 500)}"
-        for name, text in letter.headers
+        for name, text in details_of(letter.headers)
         if name.startswith("dl_")
     )
     value = letter.value

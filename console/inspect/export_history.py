@@ -1,6 +1,6 @@
 """The exports so far, as the records of exports.v1 tell of them. Pure.
 
-Rule 1: the last event of an export says how it stands; `held` says nothing of the export itself.
+Rule 1: the newest event of an export says how it stands; `held` says nothing of the export itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from msgspec import structs
 
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
 from petstream.codec import UndecodableError, decode
-from petstream.events import ExportCounts, ExportEvent, PlanEvent
+from petstream.events import ExportCounts, ExportEvent
+from petstream.fold import SubjectOrder
 from petstream.kafka.records import ConsumerRecord
 
 
@@ -74,16 +75,21 @@ def published_exports(records: Iterable[ConsumerRecord]) -> PublishedExports:
     """Return the exports that the records of exports.v1 tell of, given in the log's order."""
     history = ExportHistory()
     exports: dict[str, ExportStatus] = {}
+    order = SubjectOrder()
     undecodable = 0
     for record in records:
         try:
-            event = decode(record.headers, record.value).event
+            envelope = decode(record.headers, record.value)
         except UndecodableError:
             undecodable += 1
             continue
-        if isinstance(event, ExportEvent | PlanEvent):
-            history.fold(event)
-        if isinstance(event, ExportEvent) and event.state != "held":
+        history.fold_record(envelope)
+        event = envelope.event
+        if (
+            isinstance(event, ExportEvent)
+            and event.state != "held"
+            and order.is_newest(envelope.subject, envelope.rank)
+        ):
             exports[event.export_id] = _after(exports.pop(event.export_id, None), event)
     return PublishedExports(tuple(exports.values()), history, undecodable)
 

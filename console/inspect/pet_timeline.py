@@ -132,13 +132,17 @@ def _event_lines(timeline: PetTimeline, decoded: list[TimelineEvent]) -> Iterato
 
 def _picture_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:
     fetched: dict[int, PictureEvent] = {}
+    ranks: dict[int, tuple[int, str]] = {}
     for record in timeline.pictures:
         try:
-            event = decode(record.headers, record.value).event
+            envelope = decode(record.headers, record.value)
         except UndecodableError:
             continue
-        if isinstance(event, PictureEvent):
-            fetched[event.picture_id] = event
+        event = envelope.event
+        if isinstance(event, PictureEvent) and envelope.rank >= ranks.get(
+            event.picture_id, envelope.rank
+        ):
+            fetched[event.picture_id], ranks[event.picture_id] = event, envelope.rank
     rows = {} if isinstance(timeline.tables, Unavailable) else {
         row["picture_id"]: row for row in timeline.tables["pictures"]
     }  # fmt: skip

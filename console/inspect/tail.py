@@ -17,7 +17,7 @@ import msgspec
 from console.inspect import formatting
 from console.runtime import streams
 from petstream import events, topics
-from petstream.codec import RAW_DIGEST, Envelope, UndecodableError, decode
+from petstream.codec import ROW_DIGEST_BEFORE_0_2, Envelope, UndecodableError, decode
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import follow
 from petstream.kafka.records import ConsumerRecord
@@ -87,7 +87,7 @@ def as_json_line(record: ConsumerRecord) -> str:
 
 
 def _header(name: str, text: bytes) -> str:
-    return text.hex() if name == RAW_DIGEST else text.decode("utf-8", "replace")
+    return text.hex() if name == ROW_DIGEST_BEFORE_0_2 else text.decode("utf-8", "replace")
 
 
 def _event(envelope: Envelope, value: bytes) -> str:

@@ -100,9 +100,10 @@ def _unavailable_timeline(reason: str) -> web.Response:
     return rendering.message_page(503, "This can't be told now", reason)
 
 
-def _rank(event: dict[str, Any]) -> tuple[int, int]:
-    sequence = event["headers"].get("ce_sequence", "")
-    return int(sequence) if sequence.isdigit() else -1, event["offset"]
+def _rank(event: dict[str, Any]) -> tuple[int, str]:
+    headers = event["headers"]
+    sequence = headers.get("ce_sequence", "")
+    return int(sequence) if sequence.isdigit() else -1, headers.get("ce_digest", "")
 
 
 def _pet_values(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from petstream import codec
 from petstream.codec import UndecodableError
 from petstream.events import ExportEvent
-from petstream.fold import Rank, is_newest, key_of, peek, truncated
+from petstream.fold import Rank, SubjectOrder, is_newest, key_of, peek, truncated
 from petstream.kafka.reader import bounds, read
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
@@ -67,6 +67,7 @@ class Log:
         self.ends: dict[TopicPartition, int] = {}
         self.begins: dict[TopicPartition, int] = {}
         self._prefix = prefix
+        self._order = SubjectOrder()
 
     def take(self, records: Iterable[ConsumerRecord]) -> None:
         """Fold records; each partition's in order."""
@@ -97,17 +98,20 @@ class Log:
 
     def _take_export(self, record: ConsumerRecord) -> None:
         try:
-            event = codec.decode(record.headers, record.value).event
+            envelope = codec.decode(record.headers, record.value)
         except UndecodableError:
             self.passed_over += 1
             return
-        if isinstance(event, ExportEvent) and event.state == "completed":
+        event = envelope.event
+        if not isinstance(event, ExportEvent) or event.state == "held":
+            return
+        if self._order.is_newest(envelope.subject, envelope.rank) and event.state == "completed":
             self.completed = Completed(
                 event.export_id, record.topic_partition, record.offset, event.end_offsets
             )
 
     def _take_letter(self, record: ConsumerRecord) -> None:
-        headers = dict(record.headers)
+        headers = dict(codec.details_of(record.headers))
         if headers.get("dl_class") == b"event":
             consumer = _text(headers, "dl_group").removeprefix(self._prefix)
             self.letters[consumer, _text(headers, "dl_origin")] = _text(headers, "dl_reason")

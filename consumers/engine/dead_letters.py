@@ -3,7 +3,9 @@
 Rule 1: a letter is durable before the offset behind its record moves.
 Rule 2: more than 1 % (and more than 20), or 20 in a row, is an outage, not bad luck: stop.
 Rule 3: a record of the dead-letters topic never becomes a dead letter itself.
-Rule 4: a letter that Kafka would find too large keeps the beginning of the bytes, and says so in
+Rule 4: each letter is an event of its own, of the subject ``event/<origin>/<group>``; its sequence
+        is when it was written, in microseconds.
+Rule 5: a letter that Kafka would find too large keeps the beginning of the bytes, and says so in
         ``dl_cut``; the original lies where it came from.
 """
 
@@ -18,6 +20,7 @@ from msgspec.structs import replace
 from petstream import codec
 from petstream.errors import PetstreamError
 from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.sequence import microseconds
 from petstream.topics import MAX_MESSAGE_BYTES
 
 MAX_SHARE: Final = 0.01
@@ -92,13 +95,14 @@ def _dead_letter(refused: RefusedRecord, topic: str, group: str, now: datetime) 
     record = refused.record
     context = codec.headers(
         type_="deadletter.event",
-        subject=f"event/{record.origin}",
-        sequence=0,
-        export_id=_text(dict(record.headers), "ce_exportid")[:_NAME_CHARS],
+        subject=codec.ascii_text(f"event/{record.origin}/{group}"),
+        sequence=microseconds(now),
+        export_id=codec.ascii_text(_text(dict(record.headers), "ce_exportid")[:_NAME_CHARS]),
         digest=codec.digest(record.value or b""),
         time=now,
+        content_type=codec.BYTES,
     )
-    details = {
+    details: dict[str, str | bytes] = {
         "dl_origin": record.origin,
         "dl_reason": refused.reason,
         "dl_class": "event",
@@ -106,18 +110,20 @@ def _dead_letter(refused: RefusedRecord, topic: str, group: str, now: datetime) 
         "dl_group": group,
         "dl_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+    if record.key is not None:
+        details["dl_key"] = record.key
     headers = (
         *context,
-        *((name, text.encode("utf-8", "replace")) for name, text in details.items()),
-        *([("dl_key", record.key)] if record.key is not None else []),
-        *((f"{_HEADER}{name}", value) for name, value in record.headers),
+        *codec.dead_letter_headers(
+            [*details.items(), *((f"{_HEADER}{name}", text) for name, text in record.headers)]
+        ),
     )
     return ProducerRecord(topic, record.origin.encode(), record.value, headers)
 
 
 def decode(record: ConsumerRecord) -> DeadLetter:
     """Return what a record of the dead-letters topic says; never fails."""
-    headers = dict(record.headers)
+    headers = dict(codec.details_of(record.headers))
     try:
         at = datetime.fromisoformat(_text(headers, "dl_at"))
     except ValueError:
@@ -133,7 +139,8 @@ def decode(record: ConsumerRecord) -> DeadLetter:
 
 def original(letter: ConsumerRecord) -> Original | None:
     """Return the record that a dead letter holds, as it came; None for a row of the feed."""
-    headers = dict(letter.headers)
+    details = codec.details_of(letter.headers)
+    headers = dict(details)
     if headers.get("dl_class") != b"event":
         return None
     topic, _, rest = _text(headers, "dl_origin").partition("/")
@@ -141,9 +148,7 @@ def original(letter: ConsumerRecord) -> Original | None:
     if not (partition.isdecimal() and offset.isdecimal()):
         return None
     own_headers = tuple(
-        (name.removeprefix(_HEADER), value)
-        for name, value in letter.headers
-        if name.startswith(_HEADER)
+        (name.removeprefix(_HEADER), value) for name, value in details if name.startswith(_HEADER)
     )
     cut = headers.get("dl_cut")
     return Original(

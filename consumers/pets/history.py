@@ -1,6 +1,8 @@
 """The consumer pets: state and history of pets, organisations, exports, plans and dead letters.
 
 Rule 1: removals go to the history here, and to the state by the consumer deletions only.
+Rule 2: whatever the order of records, and however often they come, the rows end the same: those of
+        exports and plans by their sequences, too.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ async def _record_exports(connection: Connection, envelopes: Sequence[Envelope])
         elif isinstance(event, PlanEvent):
             await connection.execute(
                 query("record_plan_decision"),
-                event.plan_id, event.decision, event.by, event.reason, event.at,
+                event.plan_id, event.decision, event.by, event.reason, event.at, envelope.sequence,
             )  # fmt: skip
 
 
@@ -82,14 +84,14 @@ async def _record_export(connection: Connection, envelope: Envelope, event: Expo
         await connection.execute(
             query("record_export_event"),
             event.export_id, event.state, event.at, envelope.digest, event.mode,
-            codec.encode(event.counts).decode(),
+            codec.encode(event.counts).decode(), envelope.sequence,
         )  # fmt: skip
     elif event.plan is not None:
         plan = event.plan
         await connection.execute(
             query("record_plan_part"),
             plan.plan_id, plan.part, event.at, envelope.digest, event.export_id, plan.entity,
-            event.reason, len(plan.removals),
+            event.reason, len(plan.removals), envelope.sequence,
         )  # fmt: skip
 
 

@@ -15,29 +15,34 @@ WHERE excluded.digest >= held.digest
         (held.digest, held.op, held.export_id, held.occurred_at, held.changed, held.old);
 
 -- name: record_export_event
--- One event of an export, once.
-INSERT INTO petstream.export_event (export_id, state, at, digest, mode, counts)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT DO NOTHING;
+-- One event of an export, once, with the highest sequence it came with.
+INSERT INTO petstream.export_event AS held (export_id, state, at, digest, mode, counts, sequence)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (export_id, state, at, digest) DO UPDATE SET sequence = excluded.sequence
+WHERE excluded.sequence > held.sequence;
 
 -- name: record_plan_part
--- One part of a held plan, as it was first held.
+-- One part of a held plan: the highest sequence; of equal ones (0.1 gave all the same) the first.
 INSERT INTO petstream.plan_part AS held (
-    plan_id, part, at, digest, export_id, entity, reason, removals
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    plan_id, part, at, digest, export_id, entity, reason, removals, sequence
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (plan_id, part) DO UPDATE SET
     at = excluded.at, digest = excluded.digest, export_id = excluded.export_id,
-    entity = excluded.entity, reason = excluded.reason, removals = excluded.removals
-WHERE (excluded.at, excluded.digest) < (held.at, held.digest);
+    entity = excluded.entity, reason = excluded.reason, removals = excluded.removals,
+    sequence = excluded.sequence
+WHERE excluded.sequence > held.sequence
+    OR excluded.sequence = held.sequence
+        AND (excluded.at, excluded.digest) < (held.at, held.digest);
 
 -- name: record_plan_decision
--- What was decided about a plan; the latest decision stands.
-INSERT INTO petstream.plan_decision AS held (plan_id, decision, decided_by, reason, at)
-VALUES ($1, $2, $3, $4, $5)
+-- What was decided about a plan, said for each of its parts: the highest sequence stands.
+INSERT INTO petstream.plan_decision AS held (plan_id, decision, decided_by, reason, at, sequence)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (plan_id) DO UPDATE SET
     decision = excluded.decision, decided_by = excluded.decided_by, reason = excluded.reason,
-    at = excluded.at
-WHERE (excluded.at, excluded.decision) >= (held.at, held.decision);
+    at = excluded.at, sequence = excluded.sequence
+WHERE (excluded.sequence, excluded.at, excluded.decision)
+    >= (held.sequence, held.at, held.decision);
 
 -- name: record_dead_letter
 -- One refused row or event; its id is its offset in the topic, its bytes stay there.

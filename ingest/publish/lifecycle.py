@@ -4,8 +4,10 @@ Rule 1: `started` comes before anything else of an export; an export that was co
         says nothing unless something new was found in it.
 Rule 2: every record goes through the one publisher, so that a flush covers it.
 Rule 3: files that are broken are read every few minutes, but published as `failed` only once.
-Rule 4: exports.v1 has one partition and is read in order; an event's sequence is its export's base.
-Rule 5: a plan of more than 10,000 ids comes in parts.
+Rule 4: exports.v1 has one partition and is read in order; each record has the next sequence of its
+        export, from the history that was folded under the lead.
+Rule 5: a plan of more than 10,000 ids comes in parts, each a subject of its own; a decision is
+        published for every part, so that the newest of each subject is its state.
 """
 
 from __future__ import annotations
@@ -19,12 +21,23 @@ from msgspec import structs
 from ingest.changes.comparison import RefusedRow
 from ingest.changes.event import Kind, Publication, stamp
 from ingest.publish.publisher import Publisher
-from ingest.state.export_history import HeldPlan, Identity
+from ingest.state.export_history import HeldPlan
 from petstream import codec, failpoints, topics
-from petstream.events import ExportEvent, ExportState, Plan, PlanDecision, PlanEvent
-from petstream.sequence import PER_SECOND
+from petstream.events import (
+    ExportEvent,
+    ExportState,
+    Plan,
+    PlanDecision,
+    PlanEvent,
+    export_subject,
+    plan_subject,
+)
+from petstream.sequence import microseconds
 
 IDS_A_PART: Final = 10_000
+
+TakeSequence = Callable[[str, int], int]
+"""Returns the next sequence of an export, by its id and its base."""
 
 MakeEvent = Callable[[ExportState, str | None], ExportEvent]
 """Makes the event of the export as it stands now."""
@@ -33,11 +46,12 @@ MakeEvent = Callable[[ExportState, str | None], ExportEvent]
 class Lifecycle:
     """Publishes the records of one run to their topics, in their order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a run publishes with and by, each by its name
         self,
         publisher: Publisher,
         prefix: str,
         make_event: MakeEvent,
+        take_sequence: TakeSequence,
         *,
         quiet: bool,
         failed_before: bool = False,
@@ -48,6 +62,7 @@ class Lifecycle:
             publisher: of the run.
             prefix: of the topics.
             make_event: makes the event of the export as it stands.
+            take_sequence: of the history that was folded under the lead.
             quiet: the export was completed: publish its state only once there is news.
             failed_before: just these files were broken: that stays published until they aren't.
         """
@@ -57,6 +72,7 @@ class Lifecycle:
         self._failed_before = failed_before
         self._dead_letters: list[Publication] = []
         self._publisher, self._prefix, self._make_event = publisher, prefix, make_event
+        self._take_sequence = take_sequence
 
     async def start(self) -> None:
         """Publish `started`, unless that was done, or needn't be."""
@@ -77,7 +93,8 @@ class Lifecycle:
     async def announce(self, state: ExportState, reason: str | None = None) -> None:
         """Publish the export's state."""
         self.announced = True
-        await self._publish(topics.EXPORTS, export_record(self._make_event(state, reason)))
+        record = export_record(self._make_event(state, reason), self._take_sequence)
+        await self._publish(topics.EXPORTS, record)
         if state == "started":
             await self.flush()  # at once: an hour of reading may lie before the next flush
             failpoints.point("ingest.started.announced")
@@ -99,7 +116,9 @@ class Lifecycle:
     ) -> None:
         """Publish a plan of removals that a person is to decide about, and why."""
         event = self._make_event("held", reason)
-        await self.publish_plans(held_plan_records(event, plan_id, entity, removals))
+        await self.publish_plans(
+            held_plan_records(event, plan_id, entity, removals, self._take_sequence)
+        )
 
     async def publish_refused(self, rows: Sequence[RefusedRow], export_id: str) -> None:
         """Publish refused rows as dead letters (once: not again for a completed export)."""
@@ -115,45 +134,57 @@ class Lifecycle:
         await self._publisher.send(name, record.key, record.value, record.headers)
 
 
-def export_record(event: ExportEvent) -> Publication:
-    """Return the record of an export's event."""
-    return _record(f"export.{event.state}", event.export_id, event.base, event, event.export_id)
+def export_record(event: ExportEvent, take_sequence: TakeSequence) -> Publication:
+    """Return the record of an export's event, or of a part of a plan that is held."""
+    subject = export_subject(event.export_id)
+    if event.state == "held" and event.plan is not None:
+        subject = plan_subject(event.plan.plan_id, event.plan.part)
+    sequence = take_sequence(event.export_id, event.base)
+    return _record(f"export.{event.state}", subject, sequence, event)
 
 
 def held_plan_records(
-    event: ExportEvent, plan_id: str, entity: Literal["pets", "orgs"], removals: Sequence[int]
+    event: ExportEvent,
+    plan_id: str,
+    entity: Literal["pets", "orgs"],
+    removals: Sequence[int],
+    take_sequence: TakeSequence,
 ) -> Iterator[Publication]:
     """Return the records of a held plan, in parts."""
     parts = max(1, -(-len(removals) // IDS_A_PART))
     for part in range(1, parts + 1):
         ids = tuple(removals[(part - 1) * IDS_A_PART : part * IDS_A_PART])
-        yield export_record(structs.replace(event, plan=Plan(plan_id, part, parts, ids, entity)))
+        held = structs.replace(event, plan=Plan(plan_id, part, parts, ids, entity))
+        yield export_record(held, take_sequence)
 
 
-def superseded_record(plan: HeldPlan, by: Identity, now: datetime) -> Publication:
-    """Return the record that a newer export has superseded a plan."""
-    return decision_record(plan, "superseded", now, reason=f"by export {by.export_id}")
-
-
-def decision_record(
+def plan_decision(
     plan: HeldPlan,
-    decision: PlanDecision,
+    word: PlanDecision,
     now: datetime,
     *,
     by: str | None = None,
     reason: str | None = None,
-) -> Publication:
-    """Return the record of a decision about a plan."""
-    event = PlanEvent(
+) -> PlanEvent:
+    """Return what was decided about a plan."""
+    return PlanEvent(
         plan_id=plan.plan_id,
         export_id=plan.event.export_id,
-        decision=decision,
+        decision=word,
         at=now.replace(microsecond=0),
         by=by,
         reason=reason,
     )
-    export_id = plan.event.export_id
-    return _record(f"removals.{decision}", export_id, plan.event.base, event, export_id)
+
+
+def decision_records(
+    plan: HeldPlan, event: PlanEvent, take_sequence: TakeSequence
+) -> Iterator[Publication]:
+    """Return the records of a decision about a plan: the same event for each of its parts."""
+    for part in plan.parts:
+        sequence = take_sequence(event.export_id, plan.event.base)
+        subject = plan_subject(plan.plan_id, part)
+        yield _record(f"removals.{event.decision}", subject, sequence, event)
 
 
 def refused_row_record(refused: RefusedRow, export_id: str, now: datetime) -> Publication:
@@ -161,11 +192,12 @@ def refused_row_record(refused: RefusedRow, export_id: str, now: datetime) -> Pu
     origin = f"{export_id}/{refused.file}/{refused.row.number}"
     context = codec.headers(
         type_="deadletter.row",
-        subject=f"row/{origin}",
-        sequence=0,
+        subject=f"row/{codec.ascii_text(origin)}",
+        sequence=microseconds(now),
         export_id=export_id,
         digest=codec.digest(refused.row.raw),
         time=now,
+        content_type=codec.BYTES,
     )
     details = {
         "dl_origin": origin,
@@ -177,20 +209,19 @@ def refused_row_record(refused: RefusedRow, export_id: str, now: datetime) -> Pu
         "dl_offset": str(refused.row.offset),
         "dl_at": stamp(now),
     }
-    headers = (*context, *((name, text.encode()) for name, text in details.items()))
-    return Publication(origin, refused.row.raw, headers)
+    return Publication(
+        origin, refused.row.raw, (*context, *codec.dead_letter_headers(details.items()))
+    )
 
 
-def _record(
-    type_: str, subject: str, base: int, event: ExportEvent | PlanEvent, export_id: str
-) -> Publication:
+def _record(type_: str, subject: str, sequence: int, event: ExportEvent | PlanEvent) -> Publication:
     value = codec.encode(event)
     headers = codec.headers(
         type_=type_,
-        subject=f"export/{subject}",
-        sequence=base * PER_SECOND,
-        export_id=export_id,
+        subject=subject,
+        sequence=sequence,
+        export_id=event.export_id,
         digest=codec.digest(value),
         time=event.at,
     )
-    return Publication(export_id, value, headers)
+    return Publication(event.export_id, value, headers)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS
-from ingest.publish.lifecycle import Lifecycle, superseded_record
+from ingest.publish.lifecycle import Lifecycle, decision_records, plan_decision
 from ingest.removals.gate import GateDecision, RemovalLimits, judge, mass_removals
 from ingest.removals.petlist import PetList, problems, read_petlist
 from ingest.source.listing import ExportSet, stale_petlist
@@ -174,5 +174,6 @@ async def publish_removals(
 async def supersede(lifecycle: Lifecycle, memory: ExportHistory, by: Identity) -> None:
     """Publish of every older plan that a newer export has superseded it."""
     now = datetime.now(UTC)
-    older = [plan for plan in memory.held() if plan.event.base < by.base]
-    await lifecycle.publish_plans(superseded_record(plan, by, now) for plan in older)
+    for plan in memory.superseded_by(by.base):
+        event = plan_decision(plan, "superseded", now, reason=f"by export {by.export_id}")
+        await lifecycle.publish_plans(decision_records(plan, event, memory.take_sequence))

@@ -6,6 +6,8 @@ Rule 2: deciding is a run like any other: lead, restore, publish.
 Rule 3: only a plan of the newest export can be approved: an older one is superseded.
 Rule 4: a plan that nobody decided about in time expires at the first run after that, whatever else
         the run does.
+Rule 5: a decision is published for every part of its plan; parts that a crash left out are made
+        good by the next that leads.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import NamedTuple
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Publication
 from ingest.leadership.election import Leadership, leading
-from ingest.publish.lifecycle import decision_record
+from ingest.publish.lifecycle import decision_records, plan_decision
 from ingest.publish.publisher import Publisher
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
 from ingest.state.ledger import Ledger, ValueStore
@@ -81,6 +83,7 @@ async def approve(
     await ensure_topics(kafka, prefix)
     async with leading(kafka, prefix) as lead:
         memory, plan = await _find(kafka, prefix, plan_id)
+        await complete_decisions(kafka, prefix, memory, lead)
         _refuse_decided(memory, plan)
         _refuse_unapprovable(memory, plan)
         with closing(SpillFile(settings.data_dir)) as values:
@@ -93,8 +96,8 @@ async def approve(
             failpoints.point("approval.removals.sent")
             await publisher.flush()
             failpoints.point("approval.removals.flushed")
-            decision = decision_record(plan, "approved", datetime.now(UTC), by=by, reason=reason)
-            await _publish(publisher, prefix, decision)
+            event = plan_decision(plan, "approved", datetime.now(UTC), by=by, reason=reason)
+            await _publish(publisher, prefix, memory, plan, event)
         failpoints.point("approval.decided")
     return len(removals)
 
@@ -112,11 +115,13 @@ async def reject(
     """Publish that a plan was rejected: its pets stay."""
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
-    async with leading(kafka, prefix) as lead, Publisher(kafka, lead) as publisher:
+    async with leading(kafka, prefix) as lead:
         memory, plan = await _find(kafka, prefix, plan_id)
+        await complete_decisions(kafka, prefix, memory, lead)
         _refuse_decided(memory, plan)
-        decision = decision_record(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
-        await _publish(publisher, prefix, decision)
+        event = plan_decision(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
+        async with Publisher(kafka, lead) as publisher:
+            await _publish(publisher, prefix, memory, plan, event)
 
 
 async def expire(
@@ -127,18 +132,24 @@ async def expire(
     if not overdue:
         return []
     reason = f"nobody decided within {PLAN_EXPIRES_AFTER // timedelta(days=1)} days"
-    topic = topics.EXPORTS.full_name(prefix)
     async with Publisher(kafka, lead) as publisher:
         for plan in overdue:
-            record = decision_record(plan, "expired", now, reason=reason)
-            await publisher.send(topic, record.key, record.value, record.headers)
+            event = plan_decision(plan, "expired", now, reason=reason)
+            await _publish(publisher, prefix, memory, plan, event)
         await publisher.flush()
-    for plan in overdue:
-        decision = PlanEvent(
-            plan_id=plan.plan_id, export_id=plan.event.export_id, decision="expired", at=now
-        )
-        memory.fold(decision)
     return [plan.plan_id for plan in overdue]
+
+
+async def complete_decisions(
+    kafka: KafkaAccess, prefix: str, memory: ExportHistory, lead: Leadership
+) -> None:
+    """Publish of the parts that a crash left out what was decided about their plans (rule 5)."""
+    half = memory.half_decided()
+    if not half:
+        return
+    async with Publisher(kafka, lead) as publisher:
+        for plan, event in half:
+            await _publish(publisher, prefix, memory, plan, event)
 
 
 def state_of(memory: ExportHistory, plan: HeldPlan) -> PlanDecision | str:
@@ -190,6 +201,12 @@ async def _comparison(
     return Comparison(kind, ledger, Facts(event.export_id, event.base, start, event.mode))
 
 
-async def _publish(publisher: Publisher, prefix: str, record: Publication) -> None:
+async def _publish(
+    publisher: Publisher, prefix: str, memory: ExportHistory, plan: HeldPlan, event: PlanEvent
+) -> None:
+    """Publish a decision for each part of its plan, and take it into the memory."""
     topic = topics.EXPORTS.full_name(prefix)
-    await publisher.send(topic, record.key, record.value, record.headers)
+    for record in decision_records(plan, event, memory.take_sequence):
+        await publisher.send(topic, record.key, record.value, record.headers)
+        failpoints.point("approval.part.sent")
+    memory.fold(event)

@@ -5,7 +5,10 @@ Rule 1: an export is its start time; the same start with other files is a republ
 Rule 2: an export that was completed is never completed again; a held one counts as completed.
 Rule 3: a scrub is due by the starts of exports, not by the clock.
 Rule 4: a plan that nobody decided about for two weeks has expired, and is none to decide about.
-Rule 5: an export that was looked at and never read (`unread`) leaves nothing to be made good.
+Rule 5: each record of an export has the next sequence of its export id; the first has the base's.
+Rule 6: a plan is decided as a whole, but a record says so for each of its parts, so that each
+        subject ends in its state; a crash may have left some out, or a plan without all its parts.
+Rule 7: an export that was looked at and never read (`unread`) leaves nothing to be made good.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from petstream.events import ExportEvent, Mode, Plan, PlanEvent
+from petstream.codec import Envelope
+from petstream.events import ExportEvent, Mode, Plan, PlanEvent, plan_part_of
+from petstream.fold import SubjectOrder
+from petstream.sequence import PER_SECOND
 
 MISSED_AFTER: Final = timedelta(hours=30)
 """Two exports further apart than this have a day between them that nobody read."""
@@ -23,6 +29,13 @@ _SCRUB_EVERY: Final = {"weekly": timedelta(days=7), "monthly": timedelta(days=30
 _SLACK: Final = timedelta(hours=6)  # exports start some minutes earlier or later every day
 
 Wanted = Literal["auto", Mode]
+
+
+class HalfDecided(NamedTuple):
+    """A plan that was decided, and what was decided; not all of its parts say so."""
+
+    plan: HeldPlan
+    decision: PlanEvent
 
 
 class Identity(NamedTuple):
@@ -47,6 +60,8 @@ class HeldPlan(NamedTuple):
     event: ExportEvent
     removals: tuple[int, ...]
     entity: Literal["pets", "orgs"]
+    parts: tuple[int, ...] = (1,)
+    """The numbers of all parts that were ever held: a decision is published for each."""
 
     @property
     def at(self) -> datetime:
@@ -72,15 +87,41 @@ class ExportHistory:
         self.vocabulary: dict[str, set[str]] = {}
         self.last: ExportEvent | None = None
         self._plans: dict[str, dict[int, tuple[ExportEvent, Plan]]] = {}
+        self._parts: dict[str, set[int]] = {}
+        self._decided_parts: dict[str, set[int]] = {}
+        self._sequences: dict[str, int] = {}
+        self._order = SubjectOrder()
 
-    def fold(self, event: ExportEvent | PlanEvent) -> None:
-        """Take one event of exports.v1."""
+    def fold_record(self, envelope: Envelope) -> None:
+        """Take one record of exports.v1; one that is late, or comes again, changes nothing."""
+        event = envelope.event
+        if not isinstance(event, ExportEvent | PlanEvent):
+            return
+        highest = self._sequences.get(event.export_id, 0)
+        self._sequences[event.export_id] = max(highest, envelope.sequence)
+        if self._order.is_newest(envelope.subject, envelope.rank):
+            self.fold(event, plan_part_of(envelope.subject))
+
+    def fold(self, event: ExportEvent | PlanEvent, part: int | None = None) -> None:
+        """Take one event of exports.v1.
+
+        Args:
+            event: what was published.
+            part: of a decision: which part of the plan says so; None: the plan as a whole.
+        """
         if isinstance(event, PlanEvent):
             self.decided[event.plan_id] = event
+            every = self._parts.get(event.plan_id, ())
+            decided = self._decided_parts.setdefault(event.plan_id, set())
+            decided.update(every if part is None else (part,))
             return
         if event.state == "held" and event.plan is not None:
-            parts = self._plans.setdefault(event.plan.plan_id, {})
-            parts[event.plan.part] = (event, event.plan)
+            plan = event.plan
+            self._parts.setdefault(plan.plan_id, set()).add(plan.part)
+            parts = self._plans.setdefault(plan.plan_id, {})
+            parts[plan.part] = (event, plan)
+            for number in [number for number in parts if parts[number][1].parts != plan.parts]:
+                del parts[number]  # held before, in another number of parts
             return
         if event.unread is True:
             self.unread[event.export_id] = event.reason
@@ -100,15 +141,27 @@ class ExportHistory:
         """The newest export that was completed."""
         return max(self.completed.values(), key=lambda event: event.base, default=None)
 
+    def take_sequence(self, export_id: str, base: int) -> int:
+        """Return the sequence of the next record of an export (rule 5); only under the lead."""
+        first = base * PER_SECOND
+        sequence = max(first, self._sequences.get(export_id, first - 1) + 1)
+        self._sequences[export_id] = sequence
+        return sequence
+
     def plan(self, plan_id: str) -> HeldPlan | None:
         """Return a plan, decided or not; None if there is no such plan, or not all its parts."""
         parts = self._plans.get(plan_id, {})
         if not parts or len(parts) < next(iter(parts.values()))[1].parts:
             return None
+        return self._assembled(plan_id)
+
+    def _assembled(self, plan_id: str) -> HeldPlan:
+        parts = self._plans[plan_id]
         ordered = [parts[number] for number in sorted(parts)]
         event, first = ordered[0]
         removals = tuple(key for _, plan in ordered for key in plan.removals)
-        return HeldPlan(plan_id, event, removals, first.entity)
+        every = tuple(sorted(self._parts[plan_id]))
+        return HeldPlan(plan_id, event, removals, first.entity, every)
 
     def plan_ids(self) -> list[str]:
         """Return the ids of all plans there were, oldest first."""
@@ -118,6 +171,21 @@ class ExportHistory:
         """Return the plans that wait for a decision, oldest first."""
         undecided = (name for name in self._plans if name not in self.decided)
         return [plan for plan in map(self.plan, undecided) if plan is not None]
+
+    def superseded_by(self, base: int) -> list[HeldPlan]:
+        """Return the undecided plans of older exports than this base's, also those not whole."""
+        undecided = (self._assembled(name) for name in self._plans if name not in self.decided)
+        return [plan for plan in undecided if plan.event.base < base]
+
+    def half_decided(self) -> list[HalfDecided]:
+        """Return the decisions that not all parts of their plans say, with those that don't."""
+        half = []
+        for plan_id, decision in self.decided.items():
+            lacking = self._parts.get(plan_id, set()) - self._decided_parts[plan_id]
+            if lacking:
+                plan = self._assembled(plan_id)._replace(parts=tuple(sorted(lacking)))
+                half.append(HalfDecided(plan, decision))
+        return half
 
     def overdue(self, now: datetime) -> list[HeldPlan]:
         """Return the plans that wait for too long (rule 4)."""

@@ -10,7 +10,6 @@ from ingest.state.ledger import Ledger, ValueStore
 from petstream import topics
 from petstream.codec import UndecodableError, decode
 from petstream.errors import PetstreamError
-from petstream.events import ExportEvent, PlanEvent
 from petstream.kafka.reader import read_to_end
 from petstream.settings import KafkaAccess
 
@@ -24,14 +23,13 @@ async def fold_exports(kafka: KafkaAccess, prefix: str) -> ExportHistory:
         async for records in batches:
             for record in records:
                 try:
-                    event = decode(record.headers, record.value).event
+                    envelope = decode(record.headers, record.value)
                 except UndecodableError as error:
                     raise PetstreamError(
                         f"{record.topic} offset {record.offset} can't be read ({error}): "
                         "it was written by another version of petstream; use that or a newer one"
                     ) from error
-                if isinstance(event, ExportEvent | PlanEvent):
-                    history.fold(event)
+                history.fold_record(envelope)
     return history
 
 

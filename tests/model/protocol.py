@@ -27,7 +27,7 @@ from consumers.engine.batch import newest
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS, Facts
 from ingest.export import Assignment, ExportContext, ExportRun, RestoredState
-from ingest.publish.lifecycle import decision_record
+from ingest.publish.lifecycle import decision_records, plan_decision
 from ingest.publish.publisher import Publisher
 from ingest.removals.gate import RemovalLimits
 from ingest.source.listing import ExportSet, Part, RemoteFile, refuse_incomplete
@@ -37,7 +37,7 @@ from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import Envelope, Headers, decode
 from petstream.errors import NotReadyError
-from petstream.events import ExportEvent, PetEvent, PlanEvent
+from petstream.events import PetEvent
 from petstream.sequence import removal_sequence
 from petstream.settings import Settings
 
@@ -325,15 +325,16 @@ class World:
                 removal = comparison.removal(key, sequence)
                 if removal is not None:
                     self.append(Sent("pets", *removal))
-            decided = decision_record(plan, "approved", FIRST_DAY, by="me", reason="")
-            self.append(Sent("exports", *decided))
+            decided = plan_decision(plan, "approved", FIRST_DAY, by="me", reason="")
+            for record in decision_records(plan, decided, memory.take_sequence):
+                self.append(Sent("exports", *record))
             self.say(f"{plan.plan_id} was approved: {plan.removals}")
 
     def memory(self) -> ExportHistory:
         """Fold exports.v1."""
         memory = ExportHistory()
         for _, record in self.logs["exports"]:
-            memory.fold(cast("ExportEvent | PlanEvent", decode(record.headers, record.value).event))
+            memory.fold_record(decode(record.headers, record.value))
         return memory
 
     def ledger(self) -> Ledger:

@@ -19,7 +19,7 @@ from ingest.changes import change, comparison
 from ingest.export import ExportRun
 from ingest.state.ledger import Ledger
 from petstream import codec
-from petstream.codec import decode
+from petstream.codec import decode, row_digest
 
 SEEDS = int(os.environ.get("MODEL_SEEDS", "200"))
 SEEDS_OF_A_MUTANT = 400
@@ -129,7 +129,7 @@ def test_every_schedule_ends_in_the_truth_of_the_last_whole_export(part: int) ->
 def fold_by_last_offset(patch: pytest.MonkeyPatch) -> None:
     def fold(self: Ledger, key: bytes, headers: Any, value: bytes) -> bool:
         envelope = decode(headers, value)
-        raw = dict(headers).get("ps_rawdigest", b"")
+        raw = row_digest(dict(headers))
         listed = not envelope.type.endswith("removed")
         self.hold(int(key), envelope.sequence, envelope.digest, raw, value, listed=listed)
         return True

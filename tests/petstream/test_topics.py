@@ -14,10 +14,10 @@ def test_topics_are_named_keyed_and_split_as_promised() -> None:
         topic.full_name("petstream."): (topic.key, topic.partitions) for topic in topics.ALL
     }
     assert declared == {
-        "petstream.pets.v1": ("animalID", 6),
+        "petstream.pets.v1": ("animalID", 12),
         "petstream.orgs.v1": ("orgID", 1),
         "petstream.exports.v1": ("export id", 1),
-        "petstream.pictures.v1": ("animalID", 6),
+        "petstream.pictures.v1": ("animalID", 12),
         "petstream.dead-letters.v1": ("origin", 1),
     }
 

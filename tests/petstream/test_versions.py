@@ -34,7 +34,7 @@ from ingest.changes.comparison import RefusedRow
 from ingest.changes.event import ORGS, PETS, Facts, encode_event
 from ingest.parse.rows import BadRow
 from ingest.publish import lifecycle
-from ingest.state.export_history import HeldPlan, Identity
+from ingest.state.export_history import ExportHistory, HeldPlan
 from petstream import codec, events
 from petstream.codec import Headers, UndecodableError
 from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent
@@ -138,14 +138,16 @@ def _change(type_: str, event: PetEvent | OrganizationEvent) -> Golden:
 
 
 def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
-    made = {type_: lifecycle.export_record(event)}
+    sequences = ExportHistory().take_sequence
+    made = {type_: lifecycle.export_record(event, sequences)}
     if event.state == "held":
         with mock.patch.object(lifecycle, "IDS_A_PART", 2):
-            parts = list(lifecycle.held_plan_records(event, "P", "orgs", (701, 702, 703)))
+            ids = (701, 702, 703)
+            parts = list(lifecycle.held_plan_records(event, "P", "orgs", ids, sequences))
         made |= {f"{type_}.part{number}": part for number, part in enumerate(parts, 1)}
     if event.state == "failed":
         unread = msgspec.structs.replace(event, unread=True)
-        made[f"{type_}.unread"] = lifecycle.export_record(unread)
+        made[f"{type_}.unread"] = lifecycle.export_record(unread, sequences)
     for name, record in made.items():
         yield Golden(name, record.key.encode(), record.headers, record.value)
 
@@ -153,13 +155,10 @@ def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
 def _decision(type_: str, event: PlanEvent) -> Golden:
     value = json.loads((GOLDEN / "export.held.json").read_text("utf-8"))["value"]
     held = HeldPlan(event.plan_id, msgspec.convert(value, ExportEvent), (22611034,), "pets")
-    if event.decision == "superseded":
-        by = (event.reason or "").removeprefix("by export ")
-        made = lifecycle.superseded_record(held, mock.Mock(spec=Identity, export_id=by), event.at)
-    else:
-        made = lifecycle.decision_record(
-            held, event.decision, event.at, by=event.by, reason=event.reason
-        )
+    decided = lifecycle.plan_decision(
+        held, event.decision, event.at, by=event.by, reason=event.reason
+    )
+    (made,) = lifecycle.decision_records(held, decided, ExportHistory().take_sequence)
     return Golden(type_, made.key.encode(), made.headers, made.value)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from petstream.codec import digest
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 
 GOLDEN = Path(__file__).parents[1] / "petstream" / "golden"
@@ -19,12 +20,18 @@ def record(type_: str, *, offset: int = 0, headers: Any = (), **changes: Any) ->
     golden = json.loads((GOLDEN / f"{type_}.json").read_text(encoding="utf-8"))
     if "sequence" in changes:
         golden["headers"]["ce_sequence"] = f"{changes['sequence']:019}"
+    value = json.dumps({**golden["value"], **changes}).encode()
+    if type_.startswith("export.") and changes:
+        golden["headers"]["ce_digest"] = digest(value)
+    if type_.startswith("export.") and "exportId" in changes:
+        golden["headers"]["ce_subject"] = f"export/{changes['exportId']}"
+        golden["headers"]["ce_exportid"] = changes["exportId"]
     return ConsumerRecord(
         TopicPartition(f"petstream.{type_.partition('.')[0]}s.v1", 3),
         offset,
         timestamp_ms=_PUBLISHED_MS,
         key=golden["key"].encode(),
-        value=json.dumps({**golden["value"], **changes}).encode(),
+        value=value,
         headers=tuple(
             (name, text.encode()) for name, text in {**golden["headers"], **dict(headers)}.items()
         ),

@@ -13,14 +13,14 @@ from rows_of_the_feed import framed, org_row, pet_row, picture
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Publication
 from ingest.state.ledger import Ledger
-from petstream.codec import RAW_DIGEST
+from petstream.codec import ROW_DIGEST
 from petstream.sequence import Family
 
 
 def unmarked(log: list[Publication]) -> list[Publication]:
     """Return a log whose records don't say what bytes they came from."""
     return [
-        record._replace(headers=tuple(pair for pair in record.headers if pair[0] != RAW_DIGEST))
+        record._replace(headers=tuple(pair for pair in record.headers if pair[0] != ROW_DIGEST))
         for record in log
     ]
 

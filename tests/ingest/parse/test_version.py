@@ -23,7 +23,7 @@ from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS
 from ingest.parse.rows import BadRow, Row, parse
 from ingest.parse.version import VERSION
-from petstream.codec import RAW_DIGEST
+from petstream.codec import ROW_DIGEST
 
 ROOT = Path(__file__).parents[3]
 SUPPORT = ROOT / "tests" / "support"
@@ -164,7 +164,7 @@ def test_a_new_version_with_the_same_fields_parses_every_row_and_publishes_nothi
     with monkeypatch.context() as patch:
         patch.setattr(comparison, "VERSION", 1)  # as it was before it was derived
         assert len(feed.read(0, [("pets", rows)])) == 3
-    old_digests = [dict(publication.headers)[RAW_DIGEST] for publication in feed.log]
+    old_digests = [dict(publication.headers)[ROW_DIGEST] for publication in feed.log]
     parsed: list[Row] = []
 
     def parse_and_note(rows: Sequence[Row], odd: Counter[str]) -> list[dict[str, Any] | BadRow]:
@@ -179,4 +179,4 @@ def test_a_new_version_with_the_same_fields_parses_every_row_and_publishes_nothi
     monkeypatch.setattr(comparison, "VERSION", 1)
     assert feed.read(1, [("pets", rows)]) == []
     assert len(parsed) == 3, "by the old version each row is recognised"
-    assert [dict(publication.headers)[RAW_DIGEST] for publication in feed.log] == old_digests
+    assert [dict(publication.headers)[ROW_DIGEST] for publication in feed.log] == old_digests

@@ -103,7 +103,7 @@ async def test_topics_as_made_pass_and_others_fail(kafka: str, prefix: str) -> N
     await ensure_topics(access, prefix)
     results = await check_kafka(access, prefix)
     name = topics.PETS.full_name(prefix)
-    assert f"{name} has 2 partitions, not 6" in failed(results)
+    assert not any("partitions" in line for line in failed(results)), "any number is as good"
     assert f"{name} has cleanup.policy=delete, not compact" in failed(results)
     assert all(line.startswith(name) for line in failed(results))
 
