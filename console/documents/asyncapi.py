@@ -27,7 +27,10 @@ _HEADERS: Final[dict[str, tuple[str, str | None]]] = {
     "ce_source": ("Who says it.", None),
     "ce_type": ("What happened.", None),
     "ce_subject": ("What it happened to, for example `pet/22611034`.", None),
-    "ce_time": ("Start of the export; for pictures when it happened.", "date-time"),
+    "ce_time": (
+        "Start of the export for pets and organisations; else when it was said.",
+        "date-time",
+    ),
     "content-type": ("Of the value.", None),
     "ce_sequence": ("The sequence, 19 digits: text order is number order.", None),
     "ce_exportid": ("The export it comes from.", None),
