@@ -1,7 +1,9 @@
-"""A subscriber put to the test: hostile streams of pets' events, and whom it shows at the end.
+"""A subscriber put to the test: hostile streams of events, and what it shows at the end.
 
     report = await check(MySubscriber)
     assert report.ok, report
+
+    report = await check(MySubscriber, topics=("orgs", "exports"))  # what is shown: by subject
 
 Rule 1: each trial has a subscriber of its own, with nothing stored; `restarted` makes one anew from
         what is stored, as if its process had ended and begun again.
@@ -11,9 +13,10 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
+from petstream.testkit import subjects
 from petstream.testkit.trials import Record, Trial, trials
 
 __all__ = ["Finding", "Record", "Report", "Subscriber", "check"]
@@ -29,11 +32,21 @@ class Subscriber(Protocol):
     def handle(self, record: Record) -> Awaitable[None] | None:
         """Apply a record to what is stored."""
 
-    def shown(self) -> Awaitable[Mapping[int, str | None]] | Mapping[int, str | None]:
-        """Return the pets that are listed now: animal id → name."""
+    def shown(self) -> Awaitable[Mapping[Any, str | None]] | Mapping[Any, str | None]:
+        """Return what is shown now; without `topics`, the pets that are listed: animal id → name.
+
+        With `topics`, by `ce_subject`: ``pet/7`` and ``organization/7`` → name, while listed;
+        ``export/<id>`` → state; ``removal-plan/<planId>/<part>`` → ``held`` or what was decided;
+        ``picture/7`` → `storedAs`, while it is stored.
+        """
 
 
 S = TypeVar("S", bound=Subscriber)
+
+
+Shown = Mapping[Any, str | None]
+Judge = Callable[[Iterable[Record], Shown], str]
+"""Says where what is shown differs from what the records say; an empty text: nowhere."""
 
 
 class Finding(NamedTuple):
@@ -49,10 +62,11 @@ class Report(NamedTuple):
 
     trials: int
     findings: tuple[Finding, ...]
+    of: str = "the right pets"
 
     @property
     def ok(self) -> bool:
-        """Return whether every trial ended with the right pets."""
+        """Return whether every trial ended right."""
         return not self.findings
 
     def __str__(self) -> str:
@@ -61,24 +75,44 @@ class Report(NamedTuple):
             f"{finding.trial}: {finding.found}. {finding.advice}." for finding in self.findings
         ]
         right = self.trials - len(self.findings)
-        return "\n".join([f"{right} of {self.trials} trials ended with the right pets.", *lines])
+        return "\n".join([f"{right} of {self.trials} trials ended with {self.of}.", *lines])
 
 
 async def check(
-    subscriber: Callable[[], S], *, restarted: Callable[[S], S] = lambda same: same
+    subscriber: Callable[[], S],
+    *,
+    restarted: Callable[[S], S] = lambda same: same,
+    topics: Collection[str] | None = None,
 ) -> Report:
     """Put a subscriber to every trial.
 
     Args:
         subscriber: makes one that has stored nothing.
         restarted: makes one from what another has stored; by default it just goes on.
+        topics: which it reads, of ``pets``, ``orgs``, ``exports`` and ``pictures``; what is shown
+            is by subject then. None: the pets, by their ids.
     """
-    findings = [await _tried(trial, subscriber, restarted) for trial in trials()]
-    return Report(len(findings), tuple(finding for finding in findings if finding is not None))
+    if topics is None:
+        every = [(trial, _pets) for trial in trials()]
+    else:
+        every = [(trial, _subjects) for trial in subjects.subject_trials(topics)]
+    findings = [await _tried(trial, subscriber, restarted, judge) for trial, judge in every]
+    wrong = tuple(finding for finding in findings if finding is not None)
+    if topics is None:
+        return Report(len(findings), wrong)
+    return Report(len(findings), wrong, "what the events say")
+
+
+def _pets(records: Iterable[Record], shown: Shown) -> str:
+    return _differ(shown, _expected(records), "pet ")
+
+
+def _subjects(records: Iterable[Record], shown: Shown) -> str:
+    return _differ(shown, subjects.expected(records), "")
 
 
 async def _tried(
-    trial: Trial, subscriber: Callable[[], S], restarted: Callable[[S], S]
+    trial: Trial, subscriber: Callable[[], S], restarted: Callable[[S], S], judge: Judge
 ) -> Finding | None:
     tried = subscriber()
     for step in trial.steps:
@@ -91,8 +125,8 @@ async def _tried(
             what = f"it raised {error!r} at offset {step.offset}"
             return Finding(trial.name, what, trial.advice)
     shown = dict(await _awaited(tried.shown()))
-    wanted = _expected(step for step in trial.steps if step != "restart")
-    return None if shown == wanted else Finding(trial.name, _differ(shown, wanted), trial.advice)
+    differences = judge((step for step in trial.steps if step != "restart"), shown)
+    return Finding(trial.name, differences, trial.advice) if differences else None
 
 
 async def _awaited(result: Awaitable[T] | T) -> T:
@@ -113,14 +147,14 @@ def _expected(records: Iterable[Record]) -> dict[int, str | None]:
     }
 
 
-def _differ(shown: Mapping[int, str | None], wanted: Mapping[int, str | None]) -> str:
+def _differ(shown: Shown, wanted: Shown, what: str) -> str:
     differences = []
     for key in sorted(shown.keys() | wanted.keys()):
         if key not in wanted:
-            differences.append(f"pet {key} is shown and was removed, or never was")
+            differences.append(f"{what}{key} is shown and was removed, or never was")
         elif key not in shown:
-            differences.append(f"pet {key} is listed and isn't shown")
+            differences.append(f"{what}{key} is listed and isn't shown")
         elif shown[key] != wanted[key]:
-            differences.append(f"pet {key} is shown as {shown[key]!r} and is {wanted[key]!r}")
+            differences.append(f"{what}{key} is shown as {shown[key]!r} and is {wanted[key]!r}")
     more = "" if len(differences) <= _SHOWN else f", and {len(differences) - _SHOWN} more"
     return "; ".join(differences[:_SHOWN]) + more

@@ -73,7 +73,7 @@ _IGNORE: Final = "Ignore fields, headers and event types that you don't know"
 
 def trials() -> Iterator[Trial]:
     """Return every trial."""
-    log = _log(LIFE)
+    log = log_of(LIFE)
     yield Trial("a first reading", "See docs/subscribing.md for what each op means", log)
     yield Trial("every record twice", _GUARD, [record for record in log for _ in range(2)])
     yield Trial("a rewind while it runs", _GUARD, [*log, *log[:9]])
@@ -82,25 +82,26 @@ def trials() -> Iterator[Trial]:
     yield Trial("a replay from the beginning", _GUARD, [*log, "restart", *log])
     yield Trial("a removed pet's past comes again", _KEEP, [*log, *(record for record in log[:8])])
     gone = (Event("removed", 2, 2, "Moss"), Event("added", 2, 0, "Moss"))
-    yield Trial("a removal before anything else", _KEEP, _log(gone))
+    yield Trial("a removal before anything else", _KEEP, log_of(gone))
     late = (*LIFE, Event("updated", 1, 2, "published late"), Event("added", 4, 0, "Juno"))
-    yield Trial("an older event at a higher offset", "Compare sequences, not offsets", _log(late))
+    yield Trial("an older event at a higher offset", "Compare sequences, not offsets", log_of(late))
     twins = [Event("updated", 1, 5, f"twin {number}", twin=number) for number in range(4)]
     for name, order in (("one way", twins), ("the other way", twins[::-1])):
-        yield Trial(f"events with one sequence, {name}", _GUARD, _log((*LIFE, *order)))
+        yield Trial(f"events with one sequence, {name}", _GUARD, log_of((*LIFE, *order)))
     newest = {event.animal_id: event for event in LIFE}
     whole = "An event holds the whole pet: `changed` only says what is new in it"
-    yield Trial("a compacted log", whole, _log(tuple(newest.values())))
-    yield Trial("a gap, compacted away", whole, [*log[:4], "restart", *_log(newest.values(), 20)])
+    yield Trial("a compacted log", whole, log_of(tuple(newest.values())))
+    yield Trial("a gap, compacted away", whole, [*log[:4], "restart", *log_of(newest.values(), 20)])
     fields = [event._replace(later="fields") for event in LIFE]
-    yield Trial("a later minor version, new fields", _IGNORE, _log(fields))
+    yield Trial("a later minor version, new fields", _IGNORE, log_of(fields))
     types = [new for event in LIFE for new in (event, event._replace(later="type"))]
-    yield Trial("a later minor version, new event types", _IGNORE, _log(types))
+    yield Trial("a later minor version, new event types", _IGNORE, log_of(types))
     for seed in range(_SCHEDULES):
-        yield Trial(f"schedule {seed}", _GUARD, _schedule(_log(late), seed))
+        yield Trial(f"schedule {seed}", _GUARD, _schedule(log_of(late), seed))
 
 
-def _log(events: Iterable[Event], first_offset: int = 0) -> list[Record]:
+def log_of(events: Iterable[Event], first_offset: int = 0) -> list[Record]:
+    """Return the events of pets as they stand in a log."""
     return [_record(event, offset) for offset, event in enumerate(events, first_offset)]
 
 
