@@ -1,1 +1,1 @@
-"""The Kafka client: options, topics made, why it isn't let in."""
+"""Kafka: clients, records read to the end, groups, topics, why it refuses us."""
