@@ -16,6 +16,9 @@ Family = Literal["orgs", "pets", "updatedpets", "newpets"]
 PER_SECOND: Final = 4_000_000
 """Positions an export may use: two exports never start within one second."""
 
+LIMIT: Final = 2**53
+"""All sequences are below: a double holds them exactly. Exports reach it in May 2041."""
+
 REMOVAL_POSITION: Final = PER_SECOND - 1_000
 """Where removals stand; the places above are for corrections (held sequence + 1)."""
 

@@ -17,9 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from petstream.codec import Envelope
+from petstream.errors import PetstreamError
 from petstream.events import ExportEvent, Mode, Plan, PlanEvent, plan_part_of
 from petstream.fold import SubjectOrder
-from petstream.sequence import PER_SECOND
+from petstream.sequence import LIMIT, PER_SECOND
 
 MISSED_AFTER: Final = timedelta(hours=30)
 """Two exports further apart than this have a day between them that nobody read."""
@@ -142,8 +143,17 @@ class ExportHistory:
         return max(self.completed.values(), key=lambda event: event.base, default=None)
 
     def take_sequence(self, export_id: str, base: int) -> int:
-        """Return the sequence of the next record of an export (rule 5); only under the lead."""
+        """Return the sequence of the next record of an export (rule 5); only under the lead.
+
+        Raises:
+            PetstreamError: the range of sequences has ended; nothing of the export was published.
+        """
         first = base * PER_SECOND
+        if first + PER_SECOND > LIMIT:
+            raise PetstreamError(
+                f"{export_id} is beyond the range of sequences, which ends in May 2041: it needs a "
+                "version of petstream with topics of a wider one (docs/events.md)"
+            )
         sequence = max(first, self._sequences.get(export_id, first - 1) + 1)
         self._sequences[export_id] = sequence
         return sequence

@@ -110,3 +110,14 @@ def test_what_is_no_event_of_ours_has_no_head(given: codec.Headers, value: bytes
 @pytest.mark.parametrize("key", [None, b"", b"x", b"-1", b" 1", b"1\n", b"1" * 19])
 def test_a_key_that_is_no_id_is_none(key: bytes | None) -> None:
     assert key_of(key) is None
+
+
+def test_the_digest_of_a_row_is_the_same_as_0_1_wrote_it() -> None:
+    headers, value = event_headers(), b'{"sequence":%d}' % SEQUENCE
+    as_in_0_1 = [pair for pair in headers if pair[0] != codec.ROW_DIGEST]
+    as_in_0_1.append((codec.ROW_DIGEST_BEFORE_0_2, b"raw"))
+    head = peek(tuple(as_in_0_1), value)
+    assert head is not None
+    assert head.raw_digest == b"raw"
+    assert peek(headers, value) == head
+    assert dict(headers)[codec.ROW_DIGEST] == b"726177"

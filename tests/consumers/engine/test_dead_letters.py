@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from consumers.engine.dead_letters import (
     Original,
     RefusalLimit,
     RefusedRecord,
+    decode,
     encode,
     original,
     size_of,
@@ -55,6 +56,30 @@ def letter_of(sent: ConsumerRecord, message: str = "it doesn't fit") -> Consumer
 )
 def test_t44_a_letter_gives_back_the_record_as_it_came(sent: ConsumerRecord) -> None:
     assert original(letter_of(sent)) == Original(sent, None)
+
+
+def test_a_letter_s_headers_are_ascii_and_say_what_they_are() -> None:
+    sent = record(key=b"\xff 4", headers=(*HEADERS, ("h\xe9", b"50 %\n"), ("ce_exportid", b"\xff")))
+    letter = letter_of(sent, "caf\xe9\n")
+    assert all(name.isascii() and text.isascii() for name, text in letter.headers)
+    assert all(text.decode().isprintable() for _, text in letter.headers)
+    assert dict(letter.headers)["content-type"] == b"application/octet-stream"
+    assert dict(letter.headers)["dl_message"] == b"caf%C3%A9%0A"
+    assert decode(letter).error == "caf\xe9\n"
+    assert original(letter) == Original(sent, None)
+
+
+def test_each_letter_has_an_id_of_its_own() -> None:
+    """Also when the same record is refused by two, or again, or after it was sent back."""
+
+    def ident(offset: int = 7, group: str = "petstream.pets", later_us: int = 0) -> bytes:
+        now = NOW + timedelta(microseconds=later_us)
+        letter = encode(RefusedRecord(record(offset), "value", ""), TOPIC, group, now)
+        return dict(letter.headers)["ce_id"]
+
+    idents = [ident(), ident(8), ident(group="petstream.images"), ident(later_us=1)]
+    assert len(set(idents)) == len(idents)
+    assert ident() == ident()
 
 
 def test_a_letter_of_a_feed_row_holds_no_event() -> None:

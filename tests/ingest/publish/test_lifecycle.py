@@ -24,6 +24,7 @@ from ingest.publish.lifecycle import (
 )
 from ingest.state.export_history import ExportHistory
 from petstream.codec import Envelope, decode
+from petstream.errors import PetstreamError
 from petstream.events import Counts, ExportCounts, ExportEvent, ExportState, Plan
 from petstream.sequence import PER_SECOND
 
@@ -179,6 +180,14 @@ def test_the_first_record_of_an_export_has_its_base_and_each_later_one_the_next(
     assert dict(records[0].headers)["ce_id"] == (
         b"2026-11-23T08:12:04Z/export/2026-11-23T08:12:04Z/%d" % (base * PER_SECOND)
     )
+
+
+def test_nothing_is_published_beyond_the_range_of_sequences() -> None:
+    last = datetime(2041, 5, 10, 11, 56, 52, tzinfo=UTC)
+    record = export_record(event("started", last), ExportHistory().take_sequence)
+    assert decode(record.headers, record.value).sequence < 2**53 - PER_SECOND
+    with pytest.raises(PetstreamError, match="May 2041"):
+        export_record(event("started", last + timedelta(seconds=1)), ExportHistory().take_sequence)
 
 
 def test_a_log_of_0_1_is_folded_in_its_order_and_continued_above_it() -> None:

@@ -85,19 +85,23 @@ def org(op: Any, org_id: int, day: int, name: str) -> ConsumerRecord:
     )
 
 
-def export(state: Any, day: int, hours: int, plan: Plan | None = None) -> ConsumerRecord:
+def export(
+    state: Any, day: int, hours: int, plan: Plan | None = None, *, sequence: int | None = None
+) -> ConsumerRecord:
     event = ExportEvent(
         export_id=f"export-{day}", mode="daily", state=state, plan=plan,
         at=START + timedelta(days=day, hours=hours), counts=ExportCounts(Counts(hours), Counts()),
     )  # fmt: skip
-    return record("exports.v1", f"export.{state}", f"export/export-{day}", day, event, day)
+    number = day if sequence is None else sequence
+    return record("exports.v1", f"export.{state}", f"export/export-{day}", number, event, day)
 
 
-def decided(decision: Any, day: int) -> ConsumerRecord:
+def decided(decision: Any, day: int, part: int = 0) -> ConsumerRecord:
     event = PlanEvent(
         plan_id="plan", export_id=f"export-{day}", decision=decision, at=START + timedelta(days=9)
     )
-    return record("exports.v1", f"removals.{decision}", f"export/export-{day}", day, event, day)
+    subject = f"removal-plan/plan/{part}" if part else f"export/export-{day}"
+    return record("exports.v1", f"removals.{decision}", subject, day + part, event, day)
 
 
 def picture(ident: int, position: int, day: int) -> Picture:
@@ -128,6 +132,12 @@ LIFE = (
     export("held", 1, 1, Plan("plan", 1, 2, (1, 2, 3))),
     export("held", 1, 1, Plan("plan", 2, 2, (4,))),
     decided("approved", 1),
+    # as 0.2 says it: a plan once more after a crash, and decided for each part; a clock put back
+    export("held", 1, 2, Plan("plan", 1, 2, (1, 2, 3, 5)), sequence=12),
+    decided("approved", 1, part=1),
+    decided("approved", 1, part=2),
+    export("started", 2, 5, sequence=20),
+    export("failed", 2, 3, sequence=21),
 )
 
 
@@ -172,8 +182,8 @@ async def test_any_order_and_any_duplicates_end_in_the_same_tables(database_url:
     assert [row[0] for row in first["removed_pets"]] == [1]
     assert len(first["pet_history"]) == 7
     assert [row[1] for row in first["organizations"]] == ["Better shelter"]
-    assert [row[2] for row in first["exports"]] == ["completed", "failed"]
-    assert [(row[2], row[4]) for row in first["removal_plans"]] == [("approved", 4)]
+    assert [row[2] for row in first["exports"]] == ["completed", "failed", "failed"]
+    assert [(row[2], row[4]) for row in first["removal_plans"]] == [("approved", 5)]
 
 
 async def test_every_query_fits_the_migrated_tables(database_url: str) -> None:

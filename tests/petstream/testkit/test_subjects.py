@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from petstream.codec import decode
 from petstream.events import TYPES
 from petstream.testkit import Record, check
 from petstream.testkit.subjects import TOPICS, subject_trials
+from petstream.testkit.trials import trials
 
 
 class Literal:
@@ -199,6 +202,17 @@ def test_the_streams_are_records_as_petstream_makes_them_each_with_an_id_of_its_
             assert all(text.isascii() for _, text in record.headers)
             if ".pets." in record.topic:
                 assert decode(record.headers, record.value).subject == f"pet/{record.key.decode()}"
+
+
+def test_the_trials_that_the_contract_names_are_there() -> None:
+    """docs/events.md, topic by topic."""
+    page = (Path(__file__).parents[3] / "docs" / "events.md").read_text("utf-8")
+    section = page.partition("### Topic by topic")[2].partition("An export's first event")[0]
+    rows = [line.split("|")[-2] for line in section.splitlines() if line.startswith("| ")][1:]
+    named = {name for row in rows for name in re.findall("`([^`]+)`", row)}
+    every = {trial.name for trial in [*trials(), *subject_trials(TOPICS)]}
+    assert len(named) > 15
+    assert named - every == set()
 
 
 def test_a_topic_without_trials_is_refused() -> None:
