@@ -218,7 +218,7 @@ class ExportRun:
         )
         await self._read_families(self._pets, "pets")
 
-    async def _decide_removals(self, petlist_file: decide.FoundPetlist) -> tuple[str, ...]:
+    async def _decide_removals(self, petlist_file: decide.PetlistFile) -> tuple[str, ...]:
         identity, history = self._assignment.identity, self._history
         rate_problems = self._change_rate.problems() if history.completed else []
         self._notes.extend(f"warning: {problem}" for problem in rate_problems)

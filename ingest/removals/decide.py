@@ -26,8 +26,8 @@ from petstream.sequence import removal_sequence
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
 
 
-class FoundPetlist(NamedTuple):
-    """The petlist as it was found (None: it can't be read), and what is wrong with it."""
+class PetlistFile(NamedTuple):
+    """What petlist.csv holds (None: it can't be read), and what is wrong with it."""
 
     petlist: PetList | None
     problems: tuple[str, ...]
@@ -61,32 +61,35 @@ class SettledRemovals(NamedTuple):
     notes: tuple[str, ...]
 
 
-async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> FoundPetlist:
+async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> PetlistFile:
     """Read the petlist, if there is one; whatever is wrong with it, the export goes on."""
     part = files.petlist
     if part is None:
-        return FoundPetlist(None, ("petlist.csv is missing",))
+        return PetlistFile(None, ("petlist.csv is missing",))
     try:
         data = await reader.whole(part, most_bytes=_LARGEST_PETLIST_BYTES)
     except BrokenFileError as error:
-        return FoundPetlist(None, (str(error),))
+        return PetlistFile(None, (str(error),))
     petlist = read_petlist(data)
     stale = stale_petlist(files, mode)
     read = FileRead(part.name, len(data), part.remote.modified_at, petlist.rows)
-    return FoundPetlist(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))
+    return PetlistFile(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))
 
 
 def gather_evidence(
-    judged: FoundPetlist, rate_problems: Sequence[str], memory: ExportHistory, identity: Identity
+    petlist_file: PetlistFile,
+    rate_problems: Sequence[str],
+    history: ExportHistory,
+    identity: Identity,
 ) -> Evidence:
     """Put together what the removals of an export are judged by."""
-    petlist = judged.petlist
-    seen_with = None if petlist is None else memory.seen_with(petlist.digest, identity)
+    petlist = petlist_file.petlist
+    seen_with = None if petlist is None else history.seen_with(petlist.digest, identity)
     return Evidence(
         petlist=petlist,
-        petlist_problems=judged.problems,
+        petlist_problems=petlist_file.problems,
         seen_with=None if seen_with is None else seen_with.export_id,
-        seen_last=seen_with is memory.newest,
+        seen_last=seen_with is history.newest,
         rate_problems=rate_problems,
     )
 
@@ -131,7 +134,7 @@ def judge_organizations(
 
 
 async def settle(
-    lifecycle: Lifecycle, judged: Iterable[JudgedRemovals], memory: ExportHistory
+    lifecycle: Lifecycle, judged: Iterable[JudgedRemovals], history: ExportHistory
 ) -> SettledRemovals:
     """Publish the removals that passed the gate, and hold the others."""
     held: list[str] = []
@@ -149,10 +152,10 @@ async def settle(
             await publish_removals(lifecycle, comparison, decision.removals)
         elif decision.removals or kind is PETS:
             plan_id = f"{comparison.facts.export_id}.{kind.plural}"
-            if memory.plan(plan_id) is None:
+            if history.plan(plan_id) is None:
                 await lifecycle.hold(plan_id, kind.plural, decision.removals, decision.reason)
                 failpoints.point("ingest.held.after")
-            if plan_id not in memory.decided:
+            if plan_id not in history.decided:
                 held.append(plan_id)
             notes.append(f"removals of {kind.plural} are held: {decision.reason}")
     return SettledRemovals(tuple(held), tuple(notes))
@@ -171,9 +174,9 @@ async def publish_removals(
             failpoints.point("ingest.removal.after")
 
 
-async def supersede(lifecycle: Lifecycle, memory: ExportHistory, by: Identity) -> None:
+async def supersede(lifecycle: Lifecycle, history: ExportHistory, by: Identity) -> None:
     """Publish of every older plan that a newer export has superseded it."""
     now = datetime.now(UTC)
-    for plan in memory.superseded_by(by.base):
+    for plan in history.superseded_by(by.base):
         event = plan_decision(plan, "superseded", now, reason=f"by export {by.export_id}")
-        await lifecycle.publish_plans(decision_records(plan, event, memory.take_sequence))
+        await lifecycle.publish_plans(decision_records(plan, event, history.take_sequence))

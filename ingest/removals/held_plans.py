@@ -52,9 +52,9 @@ class PlannedRemoval(NamedTuple):
 async def plans(settings: Settings, kafka: KafkaAccess) -> list[ListedPlan]:
     """Return every plan there was, oldest first, with its state."""
     await ensure_topics(kafka, settings.topic_prefix)
-    memory = await fold_exports(kafka, settings.topic_prefix)
-    every = (memory.plan(plan_id) for plan_id in memory.plan_ids())
-    return [ListedPlan(plan, state_of(memory, plan)) for plan in every if plan is not None]
+    history = await fold_exports(kafka, settings.topic_prefix)
+    every = (history.plan(plan_id) for plan_id in history.plan_ids())
+    return [ListedPlan(plan, state_of(history, plan)) for plan in every if plan is not None]
 
 
 async def describe(settings: Settings, kafka: KafkaAccess, plan_id: str) -> list[PlannedRemoval]:
@@ -82,10 +82,10 @@ async def approve(
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
     async with leading(kafka, prefix) as lead:
-        memory, plan = await _find(kafka, prefix, plan_id)
-        await complete_decisions(kafka, prefix, memory, lead)
-        _refuse_decided(memory, plan)
-        _refuse_unapprovable(memory, plan)
+        history, plan = await _find(kafka, prefix, plan_id)
+        await complete_decisions(kafka, prefix, history, lead)
+        _refuse_decided(history, plan)
+        _refuse_unapprovable(history, plan)
         with closing(SpillFile(settings.data_dir)) as values:
             comparison = await _comparison(kafka, prefix, plan, values)
             removals = removals_of(plan, comparison)
@@ -97,7 +97,7 @@ async def approve(
             await publisher.flush()
             failpoints.point("approval.removals.flushed")
             event = plan_decision(plan, "approved", datetime.now(UTC), by=by, reason=reason)
-            await _publish(publisher, prefix, memory, plan, event)
+            await _publish(publisher, prefix, history, plan, event)
         failpoints.point("approval.decided")
     return len(removals)
 
@@ -116,74 +116,74 @@ async def reject(
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
     async with leading(kafka, prefix) as lead:
-        memory, plan = await _find(kafka, prefix, plan_id)
-        await complete_decisions(kafka, prefix, memory, lead)
-        _refuse_decided(memory, plan)
+        history, plan = await _find(kafka, prefix, plan_id)
+        await complete_decisions(kafka, prefix, history, lead)
+        _refuse_decided(history, plan)
         event = plan_decision(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
         async with Publisher(kafka, lead) as publisher:
-            await _publish(publisher, prefix, memory, plan, event)
+            await _publish(publisher, prefix, history, plan, event)
 
 
 async def expire(
-    kafka: KafkaAccess, prefix: str, memory: ExportHistory, now: datetime, lead: Leadership
+    kafka: KafkaAccess, prefix: str, history: ExportHistory, now: datetime, lead: Leadership
 ) -> list[str]:
-    """Publish that plans have expired, and take it into the memory; return their ids."""
-    overdue = memory.overdue(now)
+    """Publish that plans have expired, and take it into the history; return their ids."""
+    overdue = history.overdue(now)
     if not overdue:
         return []
     reason = f"nobody decided within {PLAN_EXPIRES_AFTER // timedelta(days=1)} days"
     async with Publisher(kafka, lead) as publisher:
         for plan in overdue:
             event = plan_decision(plan, "expired", now, reason=reason)
-            await _publish(publisher, prefix, memory, plan, event)
+            await _publish(publisher, prefix, history, plan, event)
         await publisher.flush()
     return [plan.plan_id for plan in overdue]
 
 
 async def complete_decisions(
-    kafka: KafkaAccess, prefix: str, memory: ExportHistory, lead: Leadership
+    kafka: KafkaAccess, prefix: str, history: ExportHistory, lead: Leadership
 ) -> None:
     """Publish of the parts that a crash left out what was decided about their plans (rule 5)."""
-    half = memory.half_decided()
+    half = history.half_decided()
     if not half:
         return
     async with Publisher(kafka, lead) as publisher:
         for plan, event in half:
-            await _publish(publisher, prefix, memory, plan, event)
+            await _publish(publisher, prefix, history, plan, event)
 
 
-def state_of(memory: ExportHistory, plan: HeldPlan) -> PlanDecision | str:
+def state_of(history: ExportHistory, plan: HeldPlan) -> PlanDecision | str:
     """Return how a plan stands: held, expired, or what was decided."""
-    decided = memory.decided.get(plan.plan_id)
+    decided = history.decided.get(plan.plan_id)
     if decided is not None:
         return decided.decision
     return "expired" if datetime.now(UTC) - plan.at > PLAN_EXPIRES_AFTER else "held"
 
 
-def _refuse_decided(memory: ExportHistory, plan: HeldPlan) -> None:
-    state = state_of(memory, plan)
+def _refuse_decided(history: ExportHistory, plan: HeldPlan) -> None:
+    state = state_of(history, plan)
     if state != "held":
         raise UsageError(f"{plan.plan_id} was {state} already: nothing was done")
 
 
-def _refuse_unapprovable(memory: ExportHistory, plan: HeldPlan) -> None:
+def _refuse_unapprovable(history: ExportHistory, plan: HeldPlan) -> None:
     if not plan.removals:
         raise UsageError(
             f"{plan.plan_id} names nobody to remove ({plan.event.reason}): the next whole export "
             "settles it, or reject it"
         )
-    newest = memory.newest
+    newest = history.newest
     if newest is not None and newest.base > plan.event.base:
         raise UsageError(f"{plan.plan_id} is of an older export than {newest.export_id}: let it be")
 
 
 async def _find(kafka: KafkaAccess, prefix: str, plan_id: str) -> tuple[ExportHistory, HeldPlan]:
     await ensure_topics(kafka, prefix)
-    memory = await fold_exports(kafka, prefix)
-    plan = memory.plan(plan_id)
+    history = await fold_exports(kafka, prefix)
+    plan = history.plan(plan_id)
     if plan is None:
         raise UsageError(f"there is no plan {plan_id}: 'petstream removals list' shows them")
-    return memory, plan
+    return history, plan
 
 
 async def _comparison(
@@ -202,11 +202,11 @@ async def _comparison(
 
 
 async def _publish(
-    publisher: Publisher, prefix: str, memory: ExportHistory, plan: HeldPlan, event: PlanEvent
+    publisher: Publisher, prefix: str, history: ExportHistory, plan: HeldPlan, event: PlanEvent
 ) -> None:
-    """Publish a decision for each part of its plan, and take it into the memory."""
+    """Publish a decision for each part of its plan, and take it into the history."""
     topic = topics.EXPORTS.full_name(prefix)
-    for record in decision_records(plan, event, memory.take_sequence):
+    for record in decision_records(plan, event, history.take_sequence):
         await publisher.send(topic, record.key, record.value, record.headers)
         failpoints.point("approval.part.sent")
-    memory.fold(event)
+    history.fold(event)

@@ -262,13 +262,13 @@ class World:
 
     async def ingest(self, *, calm: bool = False) -> bool:
         """Read the export that lies on the server; return whether it is completed then."""
-        memory, day = self.memory(), self.day
+        history, day = self.export_history(), self.day
         files = day.files()
-        if any(event.fingerprint == files.fingerprint for event in memory.completed.values()):
+        if any(event.fingerprint == files.fingerprint for event in history.completed.values()):
             return True
         sleep = asyncio.Event() if not calm and self.random.random() < 0.1 else None
         self.leader = wire = Wire(self, kill=None if calm else self._moment(), sleep=sleep)
-        task = asyncio.create_task(self._run(memory, day, files, wire))
+        task = asyncio.create_task(self._run(history, day, files, wire))
         if sleep is not None:
             await wire.asleep_or(task)
             if not task.done():
@@ -277,17 +277,17 @@ class World:
                 return False
         return await _completed(task)
 
-    async def _run(self, memory: ExportHistory, day: Day, files: ExportSet, wire: Wire) -> None:
+    async def _run(self, history: ExportHistory, day: Day, files: ExportSet, wire: Wire) -> None:
         before = dict(self.ends)
-        identity = memory.identify(day.start, files.fingerprint, files.newest_modified_at)
-        latest = memory.newest
+        identity = history.identify(day.start, files.fingerprint, files.newest_modified_at)
+        latest = history.newest
         if latest is not None and identity.base < latest.base:
             raise NotReadyError("an older one")
-        choice = memory.choose("auto", identity.base, "weekly")
+        choice = history.choose("auto", identity.base, "weekly")
         refuse_incomplete(files, choice.mode, day.start)
         run = ExportRun(
             Assignment(identity, choice, files, day.start),
-            RestoredState(memory, self.ledger(), Ledger()),
+            RestoredState(history, self.ledger(), Ledger()),
             ExportContext(
                 reader=cast("Reader", day),
                 publisher=cast("Publisher", wire),
@@ -312,9 +312,9 @@ class World:
 
     def approve(self) -> None:
         """Approve what is held of the newest export, as ingest.removals.held_plans does."""
-        memory = self.memory()
-        for plan in memory.held():
-            latest = memory.newest
+        history = self.export_history()
+        for plan in history.held():
+            latest = history.newest
             if latest is None or latest.base > plan.event.base or plan.entity != "pets":
                 continue
             start = FIRST_DAY  # only says when an event occurred
@@ -326,16 +326,16 @@ class World:
                 if removal is not None:
                     self.append(Sent("pets", *removal))
             decided = plan_decision(plan, "approved", FIRST_DAY, by="me", reason="")
-            for record in decision_records(plan, decided, memory.take_sequence):
+            for record in decision_records(plan, decided, history.take_sequence):
                 self.append(Sent("exports", *record))
             self.say(f"{plan.plan_id} was approved: {plan.removals}")
 
-    def memory(self) -> ExportHistory:
+    def export_history(self) -> ExportHistory:
         """Fold exports.v1."""
-        memory = ExportHistory()
+        history = ExportHistory()
         for _, record in self.logs["exports"]:
-            memory.fold_record(decode(record.headers, record.value))
-        return memory
+            history.fold_record(decode(record.headers, record.value))
+        return history
 
     def ledger(self) -> Ledger:
         """Fold pets.v1."""

@@ -100,7 +100,7 @@ def check(world: World) -> None:
             ranks.setdefault(record.key, []).append((envelope.sequence, envelope.digest))
     for key, ranks_of_key in ranks.items():
         assert ranks_of_key[-1] == max(ranks_of_key), f"the last record of {key} isn't its newest"
-    completed = [event.base for event in world.memory().completed.values()]
+    completed = [event.base for event in world.export_history().completed.values()]
     assert len(set(completed)) == len(completed)
 
 
