@@ -65,6 +65,14 @@ def test_a_page_names_only_commands_and_scripts_that_exist(page: Path) -> None:
     assert {script for script in scripts if not (ROOT / "scripts" / script).is_file()} == set()
 
 
+def test_every_setting_reaches_a_container_but_those_of_files_and_logins() -> None:
+    named = set(re.findall(r"\bPETSTREAM_[A-Z_]+", _read("docker-compose.yml")))
+    assert set(NAMES) - named == {
+        "PETSTREAM_DATA_DIR",  # the image's own: /data
+        *(name for name in NAMES if name.startswith("PETSTREAM_KAFKA_S")),  # Kafka is compose's own
+    }
+
+
 def test_containers_run_commands_that_exist_with_settings_that_exist() -> None:
     compose = _read("docker-compose.yml")
     assert set(re.findall(r"command: \[([a-z-]+)", compose)) - _commands() == set()
