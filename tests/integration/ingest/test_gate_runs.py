@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from days_of_a_feed import Days, org, pet, picture, put, write
 
+from ingest.publish import lifecycle
+from ingest.publish.publisher import Publisher
 from ingest.removals import held_plans
+from ingest.state.restore import fold_exports
 from lab.simulator import expected, export_files, history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import UsageError
@@ -94,6 +97,32 @@ async def test_t6_a_list_that_was_there_before_the_rows_removes_nobody(days: Day
     (plan,) = await held_plans.plans(days.settings, days.kafka)
     assert plan.plan.removals == (99, 100)
     assert "is older than newpets_1.json" in str(plan.plan.event.reason)
+
+
+async def test_parts_that_a_crash_left_undecided_are_made_good_by_the_next_run(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "IDS_A_PART", 10)
+    feed = history(seed=13, pets=120, days=2)
+    write_export(days.home, feed, 0)
+    await days.ingest()
+    write_export(days.home, feed, 1, faults=["short-petlist"])
+    await days.ingest()
+    prefix = days.settings.topic_prefix
+    memory = await fold_exports(days.kafka, prefix)
+    (plan,) = memory.held()
+    assert len(plan.parts) > 2
+    rejected = lifecycle.plan_decision(plan, "rejected", datetime.now(UTC), by="me")
+    first, *_ = lifecycle.decision_records(plan, rejected, memory.take_sequence)
+    async with Publisher(days.kafka) as publisher:  # and then it was killed
+        name = topics.EXPORTS.full_name(prefix)
+        await publisher.send(name, first.key, first.value, first.headers)
+    half = (await fold_exports(days.kafka, prefix)).half_decided()
+    assert [left.plan.parts for left in half] == [plan.parts[1:]]
+    assert (await days.ingest()).held == ()
+    assert (await fold_exports(days.kafka, prefix)).half_decided() == []
+    decisions = [event for event in await days.exports() if isinstance(event, PlanEvent)]
+    assert decisions == [rejected] * len(plan.parts)
 
 
 async def test_a_plan_expires_aloud_and_can_not_be_approved_any_more(days: Days) -> None:
