@@ -294,7 +294,7 @@ async def test_offsets_that_kafkas_own_tools_reset_rewind_a_consumer_as_well(sta
     await stage.publish(PETS, 0)
     await stage.consume("pets")
     await stage.fetch("DELETE FROM petstream.pet")
-    places = [ClientPartition(*stage.place(partition)) for partition in range(6)]
+    places = [ClientPartition(*stage.place(partition)) for partition in range(PETS.partitions)]
     tool = AIOKafkaConsumer(
         bootstrap_servers=stage.kafka.bootstrap, group_id=f"{stage.prefix}pets",
         enable_auto_commit=False,
@@ -461,7 +461,9 @@ async def test_the_command_tells_what_it_would_read_and_what_it_moved(
 
     async def command(**options: Any) -> list[str]:
         asked = dict.fromkeys(("from_time", "from_offset", "from_export"))
-        namespace = Namespace(**{"consumer": "pets", "dry_run": False} | asked | options)
+        namespace = Namespace(
+            **{"consumer": "pets", "dry_run": False, "json": False} | asked | options
+        )
         settings = Settings(topic_prefix=stage.prefix)
         status = await rewind_consumer(
             namespace, settings, kafka=stage.kafka, database_url=stage.database_url
