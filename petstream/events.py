@@ -22,6 +22,7 @@ Op = Literal["added", "updated", "removed", "relisted"]
 Mode = Literal["initial", "daily", "scrub"]
 ExportState = Literal["started", "completed", "failed", "held"]
 PlanDecision = Literal["approved", "rejected", "superseded", "expired"]
+Owed = Literal["whole", "snapshot"]
 
 
 class Source(Struct, frozen=True, rename="camel"):
@@ -109,8 +110,33 @@ class Drift(Struct, frozen=True, rename="camel", kw_only=True):
     new_values: dict[str, tuple[str, ...]] = {}
 
 
+class LogEnd(Struct, frozen=True, rename="camel"):
+    """Where a partition ended, and which record was its last there.
+
+    `offset` is that of the next record; `timestamp_ms` is the record's own, since 1970. Without
+    `record_id` the last record has no ``ce_id`` (or there is none), without either it isn't known.
+    """
+
+    offset: int
+    record_id: str | None = None
+    timestamp_ms: int = 0
+
+
+class Unstated(Struct, frozen=True, rename="camel"):
+    """Ids that the feed lists and a snapshot couldn't state again: what is held of them stands."""
+
+    pets: tuple[int, ...] = ()
+    orgs: tuple[int, ...] = ()
+
+
 class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
-    """An export was started, completed, failed, or its removals are held."""
+    """An export was started, completed, failed, or its removals are held.
+
+    A *completed* says where the log ended (`ends`, by ``topic/partition``), and where it had ended
+    when its run began (`fold_ends`). `restated` is the sequence from which a run states every key
+    again; `snapshot` is that of the newest such run whose removals were published as well: what a
+    subscriber lists below it has left, but for `unstated`. Each later *completed* carries it on.
+    """
 
     export_id: str
     mode: Mode
@@ -127,6 +153,11 @@ class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
     drift: Drift | None = None
     petlist_digest: str | None = None
     unread: bool | UnsetType = UNSET
+    ends: dict[str, LogEnd] | UnsetType = UNSET
+    fold_ends: dict[str, int] | UnsetType = UNSET
+    restated: int | UnsetType = UNSET
+    snapshot: int | UnsetType = UNSET
+    unstated: Unstated | UnsetType = UNSET
 
 
 class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):
@@ -138,6 +169,28 @@ class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):
     at: datetime
     by: str | None = None
     reason: str | None = None
+
+
+class DebtEvent(Struct, frozen=True, rename="camel", kw_only=True):
+    """Something is owed: the log lost records that were acknowledged, or an event came too late.
+
+    `owes` is what pays it: an export read whole, or a snapshot. `partitions` names where.
+    """
+
+    export_id: str
+    owes: Owed
+    at: datetime
+    reason: str
+    partitions: tuple[str, ...] = ()
+
+
+class SnapshotRequest(Struct, frozen=True, rename="camel", kw_only=True):
+    """Who holds what the log doesn't know asks for a snapshot above this sequence."""
+
+    asked_by: str
+    sequence: int
+    at: datetime
+    reason: str
 
 
 class PictureEvent(Struct, frozen=True, rename="camel", kw_only=True):
@@ -173,6 +226,24 @@ def plan_subject(plan_id: str, part: int) -> str:
     return f"{_PLAN}{plan_id}/{part}"
 
 
+def debt_subject(sequence: int) -> str:
+    """Return the subject of a debt, each of which is one of its own.
+
+    >>> debt_subject(7181686096000003)
+    'debt/7181686096000003'
+    """
+    return f"debt/{sequence}"
+
+
+def request_subject(asked_by: str) -> str:
+    """Return the subject of what somebody asks for.
+
+    >>> request_subject("petstream.pets")
+    'request/petstream.pets'
+    """
+    return f"request/{asked_by}"
+
+
 def plan_part_of(subject: str) -> int | None:
     """Return which part of a plan a subject is; None: none, as in logs of 0.1.
 
@@ -183,7 +254,15 @@ def plan_part_of(subject: str) -> int | None:
     return int(part) if subject.startswith(_PLAN) and part.isdecimal() else None
 
 
-Event = PetEvent | OrganizationEvent | ExportEvent | PlanEvent | PictureEvent
+Event = (
+    PetEvent
+    | OrganizationEvent
+    | ExportEvent
+    | PlanEvent
+    | DebtEvent
+    | SnapshotRequest
+    | PictureEvent
+)
 
 TYPES: Final[dict[str, type[Event]]] = (
     {f"pet.{op}": PetEvent for op in ("added", "updated", "removed", "relisted")}
@@ -193,6 +272,8 @@ TYPES: Final[dict[str, type[Event]]] = (
     }
     | {f"export.{state}": ExportEvent for state in ("started", "completed", "failed", "held")}
     | {f"removals.{d}": PlanEvent for d in ("approved", "rejected", "superseded", "expired")}
+    | {"debt.found": DebtEvent}
+    | {"snapshot.requested": SnapshotRequest}
     | {f"picture.{op}": PictureEvent for op in ("stored", "gone")}
 )  # fmt: skip
 """Every event type, without the prefix, and its value's shape."""

@@ -100,6 +100,11 @@ def _event(envelope: Envelope, value: bytes) -> str:
         return f"{event.decision} removals {formatting.escaped(event.plan_id)}{by}{why}"
     if isinstance(event, events.PictureEvent):
         return _picture(event)
+    if isinstance(event, events.DebtEvent):
+        return f"owed: {event.owes}: {formatting.shortened(event.reason, 200)}"
+    if isinstance(event, events.SnapshotRequest):
+        by, why = (formatting.shortened(text, 100) for text in (event.asked_by, event.reason))
+        return f"{by} asks for a snapshot above {event.sequence}: {why}"
     return _record(event, msgspec.json.decode(value))
 
 

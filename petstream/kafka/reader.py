@@ -3,6 +3,7 @@
 Rule 1: no group is joined and nothing is committed: reading never disturbs a consumer.
 Rule 2: a reading ends where the log ended when it began.
 Rule 3: a reading that makes no progress fails: a poll never does when Kafka is away.
+Rule 4: a reading that is put back to an earlier offset fails: that isn't the topic any more.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as ClientPartition
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from petstream.codec import Headers
@@ -27,6 +29,17 @@ _DEADLINE_S: Final = 40.0
 _POLL_MS: Final = 1_000
 _MAX_RECORDS: Final = 5_000  # of one poll
 _READ: Final = "its topics were read"
+
+
+class LogRewrittenError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types
+    """A topic was made anew, or lost its tail, while it was read: read it again."""
+
+
+class RecordAt(NamedTuple):
+    """Where a partition begins and ends, and the record of an offset, if it is there."""
+
+    bounds: Bounds
+    record: ConsumerRecord | None
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -121,16 +134,35 @@ async def record_at(
     access: KafkaAccess, partition: TopicPartition, offset: int
 ) -> ConsumerRecord | None:
     """Return the record of an offset, if it is still there; raises as aiokafka does."""
-    async with _consumer(access) as consumer, asyncio.timeout(_DEADLINE_S):
-        bounds = (await bounds_of(consumer, [partition]))[partition]
-        if not bounds.begin <= offset < bounds.end:
-            return None
-        (theirs,) = client_partitions([partition])
-        consumer.assign([theirs])
-        consumer.seek(theirs, offset)
-        record = await consumer.getone(theirs)
-    # after a compaction it may be the next one
-    return records_of(partition, [record])[0] if record.offset == offset else None
+    return (await records_at(access, {partition: offset}))[partition].record
+
+
+async def records_at(
+    access: KafkaAccess, offsets: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, RecordAt]:
+    """Return the record of an offset of each partition; raises as aiokafka does.
+
+    A partition that isn't there (any more) begins and ends at 0.
+    """
+    async with _consumer(access) as consumer:
+        topics = sorted({partition.topic for partition in offsets})
+        existing = set(await _partitions(consumer, topics, None))
+        bounds = await bounds_of(consumer, existing & offsets.keys())
+        records: dict[TopicPartition, ConsumerRecord] = {}
+        between = {
+            partition: Bounds(offsets[partition], end)
+            for partition, (begin, end) in bounds.items()
+            if begin <= offsets[partition] < end
+        }
+        async with aclosing(_between(consumer, between, only_first=True)) as batches:
+            async for first, *_ in batches:
+                # after a compaction it may be a later one
+                if first.offset == offsets[first.topic_partition]:
+                    records[first.topic_partition] = first
+    return {
+        partition: RecordAt(bounds.get(partition, Bounds(0, 0)), records.get(partition))
+        for partition in offsets
+    }
 
 
 async def bounds(access: KafkaAccess, topics: Sequence[str]) -> dict[TopicPartition, Bounds]:
@@ -226,8 +258,12 @@ async def _partitions(
 
 
 async def _between(
-    consumer: AIOKafkaConsumer, bounds: Mapping[TopicPartition, Bounds]
+    consumer: AIOKafkaConsumer,
+    bounds: Mapping[TopicPartition, Bounds],
+    *,
+    only_first: bool = False,
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """Read partitions between bounds, or only the first records there are."""
     clock = asyncio.get_running_loop()
     unread = {
         ClientPartition(*partition): between
@@ -239,24 +275,40 @@ async def _between(
     consumer.assign(list(unread))
     for partition, between in unread.items():
         consumer.seek(partition, between.begin)
+    next_offsets = {partition: between.begin for partition, between in bounds.items()}
     progress_s = clock.time()
     while unread:
-        batches = await consumer.getmany(*unread, timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        batches = await consumer.getmany(
+            *unread, timeout_ms=_POLL_MS, max_records=1 if only_first else _MAX_RECORDS
+        )
         for partition, batch in batches.items():
             records = records_of(TopicPartition(*partition), batch)
+            _go_on(next_offsets, records)
             while records and records[-1].offset >= unread[partition].end:
                 records.pop()
             if records:
                 yield records
         async with asyncio.timeout(_DEADLINE_S):
             read_up_to = {partition: await consumer.position(partition) for partition in unread}
-        done = [partition for partition, at in read_up_to.items() if at >= unread[partition].end]
+        done = [
+            partition
+            for partition, at in read_up_to.items()
+            if at >= unread[partition].end or (only_first and partition in batches)
+        ]
         if batches or done:
             progress_s = clock.time()
         elif clock.time() - progress_s > _DEADLINE_S:
             raise TimeoutError
         for partition in done:
             del unread[partition]
+
+
+def _go_on(next_offsets: dict[TopicPartition, int], records: Sequence[ConsumerRecord]) -> None:
+    """Note how far a partition was read (rule 4)."""
+    partition = records[0].topic_partition
+    if records[0].offset < next_offsets[partition]:
+        raise LogRewrittenError(str(partition))
+    next_offsets[partition] = records[-1].offset + 1
 
 
 @asynccontextmanager

@@ -117,7 +117,7 @@ def today() -> Iterator[Golden]:
             yield from _export(type_, event)
         elif isinstance(event, PlanEvent):
             yield _decision(type_, event)
-        else:
+        elif isinstance(event, PictureEvent):
             yield _picture(type_, event, golden["headers"])
     yield from _letters()
 
