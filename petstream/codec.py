@@ -28,6 +28,9 @@ ROW_DIGEST: Final = "ps_row"
 ROW_DIGEST_BEFORE_0_2: Final = "ps_rawdigest"
 """The same in older logs, as bytes."""
 
+RESTATED: Final = "ps_restated"
+"""``1``: the event says again what was said before, since the log lost records; nothing is new."""
+
 JSON: Final = b"application/json"
 BYTES: Final = b"application/octet-stream"
 """The content type of dead letters: whatever was refused."""
@@ -41,6 +44,7 @@ _SOURCE: Final = events.SOURCE.encode()
 _TYPE_NAMES: Final = {name: f"{events.TYPE_PREFIX}{name}".encode() for name in events.TYPES}
 _ENCODING: Final = "dl_encoding"
 _PERCENT: Final = b"percent"
+_YES: Final = b"1"
 _UNCHANGED: Final = bytes(set(range(0x21, 0x7F)) - set(b'"%')).decode("ascii")
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -65,6 +69,7 @@ class Envelope(NamedTuple):
     digest: str
     time: datetime
     event: events.Event
+    restated: bool = False
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -95,13 +100,14 @@ def headers(  # noqa: PLR0913  the attributes of a CloudEvent, each named by its
     digest: str,
     time: datetime,
     raw_digest: bytes = b"",
+    restated: bool = False,
     content_type: bytes = JSON,
 ) -> Headers:
     """Return the headers of an event, whose id is ``<exportId>/<subject>/<sequence>``.
 
     Subject and export id are ASCII; whoever has others' texts passes them through `ascii_text`.
     """
-    attributes = (
+    attributes: Headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{export_id}/{subject}/{sequence}".encode()),
         ("ce_source", _SOURCE),
@@ -113,7 +119,9 @@ def headers(  # noqa: PLR0913  the attributes of a CloudEvent, each named by its
         ("ce_exportid", export_id.encode()),
         ("ce_digest", digest.encode()),
     )
-    return (*attributes, (ROW_DIGEST, hexlify(raw_digest))) if raw_digest else attributes
+    if raw_digest:
+        attributes = (*attributes, (ROW_DIGEST, hexlify(raw_digest)))
+    return (*attributes, (RESTATED, _YES)) if restated else attributes
 
 
 def row_digest(named: Mapping[str, bytes]) -> bytes:
@@ -197,4 +205,5 @@ def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelop
         event = decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableError("value", f"the value doesn't fit {type_}: {error}") from error
-    return Envelope(type_, subject, sequence, export_id, marked, time, event)
+    restated = attributes.get(RESTATED) == _YES
+    return Envelope(type_, subject, sequence, export_id, marked, time, event, restated)

@@ -41,7 +41,7 @@ PETS: Final = _topic("pets.v1", "animalID", 12, _COMPACTED)
 ORGS: Final = _topic("orgs.v1", "orgID", 1, _COMPACTED)
 EXPORTS: Final = _topic("exports.v1", "export id", 1, _BOUNDED | {"retention.ms": "-1"})
 PICTURES: Final = _topic("pictures.v1", "animalID", 12, {"retention.ms": str(30 * _DAY_MS)})
-REQUESTS: Final = _topic("requests.v1", "who asks", 1, {"retention.ms": str(30 * _DAY_MS)})
+REQUESTS: Final = _topic("requests.v1", "asker", 1, {"retention.ms": str(30 * _DAY_MS)})
 DEAD_LETTERS: Final = _topic("dead-letters.v1", "origin", 1, {"retention.ms": str(90 * _DAY_MS)})
 
 ALL: Final = (PETS, ORGS, EXPORTS, PICTURES, REQUESTS, DEAD_LETTERS)

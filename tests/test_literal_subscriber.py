@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from petstream.topics import ALL, DEAD_LETTERS, EXPORTS, ORGS, PETS, PICTURES, Topic
+from petstream.topics import ALL, DEAD_LETTERS, EXPORTS, ORGS, PETS, PICTURES, REQUESTS, Topic
 
 PROGRAM: Final = Path(__file__).parents[1] / "docs" / "clients" / "python" / "literal.py"
 EXPORT: Final = "2026-11-23T08:12:04Z"
@@ -67,11 +67,17 @@ LOGS: Final[dict[str, list[Record]]] = {
         record("export.completed", f"export/{EXPORT}", BASE + 3),
         record("removals.approved", f"{PLAN}/1", BASE + 4),
         record("removals.approved", f"{PLAN}/2", BASE + 5),
+        record("debt.found", f"debt/{BASE + 6}", BASE + 6),
     ],
     PICTURES.name: [  # one key, several subjects
         record("picture.stored", "picture/11", BASE),
         record("picture.stored", "picture/12", BASE),
         record("picture.gone", "picture/11", BASE + 5),
+    ],
+    REQUESTS.name: [
+        record("snapshot.requested", "request/my-site", 1_795_454_400_000_000),
+        record("snapshot.requested", "request/my-site", 1_795_454_400_000_001, "b"),
+        record("snapshot.requested", "request/your-site", 1_795_454_400_000_000),
     ],
     DEAD_LETTERS.name: [
         record("deadletter.row", f"row/{EXPORT}/pets_1.json/17", 0),
@@ -85,8 +91,13 @@ WANTED: Final[dict[str, dict[str, tuple[str, str]]]] = {
         f"export/{EXPORT}": ("export.completed", "a"),
         f"{PLAN}/1": ("removals.approved", "a"),
         f"{PLAN}/2": ("removals.approved", "a"),
+        f"debt/{BASE + 6}": ("debt.found", "a"),
     },
     PICTURES.name: {"picture/12": ("picture.stored", "a")},
+    REQUESTS.name: {
+        "request/my-site": ("snapshot.requested", "b"),
+        "request/your-site": ("snapshot.requested", "a"),
+    },
     DEAD_LETTERS.name: {},
 }
 

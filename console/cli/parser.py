@@ -24,7 +24,7 @@ from petstream.events import Mode
 
 _COMMANDS: Final = "petstream.commands"
 _JSON: Final = "one JSON object on stdout; all else on stderr"
-_TOPICS: Final = ("pets", "orgs", "exports", "pictures")
+_TOPICS: Final = ("pets", "orgs", "exports", "pictures", "requests")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

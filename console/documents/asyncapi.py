@@ -1,12 +1,14 @@
 """The contract as an AsyncAPI 3 document: servers, topics, messages with examples, operations.
 
 Rule 1: it says nothing that schemas/ doesn't; the payloads are the same schemas.
-Rule 2: AsyncAPI's public rule set finds nothing in it.
+Rule 2: the application it describes is petstream: subscribers receive what it sends, and may send
+        what it receives.
+Rule 3: AsyncAPI's public rule set finds nothing in it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from console.documents import examples
 from console.documents.schemas import FAMILIES, VERSION, components
@@ -17,8 +19,9 @@ _DEAD_LETTERS: Final = ("deadletter.row", "deadletter.event")
 _SUMMARIES: Final = {
     topics.PETS.name: "Every change of a pet; the newest event of a key is its state.",
     topics.ORGS.name: "Every change of an organisation; the newest event of a key is its state.",
-    topics.EXPORTS.name: "How an export stands, removals that are held, decisions about them.",
+    topics.EXPORTS.name: "How an export stands, held removals, decisions about them, debts.",
     topics.PICTURES.name: "Pictures that were stored, or are gone.",
+    topics.REQUESTS.name: "Who holds what the log doesn't know asks here for a snapshot.",
     topics.DEAD_LETTERS.name: "Rows and events that were refused, as they were.",
 }
 _HEADERS: Final[dict[str, tuple[str, str | None]]] = {
@@ -33,7 +36,7 @@ _HEADERS: Final[dict[str, tuple[str, str | None]]] = {
     ),
     "content-type": ("Of the value.", None),
     "ce_sequence": ("The sequence, 19 digits: text order is number order.", None),
-    "ce_exportid": ("The export it comes from.", None),
+    "ce_exportid": ("The export it comes from; of a request the newest that is known.", None),
     "ce_digest": ("Of the normalised value: breaks a tie of two equal sequences.", None),
 }
 
@@ -80,7 +83,9 @@ def asyncapi() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {_channel(topic): _channel_of(topic) for topic in topics.ALL},
-        "operations": {f"send-{_channel(topic)}": _operation(topic) for topic in topics.ALL},
+        "operations": {
+            f"{_action(topic)}-{_channel(topic)}": _operation(topic) for topic in topics.ALL
+        },
         "components": {
             "messages": {type_: _message(type_) for type_ in (*events.TYPES, *_DEAD_LETTERS)},
             "schemas": schemas,
@@ -115,13 +120,18 @@ def _channel_of(topic: topics.Topic) -> dict[str, Any]:
     }
 
 
+def _action(topic: topics.Topic) -> Literal["send", "receive"]:
+    return "receive" if topic is topics.REQUESTS else "send"
+
+
 def _operation(topic: topics.Topic) -> dict[str, Any]:
-    channel = _channel(topic)
+    channel, action, name = _channel(topic), _action(topic), topic.full_name(_PREFIX)
+    sends = action == "send"
     return {
-        "action": "send",
+        "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},
-        "title": f"Publish {channel}",
-        "summary": f"petstream publishes to {topic.full_name(_PREFIX)}",
+        "title": f"{'Publish' if sends else 'Answer'} {channel}",
+        "summary": f"petstream publishes to {name}" if sends else f"petstream reads {name}",
         "description": _SUMMARIES[topic.name],
         "tags": [{"name": channel}],
         "messages": [

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 from petstream import events
-from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PlanEvent
+from petstream.events import (
+    DebtEvent,
+    ExportEvent,
+    OrganizationEvent,
+    PetEvent,
+    PictureEvent,
+    PlanEvent,
+    SnapshotRequest,
+)
 
 _EXPORT_ID: Final = "2026-11-23T08:12:04Z"
 _PLAN_ID: Final = f"{_EXPORT_ID}.pets"
 _BASE: Final = 1_795_421_524
 _SEQUENCE: Final = _BASE * 4_000_000
+_ASKED_AT: Final = 1_795_454_400_000_000
 _FIRST_SEEN: Final = "2026-11-02T08:01:11Z"
 _PET: Final = {
     "animalId": 22611034, "orgId": 701, "status": "Available",
@@ -27,6 +36,37 @@ _OF_A_REMOVAL: Final = {"changed": ["listed"], "old": {"listed": True}}
 _PLAN: Final = {
     "planId": _PLAN_ID, "part": 1, "parts": 1, "removals": [22611034, 22611035], "entity": "pets",
 }  # fmt: skip
+_LOG: Final = {
+    "ends": {
+        "petstream.orgs.v1/0": {"offset": 0, "recordId": None, "timestampMs": 0},
+        "petstream.pets.v1/0": {
+            "offset": 22_417, "recordId": f"{_EXPORT_ID}/pet/22611034/{_SEQUENCE + 416}",
+            "timestampMs": 1_795_425_040_113,
+        },
+    },
+    "foldEnds": {"petstream.orgs.v1/0": 0, "petstream.pets.v1/0": 22_001},
+    "snapshot": _SEQUENCE - 345_600_000_000, "unstated": {"pets": [22611040], "orgs": []},
+}  # fmt: skip
+_OF_THE_LOG: Final[dict[type[events.Event], dict[str, Any]]] = {
+    DebtEvent: {
+        "exportId": _EXPORT_ID, "owes": "snapshot", "at": "2026-11-24T08:20:00Z",
+        "reason": "petstream.pets.v1/0 ends at 21,950 and had ended at 22,417",
+        "partitions": ["petstream.pets.v1/0"],
+    },
+    SnapshotRequest: {
+        "askedBy": "my-site", "sequence": _SEQUENCE + 416, "at": "2026-11-23T17:20:00Z",
+        "reason": "12 pets of ours aren't in the log",
+    },
+}  # fmt: skip
+_SUBJECTS: Final[dict[type[events.Event], str]] = {
+    PetEvent: "pet/22611034",
+    OrganizationEvent: "organization/701",
+    ExportEvent: f"export/{_EXPORT_ID}",
+    PlanEvent: f"removal-plan/{_PLAN_ID}/1",
+    DebtEvent: f"debt/{_SEQUENCE}",
+    SnapshotRequest: "request/my-site",
+    PictureEvent: "picture/90125551",
+}
 
 
 def value_of(type_: str) -> dict[str, Any]:
@@ -45,26 +85,28 @@ def value_of(type_: str) -> dict[str, Any]:
             "exportId": _EXPORT_ID, "mode": "daily", "state": word, "at": "2026-11-23T09:30:40Z",
             "counts": {"pets": _COUNTS, "orgs": _COUNTS}, "base": _BASE,
             "plan": _PLAN if word == "held" else None,
+            **(_LOG if word == "completed" else {}),
         }  # fmt: skip
     if shape is PlanEvent:
         return {
             "planId": _PLAN_ID, "exportId": _EXPORT_ID, "decision": word,
             "at": "2026-11-23T14:05:00Z", "by": "ann", "reason": None,
         }  # fmt: skip
-    return _picture(word)
+    return _OF_THE_LOG[shape] if shape in _OF_THE_LOG else _picture(word)
 
 
 def headers_of(type_: str, subject: str) -> dict[str, str]:
     """Return the headers of an example."""
+    sequence = _ASKED_AT if events.TYPES[type_] is SnapshotRequest else _SEQUENCE
     return {
         "ce_specversion": "1.0",
-        "ce_id": f"{_EXPORT_ID}/{subject}/{_SEQUENCE}",
+        "ce_id": f"{_EXPORT_ID}/{subject}/{sequence}",
         "ce_source": events.SOURCE,
         "ce_type": f"{events.TYPE_PREFIX}{type_}",
         "ce_subject": subject,
         "ce_time": _EXPORT_ID,
         "content-type": "application/json",
-        "ce_sequence": f"{_SEQUENCE:019}",
+        "ce_sequence": f"{sequence:019}",
         "ce_exportid": _EXPORT_ID,
         "ce_digest": "d92bcc8a38498cab95ebf4918ded8346",
     }
@@ -72,16 +114,8 @@ def headers_of(type_: str, subject: str) -> dict[str, str]:
 
 def subject_of(type_: str) -> str:
     """Return what an example is about."""
-    shape = events.TYPES[type_]
-    if shape is PetEvent:
-        return "pet/22611034"
-    if shape is OrganizationEvent:
-        return "organization/701"
-    if shape is PlanEvent or type_ == "export.held":
-        return f"removal-plan/{_PLAN_ID}/1"
-    if shape is ExportEvent:
-        return f"export/{_EXPORT_ID}"
-    return "picture/90125551"
+    shape = PlanEvent if type_ == "export.held" else events.TYPES[type_]
+    return _SUBJECTS[shape]
 
 
 def _change(

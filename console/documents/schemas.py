@@ -20,7 +20,7 @@ from msgspec import structs
 from petstream import events, topics
 from petstream.model import Pet, Picture
 
-VERSION: Final = "1.1.0"
+VERSION: Final = "1.2.0"
 """The version of the contract; the topics' names carry the first number."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -43,6 +43,8 @@ FAMILIES: Final = (
     ),
     Family("export", events.ExportEvent, topics.EXPORTS, "How an export stands"),
     Family("removals", events.PlanEvent, topics.EXPORTS, "What was decided about held removals"),
+    Family("debt", events.DebtEvent, topics.EXPORTS, "What has to be read again"),
+    Family("snapshot", events.SnapshotRequest, topics.REQUESTS, "Somebody asks for a snapshot"),
     Family("picture", events.PictureEvent, topics.PICTURES, "A picture was stored, or is gone"),
 )
 _SHAPES: Final = (*(family.event for family in FAMILIES), Pet, Picture, events.FileRead)

@@ -23,13 +23,14 @@ from petstream.kafka.reader import follow
 from petstream.kafka.records import ConsumerRecord
 from petstream.settings import KafkaAccess, Settings
 
-Name = Literal["pets", "orgs", "exports", "pictures"]
+Name = Literal["pets", "orgs", "exports", "pictures", "requests"]
 
 TOPICS: Final[dict[Name, topics.Topic]] = {
     "pets": topics.PETS,
     "orgs": topics.ORGS,
     "exports": topics.EXPORTS,
     "pictures": topics.PICTURES,
+    "requests": topics.REQUESTS,
 }
 
 
@@ -101,11 +102,17 @@ def _event(envelope: Envelope, value: bytes) -> str:
     if isinstance(event, events.PictureEvent):
         return _picture(event)
     if isinstance(event, events.DebtEvent):
-        return f"owed: {event.owes}: {formatting.shortened(event.reason, 200)}"
+        return _debt(event)
     if isinstance(event, events.SnapshotRequest):
         by, why = (formatting.shortened(text, 100) for text in (event.asked_by, event.reason))
         return f"{by} asks for a snapshot above {event.sequence}: {why}"
-    return _record(event, msgspec.json.decode(value))
+    record = _record(event, msgspec.json.decode(value))
+    return f"{record}: stated again" if envelope.restated else record
+
+
+def _debt(event: events.DebtEvent) -> str:
+    what = "a snapshot" if event.owes == "snapshot" else "a whole read"
+    return f"owed: {what}: {formatting.shortened(event.reason, 200)}"
 
 
 def _record(event: events.PetEvent | events.OrganizationEvent, value: dict[str, Any]) -> str:
@@ -136,7 +143,17 @@ def _export(event: events.ExportEvent) -> str:
         return subject
     pets = formatting.counts(msgspec.to_builtins(event.counts.pets))
     orgs = formatting.counts(msgspec.to_builtins(event.counts.orgs))
-    return f"{subject}{why}: pets {pets}; orgs {orgs}"
+    return f"{subject}{why}: pets {pets}; orgs {orgs}{_snapshot(event)}"
+
+
+def _snapshot(event: events.ExportEvent) -> str:
+    if not isinstance(event.restated, int):
+        return ""
+    if event.snapshot != event.restated:
+        return "; everything stated again"
+    unstated = event.unstated or events.Unstated()
+    missing = len(unstated.pets) + len(unstated.orgs)
+    return f"; everything stated again, a snapshot{f' but for {missing:,} ids' if missing else ''}"
 
 
 def _picture(event: events.PictureEvent) -> str:

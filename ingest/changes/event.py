@@ -67,7 +67,14 @@ class Publication(NamedTuple):
 
 
 def encode_event(  # noqa: PLR0913, PLR0917  the parts of one event, put together in one place
-    kind: Kind, facts: Facts, key: int, change: Change, source: Source, raw_digest: bytes = b""
+    kind: Kind,
+    facts: Facts,
+    key: int,
+    change: Change,
+    source: Source,
+    raw_digest: bytes = b"",
+    *,
+    restated: bool = False,
 ) -> Publication:
     """Return the record of an event.
 
@@ -78,6 +85,7 @@ def encode_event(  # noqa: PLR0913, PLR0917  the parts of one event, put togethe
         change: what happened to it.
         source: the row it comes from.
         raw_digest: of the row's bytes; empty where there is no row.
+        restated: it says again what was said before.
     """
     value = codec.encode(
         {
@@ -99,6 +107,7 @@ def encode_event(  # noqa: PLR0913, PLR0917  the parts of one event, put togethe
         digest=change.digest,
         time=facts.start,
         raw_digest=raw_digest,
+        restated=restated,
     )
     return Publication(str(key), value, headers)
 

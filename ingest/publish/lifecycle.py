@@ -21,14 +21,16 @@ from msgspec import structs
 from ingest.changes.comparison import RefusedRow
 from ingest.changes.event import Kind, Publication, stamp
 from ingest.publish.publisher import Publisher
-from ingest.state.export_history import HeldPlan
+from ingest.state.export_history import HeldPlan, start_of
 from petstream import codec, failpoints, topics
 from petstream.events import (
+    DebtEvent,
     ExportEvent,
     ExportState,
     Plan,
     PlanDecision,
     PlanEvent,
+    debt_subject,
     export_subject,
     plan_subject,
 )
@@ -187,6 +189,13 @@ def decision_records(
         yield _record(f"removals.{event.decision}", subject, sequence, event)
 
 
+def debt_record(event: DebtEvent, take_sequence: TakeSequence) -> Publication:
+    """Return the record of something that is owed: a subject of its own, until it is paid."""
+    base = int(start_of(event.export_id).timestamp())
+    sequence = take_sequence(event.export_id, base)
+    return _record("debt.found", debt_subject(sequence), sequence, event)
+
+
 def refused_row_record(refused: RefusedRow, export_id: str, now: datetime) -> Publication:
     """Return the dead letter of a row: its bytes (the first 2,048), and where it stood."""
     origin = f"{export_id}/{refused.file}/{refused.row.number}"
@@ -214,7 +223,9 @@ def refused_row_record(refused: RefusedRow, export_id: str, now: datetime) -> Pu
     )
 
 
-def _record(type_: str, subject: str, sequence: int, event: ExportEvent | PlanEvent) -> Publication:
+def _record(
+    type_: str, subject: str, sequence: int, event: ExportEvent | PlanEvent | DebtEvent
+) -> Publication:
     value = codec.encode(event)
     headers = codec.headers(
         type_=type_,

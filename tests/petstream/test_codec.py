@@ -59,6 +59,23 @@ def test_a_reader_ignores_fields_it_does_not_know(type_: str) -> None:
     assert codec.decode(headers, further).event == codec.decode(headers, raw).event
 
 
+def test_an_event_that_states_again_says_so_and_no_other() -> None:
+    headers, raw, _ = golden("pet.updated")
+    assert not codec.decode(headers, raw).restated
+    again = codec.headers(
+        type_="pet.updated",
+        subject="pet/22611034",
+        sequence=7,
+        export_id="2026-11-23T08:12:04Z",
+        digest="d",
+        time=START,
+        restated=True,
+    )
+    assert again[-1] == ("ps_restated", b"1")
+    assert codec.decode(again, raw).restated
+    assert not codec.decode((*headers, ("ps_restated", b"0")), raw).restated
+
+
 def test_unknown_header_is_ignored() -> None:
     headers, raw, _ = golden("pet.added")
     assert codec.decode((*headers, ("ps_new", b"\xff")), raw).subject == "pet/22611034"

@@ -18,6 +18,7 @@ def test_topics_are_named_keyed_and_split_as_promised() -> None:
         "petstream.orgs.v1": ("orgID", 1),
         "petstream.exports.v1": ("export id", 1),
         "petstream.pictures.v1": ("animalID", 12),
+        "petstream.requests.v1": ("asker", 1),
         "petstream.dead-letters.v1": ("origin", 1),
     }
 
@@ -31,6 +32,7 @@ def test_only_pets_and_organisations_are_compacted_and_never_within_30_days() ->
 def test_exports_are_kept_for_ever_and_the_rest_for_its_days() -> None:
     assert topics.EXPORTS.configs["retention.ms"] == "-1"
     assert topics.PICTURES.configs["retention.ms"] == str(30 * DAY_MS)
+    assert topics.REQUESTS.configs["retention.ms"] == str(30 * DAY_MS)
     assert topics.DEAD_LETTERS.configs["retention.ms"] == str(90 * DAY_MS)
 
 

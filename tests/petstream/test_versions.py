@@ -37,13 +37,26 @@ from ingest.publish import lifecycle
 from ingest.state.export_history import ExportHistory, HeldPlan
 from petstream import codec, events
 from petstream.codec import Headers, UndecodableError
-from petstream.events import ExportEvent, OrganizationEvent, PetEvent, PictureEvent, PlanEvent
+from petstream.events import (
+    DebtEvent,
+    ExportEvent,
+    LogEnd,
+    OrganizationEvent,
+    PetEvent,
+    PictureEvent,
+    PlanEvent,
+    SnapshotRequest,
+    Unstated,
+)
 from petstream.kafka.records import ConsumerRecord, TopicPartition
+from petstream.kafka.requests import request_record
+from petstream.sequence import PER_SECOND
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 RELEASED: Final = {
     "1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca",
     "1.1.0": "72d49d00d2cee79ac33545f3e3d56eadb71ee2f0ad4bd78d1e75b198a1a6b531",
+    "1.2.0": "aa7b3725c731cf01a992982042879044850d4f03e493653a9d087689c5c53450",
 }
 """Of each version the digest of its files: whoever changes one has to say so here."""
 
@@ -112,17 +125,30 @@ def today() -> Iterator[Golden]:
         golden = json.loads((GOLDEN / f"{type_}.json").read_text("utf-8"))
         event = msgspec.convert(golden["value"], shape)
         if isinstance(event, PetEvent | OrganizationEvent):
-            yield _change(type_, event)
+            yield from _changes(type_, event)
         elif isinstance(event, ExportEvent):
             yield from _export(type_, event)
         elif isinstance(event, PlanEvent):
             yield _decision(type_, event)
         elif isinstance(event, PictureEvent):
             yield _picture(type_, event, golden["headers"])
+        elif isinstance(event, DebtEvent):
+            owed = lifecycle.debt_record(event, ExportHistory().take_sequence)
+            yield Golden(type_, owed.key.encode(), owed.headers, owed.value)
+        elif isinstance(event, SnapshotRequest):
+            asked = request_record(event, golden["headers"]["ce_exportid"], "petstream.")
+            yield Golden(type_, asked.key or b"", asked.headers, asked.value or b"")
     yield from _letters()
 
 
-def _change(type_: str, event: PetEvent | OrganizationEvent) -> Golden:
+def _changes(type_: str, event: PetEvent | OrganizationEvent) -> Iterator[Golden]:
+    yield _change(type_, event)
+    if event.op == "updated":
+        again = msgspec.structs.replace(event, changed=(), old={})
+        yield _change(f"{type_}.restated", again, restated=True)
+
+
+def _change(name: str, event: PetEvent | OrganizationEvent, *, restated: bool = False) -> Golden:
     if isinstance(event, PetEvent):
         kind, key, whole = PETS, event.animal_id, codec.encode(event.pet)
     else:
@@ -133,8 +159,9 @@ def _change(type_: str, event: PetEvent | OrganizationEvent) -> Golden:
         Change(event.op, event.sequence, event.changed, event.old,
                event.first_seen_at.strftime("%Y-%m-%dT%H:%M:%SZ"), whole, codec.digest(whole)),
         event.source, bytes.fromhex("0a0d3a2500ff7f20") if from_row else b"",
+        restated=restated,
     )  # fmt: skip
-    return Golden(type_, made.key.encode(), made.headers, made.value)
+    return Golden(name, made.key.encode(), made.headers, made.value)
 
 
 def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
@@ -148,8 +175,26 @@ def _export(type_: str, event: ExportEvent) -> Iterator[Golden]:
     if event.state == "failed":
         unread = msgspec.structs.replace(event, unread=True)
         made[f"{type_}.unread"] = lifecycle.export_record(unread, sequences)
+    if event.state in {"started", "completed"}:
+        snapshot = event.base * PER_SECOND
+        restating = msgspec.structs.replace(event, mode="scrub", restated=snapshot)
+        if event.state == "completed":
+            fold_ends = {name: end.offset - 2 for name, end in _ENDS.items()}
+            restating = msgspec.structs.replace(
+                restating, ends=_ENDS, fold_ends=fold_ends, snapshot=snapshot,
+                unstated=Unstated((22611040, 22611041), (702,)),
+            )  # fmt: skip
+        made[f"{type_}.restated"] = lifecycle.export_record(restating, sequences)
     for name, record in made.items():
         yield Golden(name, record.key.encode(), record.headers, record.value)
+
+
+_ENDS: Final = {
+    "petstream.orgs.v1/0": LogEnd(9130),
+    "petstream.pets.v1/0": LogEnd(
+        22417, "2026-11-23T08:12:04Z/pet/22611034/7181686096000416", 1795425040113
+    ),
+}
 
 
 def _decision(type_: str, event: PlanEvent) -> Golden:
@@ -369,8 +414,9 @@ def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def test_t45_schemas_only_ever_grow() -> None:
     """T45: no field goes, none changes its type, and none that is new is demanded of old events."""
     for older, newer in pairwise(VERSIONS):
-        for family in schemas.FAMILIES:
-            assert breaks(schema(older, family.name), schema(newer, family.name)) == []
+        names = {path.stem for path in (GOLDEN / older / "schemas").glob("*.json")}
+        for name in names - {"asyncapi"}:
+            assert breaks(schema(older, name), schema(newer, name)) == []
     for family in schemas.FAMILIES:
         now = json.loads(schemas.documents()[f"{family.name}.json"])
         assert breaks(schema(VERSIONS[-1], family.name), now) == []
@@ -381,7 +427,8 @@ def test_every_breaking_change_of_a_schema_is_found_out(family: str) -> None:
     released = schema(VERSIONS[-1], family)
     assert breaks(released, copy.deepcopy(released)) == []
     tried = 0
-    for name, shape in {"": released, **released["$defs"]}.items():
+    shapes = {"": released, **released["$defs"]}
+    for name, shape in shapes.items():
         for field in shape["properties"]:
             for change in (_without, _other, _renamed, _turned):
                 changed = copy.deepcopy(released)
@@ -393,7 +440,7 @@ def test_every_breaking_change_of_a_schema_is_found_out(family: str) -> None:
         assert breaks(released, grown) == []
         _shape(grown, name)["required"].append("addedNextYear")
         assert breaks(released, grown) != []
-    assert tried > 4 * 5
+    assert tried == 4 * sum(len(shape["properties"]) for shape in shapes.values())
 
 
 def _shape(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ KNOWN = {
     *(f"export.{word}" for word in ("started", "completed", "failed", "held")),
     *(f"removals.{word}" for word in ("approved", "rejected", "superseded", "expired")),
     *(f"picture.{word}" for word in ("stored", "gone")),
+    "debt.found",
+    "snapshot.requested",
 }
 
 

@@ -114,6 +114,17 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
             node = node[step]
 
 
+def test_a_client_of_asyncapi_may_send_requests_and_only_those() -> None:
+    document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
+    received = {
+        operation["channel"]["$ref"]
+        for operation in document["operations"].values()
+        if operation["action"] == "receive"
+    }
+    assert received == {"#/channels/requests"}
+    assert len(document["operations"]) == len(topics.ALL)
+
+
 @pytest.mark.parametrize("type_", sorted(events.TYPES))
 def test_the_examples_of_asyncapi_fit_their_schemas(type_: str) -> None:
     document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))

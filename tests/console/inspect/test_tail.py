@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -39,12 +40,32 @@ def test_a_long_text_is_named_and_not_shown() -> None:
         ("export.failed", "failed export 2026-11-23T08:12:04Z (daily): newpets_1.json is broken"),
         ("export.held", "held removals 2026-11-23T08:12:04Z.pets (2 pets): 7,120 of 64,120"),
         ("removals.approved", "approved removals 2026-11-23T08:12:04Z.pets by ann: a shelter"),
+        ("debt.found", "owed: a snapshot: petstream.pets.v1/0 ends at 21,950 and had"),
+        ("snapshot.requested", "my-site asks for a snapshot above 7181686096000416: 12 pets of"),
         ("picture.stored", "stored picture 102900001 of pet 22611034: 9f/86/9f86d0818"),
         ("picture.gone", "gone picture 102900001 of pet 22611034"),
     ],
 )
 def test_other_events_are_lines_too(type_: str, part: str) -> None:
     assert part in line(record(type_))
+
+
+def test_what_is_stated_again_is_told_from_news() -> None:
+    again = record("pet.updated", changed=[], old={}, headers={"ps_restated": "1"})
+    assert line(again).endswith('updated pet 22611034 "Biscuit" (Dog, org 701): stated again')
+    assert "again" not in line(record("pet.updated"))
+
+
+def test_an_export_that_stated_everything_says_so_and_whether_it_is_a_snapshot() -> None:
+    said: dict[str, Any] = {"restated": 7_181_686_096_000_000}
+    unstated = {"pets": [1, 2], "orgs": [3]}
+    assert line(record("export.completed", **said)).endswith("; everything stated again")
+    taken = said | {"snapshot": said["restated"]}
+    assert line(record("export.completed", **taken)).endswith("stated again, a snapshot")
+    whole = line(record("export.completed", **taken, unstated=unstated))
+    assert whole.endswith("everything stated again, a snapshot but for 3 ids")
+    later = {"snapshot": said["restated"], "unstated": unstated}
+    assert "again" not in line(record("export.completed", **later)), "it only carries it on"
 
 
 @pytest.mark.parametrize("type_", sorted(events.TYPES))
