@@ -59,7 +59,7 @@ class Assignment(NamedTuple):
             notes.append(
                 "orgs_1.json has no start stamp to believe: named by the newest file's time"
             )
-        return notes
+        return [*notes, *self.files.doubts()]
 
 
 class RestoredState(NamedTuple):

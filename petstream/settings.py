@@ -2,6 +2,7 @@
 
 Rule 1: everything is checked at the start, and all that is wrong is said at once, a line each.
 Rule 2: a secret is never printed: `FtpUrl` and `Settings` have no revealing repr.
+Rule 3: ``.env`` is read as python-dotenv reads it, and so as nearly everybody does.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from petstream import setting_values
 from petstream.errors import UsageError
@@ -109,15 +114,18 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        written = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read as text ({type(error).__name__})") from None
-    lines: dict[str, str] = {}
-    for line in written.splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and name.startswith(PREFIX):
-            lines[name.strip()] = value.strip().strip("'\"")
-    return lines
+    lost = [
+        f"{path}, line {statement.original.line}: it can't be read; is a quote missing?"
+        for statement in parse_stream(StringIO(text))
+        if statement.error and PREFIX in statement.original.string
+    ]
+    if lost:
+        raise UsageError("\n".join(lost))
+    written = dotenv_values(stream=StringIO(text))
+    return {name: value or "" for name, value in written.items() if name.startswith(PREFIX)}
 
 
 _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {

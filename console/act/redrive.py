@@ -65,7 +65,7 @@ async def redrive(
 
 
 async def _archived(settings: Settings) -> frozenset[str]:
-    from ingest.source.archive import Archive  # noqa: PLC0415  with ijson and cramjam: only where needed
+    from ingest.source.archive import Archive  # noqa: PLC0415  with ijson and zstandard: only where needed
 
     return frozenset(await Archive(settings.data_dir / "archive").exports())
 

@@ -34,7 +34,7 @@ async def check_feed(ftp: FtpUrl, now: datetime) -> list[CheckResult]:
     try:
         async with asyncio.timeout(_DEADLINE_S):
             results += _server(ftp, await features(ftp))
-            files = export_set(await listing(ftp, give_up_after_s=0))
+            files = export_set(await listing(ftp, give_up_after_s=0), now)
             results.append(
                 CheckResult("ftp", "pass", "gives a listing, with SIZE and MDTM of each file")
             )
@@ -66,7 +66,10 @@ def check_export(files: ExportSet, start: datetime | None, now: datetime) -> lis
         results += [CheckResult("feed", state, line, again) for line in mixed] or [
             CheckResult("feed", "pass", "the files are of one export")
         ]
-    results.append(_age(start or files.newest_modified_at, now))
+    clocks = "compare the server's clock and ours"
+    results += [CheckResult("feed", "warn", doubt, clocks) for doubt in files.doubts()]
+    if start is not None or files.is_dated:
+        results.append(_age(start or files.newest_modified_at, now))
     results.append(_petlist_file(files))
     return results
 

@@ -32,7 +32,7 @@ from ingest.changes.change import (
 )
 from ingest.changes.event import PETS, Facts, Kind, Publication, again, encode_event
 from ingest.parse import normalise
-from ingest.parse.rows import KEPT_OF_BAD_BYTES, BadRow, Row, parse
+from ingest.parse.rows import BadRow, Row, kept_of, parse
 from ingest.parse.version import VERSION
 from ingest.state.ledger import Ledger
 from petstream import codec
@@ -215,7 +215,7 @@ class Comparison:
         if family == "orgs" and normalise.start_stamp(fields) is not None:
             return None
         message = f"the row has no {self.kind.key_name} of 1 to 18 digits"
-        return BadRow(row.number, row.offset, "no-id", message, row.raw[:KEPT_OF_BAD_BYTES])
+        return BadRow(row.number, row.offset, "no-id", message, kept_of(row.raw))
 
     def _normalise(self, key: int, fields: Mapping[str, Any]) -> Pet | Organization:
         def held() -> Mapping[str, Any] | None:

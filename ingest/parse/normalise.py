@@ -9,11 +9,11 @@ Rule 3: whenever the same row would come out differently, the normaliser has ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
-from ingest.parse import values
+from ingest.parse import contacts, pictures, values
 from petstream.fields import CONTACT_FIELDS, Field, fields_of
 from petstream.model import Organization, Pet, Picture
 
@@ -29,6 +29,7 @@ Held = Callable[[], Mapping[str, Any] | None]
 """Gives the record that is held for the row's key, as attributes, when a row lacks keys."""
 
 _Known = tuple[str, Callable[[Any], Any]]
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 _CONVERTERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str | None: values.text,
@@ -36,7 +37,7 @@ _CONVERTERS: Final[dict[Any, Callable[[Any], Any]]] = {
     float | None: values.size,
     date | None: values.day,
     datetime | None: values.instant,
-    tuple[Picture, ...]: values.pictures,
+    tuple[Picture, ...]: pictures.pictures,
     tuple[Any, ...]: values.sequence,
 }
 
@@ -75,12 +76,13 @@ def normalise_pet(
     if pet_id(row) is None:
         return Rejection("no-id", "the row has no animalID of 1 to 18 digits")
     attributes = _convert(row, _PET, _PET_LOWER, held)
-    for name in CONTACT_FIELDS:
-        if publish_contacts:
+    if publish_contacts:
+        for name in CONTACT_FIELDS:
             attributes.setdefault(name, None)
-        else:
-            attributes.pop(name, None)
-    return Pet(**attributes)
+        return Pet(**attributes)
+    for name in CONTACT_FIELDS:
+        attributes.pop(name, None)
+    return Pet(**_without_contacts(attributes, _PET))
 
 
 def normalise_organization(
@@ -89,19 +91,43 @@ def normalise_organization(
     """Return the organisation of a row of orgs_n."""
     if organization_id(row) is None:
         return Rejection("no-id", "the row has no orgID of 1 to 18 digits")
-    return Organization(**_convert(row, _ORGANIZATION, _ORGANIZATION_LOWER, held))
+    attributes = _convert(row, _ORGANIZATION, _ORGANIZATION_LOWER, held)
+    return Organization(**_without_contacts(attributes, _ORGANIZATION))
 
 
-def start_stamp(row: Mapping[str, Any]) -> datetime | None:
-    """Return the export's start from the row of orgs_n that says it, under whatever key."""
-    for value in row.values():
-        try:
-            stamp = values.instant(value)
-        except ValueError:
-            continue
-        if stamp is not None:
-            return stamp
-    return None
+def _without_contacts(attributes: dict[str, Any], known: Mapping[str, _Known]) -> dict[str, Any]:
+    """Leave out of `extra` whatever may be a contact: keys that no field has, and misfits."""
+    extra = attributes.get("extra")
+    if not extra:
+        return attributes
+    kept = {
+        name: contacts.without_contacts(value)
+        for name, value in extra.items()
+        if (name in known and known[name][0] not in CONTACT_FIELDS)
+        or not contacts.is_contact(name, value)
+    }
+    return {**attributes, "extra": kept}
+
+
+def start_stamp(row: Mapping[str, Any], latest: datetime = _EVER) -> datetime | None:
+    """Return the export's start from the row of orgs_n that says it, under whatever key.
+
+    Of several times it is the last that isn't later than `latest`: the last export's may stand
+    beside this one's, and a day beside the time.
+    """
+    stamps = (values.stamp(value, latest) for value in _single_values(row))
+    return max(filter(None, stamps), default=None)
+
+
+def _single_values(value: Any) -> Iterator[Any]:
+    """Go through the values in an object or a list, and in what is in it."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list):
+        yield value
+        return
+    for element in value:
+        yield from _single_values(element)
 
 
 def _id_of(row: Mapping[str, Any], name: str) -> int | None:
@@ -130,6 +156,10 @@ def _convert(
             attributes[attribute] = convert(value)
         except ValueError:
             extra[name] = values.plain(value)
+    if "pictures" in attributes and row.get("pictures"):
+        odd = pictures.odd_pictures(attributes["pictures"], row["pictures"])
+        if odd:
+            extra["pictures"] = odd
     if extra:
         attributes["extra"] = dict(sorted(extra.items()))
     return attributes

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import ijson
 
+from ingest.parse.contacts import bytes_without_contacts
 from ingest.parse.framing import ArrayFramer, LineFramer
 from ingest.parse.sanitize import danger, is_harmless, mend, without_odd_escapes
 from petstream.errors import PetstreamError
@@ -38,7 +39,7 @@ class Row(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that is set aside: where it stood, a stable word why, and its first 2,048 bytes."""
+    """A row that is set aside: where it stood, a stable word why, and what is kept of its bytes."""
 
     number: int
     offset: int
@@ -107,7 +108,7 @@ class RowFramer:
             self.rows += 1
             if length > LONGEST_ROW_BYTES:
                 message = f"the row has {length:,} bytes; {LONGEST_ROW_BYTES:,} is the most"
-                rows.append(BadRow(self.rows, offset, "too-long", message, raw))
+                rows.append(BadRow(self.rows, offset, "too-long", message, kept_of(raw)))
             else:
                 rows.append(Row(self.rows, offset, raw))
         return rows
@@ -154,6 +155,11 @@ def parsed_with_care(
     return [row for row in parsed if row is not None]
 
 
+def kept_of(raw: bytes) -> bytes:
+    """Return what is kept of a row that is set aside: its first bytes, without any contact."""
+    return bytes_without_contacts(raw[: 2 * KEPT_OF_BAD_BYTES])[:KEPT_OF_BAD_BYTES]
+
+
 def _parsed_together(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
     try:
         objects = list(ijson.items(b"\n".join(ready), "", multiple_values=True)) if ready else []
@@ -182,4 +188,4 @@ def _differs(row: Row, mended: bytes) -> bool:
 
 
 def _bad(row: Row, reason: str, message: str) -> BadRow:
-    return BadRow(row.number, row.offset, reason, message, row.raw[:KEPT_OF_BAD_BYTES])
+    return BadRow(row.number, row.offset, reason, message, kept_of(row.raw))

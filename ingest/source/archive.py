@@ -4,6 +4,8 @@ Rule 1: a file appears under its name only when it is whole and on the disk (par
 Rule 2: the check sum stands beside it, and is verified when it is read again (``xxhsum -H2``,
         of the unzipped bytes: against damage, not against forgers).
 Rule 3: a full disk says so once; the reading goes on without an archive.
+Rule 4: what was written is read back from the file, and compared, before it appears: a file that
+        stands there can be read.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ import re
 import shutil
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import aiofiles
-import cramjam
 import xxhash
+import zstandard
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from petstream import failpoints
@@ -33,11 +36,19 @@ _LEVEL: Final = 1
 _READ_BYTES: Final = 1024 * 1024
 _WRITTEN_AFTER_BYTES: Final = 2 * 1024 * 1024  # every write goes through another thread
 _EXPORT_DIRECTORY: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9-]+Z(\.\d+)?", re.ASCII)
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
 
-class ArchiveFullError(PetstreamError):
+class ArchiveError(PetstreamError):
+    """The archive can't keep a file."""
+
+
+class ArchiveFullError(ArchiveError):
     """There is no room for the archive."""
+
+
+class ArchiveDamagedError(ArchiveError):
+    """What was written isn't what is read back."""
 
 
 class Archive:
@@ -70,17 +81,16 @@ class Archive:
             BrokenFileError: the file isn't there, or isn't what was written.
         """
         path = self._path(export_id, name)
-        inflate, digest = cramjam.zstd.Decompressor(), xxhash.xxh3_128()
+        digest = xxhash.xxh3_128()
         try:
             async with aiofiles.open(f"{path}.xxh128") as file:
                 wanted = (await file.read()).strip()
-            async with aiofiles.open(path, "rb") as packed:
-                while chunk := await packed.read(_READ_BYTES):
-                    inflate.decompress(chunk)
-                    data = bytes(inflate.flush())
+            with await asyncio.to_thread(path.open, "rb") as packed:
+                inflate = _inflating(packed)
+                while data := await asyncio.to_thread(inflate.read, _READ_BYTES):
                     digest.update(data)
                     yield data
-        except OSError as error:  # cramjam's too: what isn't zstd
+        except (OSError, UnicodeDecodeError, zstandard.ZstdError) as error:
             raise BrokenFileError(
                 f"{name} of {export_id} can't be read from the archive"
             ) from error
@@ -118,26 +128,37 @@ class ArchiveWriter:
     def __init__(self, path: Path, part: Path, file: AsyncBufferedIOBase) -> None:
         """Write to `part`; `commit` makes it `path`."""
         self._path, self._part, self._file = path, part, file
-        self._deflate = cramjam.zstd.Compressor(level=_LEVEL)
+        self._deflate = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compressobj()
         self._digest = xxhash.xxh3_128()
-        self._taken_bytes = 0  # since the last write
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     async def write(self, data: bytes) -> None:
         """Take some bytes; raises `ArchiveFullError` where the disk is full."""
         self._digest.update(data)
-        self._deflate.compress(data)
-        self._taken_bytes += len(data)
-        if self._taken_bytes >= _WRITTEN_AFTER_BYTES:
-            self._taken_bytes = 0
-            await self._put(bytes(self._deflate.flush()))
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= _WRITTEN_AFTER_BYTES:
+            await self._put(self._packed())
 
     async def commit(self) -> None:
-        """Make the file appear, whole."""
-        await self._put(bytes(self._deflate.finish()))
+        """Make the file appear, whole, once it was read back.
+
+        Raises:
+            ArchiveFullError: the disk is full.
+            ArchiveDamagedError: what is read back isn't what was written.
+        """
+        await self._put(self._packed() + self._deflate.flush())
         try:
             await self._file.flush()
             await asyncio.to_thread(os.fsync, self._file.fileno())
             await self._file.close()
+            is_whole = await asyncio.to_thread(_holds, self._part, self._digest.digest())
+            if not is_whole:
+                raise ArchiveDamagedError(
+                    f"the archive in {self._path.parent.parent} doesn't give back what was "
+                    "written there: check its disk, or set PETSTREAM_ARCHIVE_DAYS=0"
+                )
             await asyncio.to_thread(self._rename)
         except OSError as error:
             raise _full(self._path.parent.parent) from error
@@ -166,11 +187,35 @@ class ArchiveWriter:
             os.close(directory)
         failpoints.point("ingest.archive.rename.after")
 
+    def _packed(self) -> bytes:
+        """Compress what waits; the compressor gives it back when it has enough for a block."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return self._deflate.compress(b"".join(waiting))
+
     async def _put(self, data: bytes) -> None:
         try:
             await self._file.write(data)
         except OSError as error:
             raise _full(self._path.parent.parent) from error
+
+
+def _inflating(packed: BinaryIO) -> zstandard.ZstdDecompressionReader:
+    """Return what a file of any zstd frames holds, to be read in pieces of any size."""
+    return zstandard.ZstdDecompressor().stream_reader(
+        packed, read_size=_READ_BYTES, read_across_frames=True, closefd=False
+    )
+
+
+def _holds(path: Path, digest: bytes) -> bool:
+    """Tell whether a packed file gives back the bytes of a digest."""
+    read_back = xxhash.xxh3_128()
+    with path.open("rb") as packed:
+        try:
+            for data in iter(partial(_inflating(packed).read, _READ_BYTES), b""):
+                read_back.update(data)
+        except zstandard.ZstdError:
+            return False
+    return read_back.digest() == digest
 
 
 def _full(directory: Path) -> ArchiveFullError:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from ingest.source.archive import Archive, ArchiveFullError
+from ingest.source.archive import Archive, ArchiveError
 from ingest.source.listing import ExportSet, FileFamily, Part, RemoteFile
 from petstream.errors import BrokenFileError, UsageError
 from petstream.events import Mode
@@ -26,6 +26,7 @@ class ArchivedFile(msgspec.Struct, frozen=True, rename="camel"):
     number: int
     bytes: int
     modified_at: datetime
+    is_dated: bool = True
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
@@ -42,7 +43,12 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
         """Return its files."""
         return ExportSet(
             tuple(
-                Part(file.family, file.number, RemoteFile("", file.bytes, file.modified_at))
+                Part(
+                    file.family,
+                    file.number,
+                    RemoteFile("", file.bytes, file.modified_at),
+                    file.is_dated,
+                )
                 for file in self.files
             )
         )
@@ -51,7 +57,13 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
 def archived_files(export: ExportSet) -> tuple[ArchivedFile, ...]:
     """Return an export's files as a manifest has them."""
     return tuple(
-        ArchivedFile(part.family, part.number, part.remote.size_bytes, part.remote.modified_at)
+        ArchivedFile(
+            part.family,
+            part.number,
+            part.remote.size_bytes,
+            part.remote.modified_at,
+            part.is_dated,
+        )
         for part in export.parts
     )
 
@@ -60,12 +72,12 @@ async def keep_manifest(archive: Archive, manifest: Manifest) -> None:
     """Write an export's manifest into the archive, if that has room (the reader says if not)."""
     try:
         writer = await archive.open(manifest.export_id, _NAME)
-    except ArchiveFullError:
+    except ArchiveError:
         return
     try:
         await writer.write(msgspec.json.encode(manifest))
         await writer.commit()
-    except ArchiveFullError:
+    except ArchiveError:
         await writer.abort()
 
 

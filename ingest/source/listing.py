@@ -6,13 +6,15 @@ Rule 2: parts are contiguous from 1, or the set isn't whole. There is no cap on 
 Rule 3: files of one export are written within hours, after its start; else two days are mixed,
         and nothing is read.
 Rule 4: only what a mode reads, and the petlist, is asked for: old files beside them do no harm.
+Rule 5: a file time that isn't plausible (later than now, or from before there were exports) names
+        and judges nothing; it is told, and a petlist that has one judges nobody.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -20,6 +22,7 @@ from typing import Final, Literal
 
 from petstream.errors import NotReadyError
 from petstream.events import Mode
+from petstream.plausible import CLOCKS_DIFFER, is_plausible_file_time
 from petstream.sequence import Family
 
 FileFamily = Literal[Family, "petlist"]
@@ -43,12 +46,10 @@ PET_FAMILIES: Final[Mapping[Mode, tuple[Family, ...]]] = {
 WINDOW: Final = timedelta(hours=6)
 """Files further apart than this aren't of one export."""
 
-CLOCKS_DIFFER: Final = timedelta(minutes=10)
-"""How far the clock of who writes the start stamp may be from the FTP server's."""
-
 _LIST_BEFORE_ROWS: Final = timedelta(hours=1)  # nobody has written down which is made first
 _MIXED: Final = "so files of two exports are mixed"
 _SHOWN: Final = 4
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Part:
     family: FileFamily
     number: int
     remote: RemoteFile
+    is_dated: bool = True
+    """Its time is plausible."""
 
     @property
     def name(self) -> str:
@@ -95,8 +98,21 @@ class ExportSet:
 
     @property
     def newest_modified_at(self) -> datetime:
-        """When the youngest file was written."""
-        return max(part.remote.modified_at for part in self.parts)
+        """When the youngest file was written, of those whose time is plausible (rule 5)."""
+        dated = (part.remote.modified_at for part in self.parts if part.is_dated)
+        return max(dated, default=_LONG_AGO)
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the time of any file is plausible."""
+        return any(part.is_dated for part in self.parts)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Say of which files the time isn't believed."""
+        undated = [part for part in self.parts if not part.is_dated]
+        if not undated:
+            return ()
+        return (f"the server's time of {_named(undated)} isn't plausible: it isn't believed",)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -113,8 +129,17 @@ def is_logical(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def export_set(listing: Sequence[RemoteFile]) -> ExportSet:
-    """Return the export that a listing shows; files that aren't of it are skipped."""
+def export_set(listing: Sequence[RemoteFile], now: datetime | None = None) -> ExportSet:
+    """Return the export that a listing shows; files that aren't of it are skipped.
+
+    Args:
+        listing: whatever is there.
+        now: by which the files' times are judged (rule 5); None: they are taken as they are.
+    """
+
+    def is_dated(remote: RemoteFile) -> bool:
+        return now is None or is_plausible_file_time(remote.modified_at, now)
+
     newest: dict[tuple[FileFamily, int], RemoteFile] = {}
     for remote in listing:
         match = _NAME.fullmatch(remote.path.rpartition("/")[2])
@@ -123,11 +148,18 @@ def export_set(listing: Sequence[RemoteFile]) -> ExportSet:
         family: FileFamily = match[1] or match[3]  # type: ignore[assignment]  # the pattern's words
         key = (family, int(match[2] or 0))
         before = newest.get(key)
-        if before is None or remote.modified_at > before.modified_at:
+        if before is None or _age_of(remote, is_dated) > _age_of(before, is_dated):
             newest[key] = remote
     return ExportSet(
-        tuple(Part(family, number, remote) for (family, number), remote in sorted(newest.items()))
+        tuple(
+            Part(family, number, newest[family, number], is_dated(newest[family, number]))
+            for family, number in sorted(newest)
+        )
     )
+
+
+def _age_of(remote: RemoteFile, is_dated: Callable[[RemoteFile], bool]) -> tuple[bool, datetime]:
+    return is_dated(remote), remote.modified_at
 
 
 def missing(export: ExportSet, mode: Mode) -> list[str]:
@@ -179,7 +211,9 @@ def misfits(export: ExportSet, mode: Mode, start: datetime | None) -> list[str]:
         start: the export's start stamp, if there is one that is believed.
     """
     wanted = {"orgs", *PET_FAMILIES[mode], "petlist"}
-    parts = [part for part in export.parts if part.family in wanted]
+    parts = [part for part in export.parts if part.family in wanted and part.is_dated]
+    if not parts:
+        return []
     newest = max(parts, key=_written_at)
     old = [part for part in parts if _written_at(part) < _written_at(newest) - WINDOW]
     if old:
@@ -195,8 +229,11 @@ def misfits(export: ExportSet, mode: Mode, start: datetime | None) -> list[str]:
 
 def stale_petlist(export: ExportSet, mode: Mode) -> str | None:
     """Say if the petlist is older than the files it is to judge; None: it isn't, or isn't there."""
-    judged = [part for part in export.parts if part.family in PET_FAMILIES[mode]]
     petlist = export.petlist
+    if petlist is not None and not petlist.is_dated:
+        return f"the server's time of {_dated(petlist)} isn't plausible, so it may be an old one"
+    families = PET_FAMILIES[mode]
+    judged = [part for part in export.parts if part.family in families and part.is_dated]
     if petlist is None or not judged:
         return None
     newest = max(judged, key=_written_at)

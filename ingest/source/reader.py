@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import Final
 
 from ingest.parse.rows import BadRow, Row, RowFramer
-from ingest.source.archive import Archive, ArchiveFullError, ArchiveWriter
+from ingest.source.archive import Archive, ArchiveError, ArchiveWriter
 from ingest.source.download import stream
 from ingest.source.listing import Part
 from ingest.source.unzip import unzipped
@@ -115,14 +115,14 @@ class Reader:
             return None
         try:
             return await self._archive.open(self._export_id, part.name)
-        except ArchiveFullError as error:
+        except ArchiveError as error:
             self._give_up(error)
             return None
 
     async def _keep(self, writer: ArchiveWriter, chunk: bytes) -> ArchiveWriter | None:
         try:
             await writer.write(chunk)
-        except ArchiveFullError as error:
+        except ArchiveError as error:
             await writer.abort()
             self._give_up(error)
             return None
@@ -131,10 +131,10 @@ class Reader:
     async def _finish(self, writer: ArchiveWriter) -> None:
         try:
             await writer.commit()
-        except ArchiveFullError as error:
+        except ArchiveError as error:
             await writer.abort()
             self._give_up(error)
 
-    def _give_up(self, error: ArchiveFullError) -> None:
+    def _give_up(self, error: ArchiveError) -> None:
         self._archive = None
         self._warn(f"{error}; reading goes on without the archive")

@@ -123,3 +123,53 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
 def test_every_setting_is_known_once() -> None:
     assert len(NAMES) == len(set(NAMES))
     assert all(name.startswith("PETSTREAM_") for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("written", "kafka"),
+    [
+        (b"\xef\xbb\xbfPETSTREAM_KAFKA=broker:1\n", "broker:1"),
+        (b"\xef\xbb\xbf# a comment\r\nPETSTREAM_KAFKA=broker:1\r\n", "broker:1"),
+        (b"PETSTREAM_KAFKA=broker:1 # ours\n", "broker:1"),
+        (b"PETSTREAM_KAFKA=broker:1\t# ours", "broker:1"),
+        (b'PETSTREAM_KAFKA="broker:1" # "ours"\n', "broker:1"),
+        (b"PETSTREAM_KAFKA='broker:1'\n", "broker:1"),
+        (b"  export  PETSTREAM_KAFKA = broker:1 \n", "broker:1"),
+        (b"#PETSTREAM_KAFKA=other:1\nPETSTREAM_KAFKA=broker:1", "broker:1"),
+        (b"PETSTREAM_KAFKA=other:1\nPETSTREAM_KAFKA=broker:1\n", "broker:1"),
+        (b"HOST=broker\nPETSTREAM_KAFKA=${HOST}:1\n", "broker:1"),
+        (b"not a setting\nPETSTREAM_KAFKA=broker:1\n", "broker:1"),
+    ],
+)  # fmt: skip
+def test_f14_a_dotenv_file_is_read_as_others_read_it(
+    tmp_path: Path, written: bytes, kafka: str
+) -> None:
+    """F14."""
+    file = tmp_path / ".env"
+    file.write_bytes(written)
+    access = load({}, file).kafka
+    assert access is not None
+    assert access.bootstrap == kafka
+
+
+def test_f14_a_sign_of_a_password_begins_no_comment(tmp_path: Path) -> None:
+    """F14: only behind a blank it does."""
+    file = tmp_path / ".env"
+    file.write_bytes(b"PETSTREAM_FTP_URL=ftp://apikey-K:p%23#w@h/ # the feed\n")
+    with pytest.raises(UsageError):  # `#` begins the fragment of a URL
+        load({}, file)
+    file.write_bytes(b"PETSTREAM_CONSOLE_TOKEN=0123456789abcdef#0123 # it\n")
+    assert load({}, file).console_token == "0123456789abcdef#0123"
+
+
+def test_f14_a_line_of_ours_that_cannot_be_read_is_named_without_what_it_says(
+    tmp_path: Path,
+) -> None:
+    """F14: no setting is lost in silence."""
+    file = tmp_path / ".env"
+    file.write_bytes(
+        b'PETSTREAM_KAFKA=b:1\nPETSTREAM_FTP_URL="ftp://a:secret@h/\nPETSTREAM_LOG=json\n'
+    )
+    with pytest.raises(UsageError, match="line 2: it can't be read") as caught:
+        load({}, file)
+    assert "secret" not in str(caught.value)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, structs
 from rows_of_the_feed import org_row, pet_row, picture
 
+from ingest.changes.schema_drift import SchemaDrift
 from ingest.parse.normalise import Rejection, normalise_organization, normalise_pet, start_stamp
 from petstream import codec
 from petstream.fields import fields_of
@@ -167,3 +168,104 @@ def test_whatever_the_values_are_the_pet_can_be_published(changes: dict[str, Any
     changes.pop("animalID", None)
     encoded = codec.encode(pet(**changes))
     assert b"\\u0000" not in encoded
+
+
+IMPLAUSIBLE = (
+    "0001-01-01", "0001-01-01T00:00:00Z", "9999-12-31", "10000-01-01", "infinity", "-infinity",
+    "1899-12-30", "99999999999999", 99999999999, -62135596800,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", IMPLAUSIBLE)
+@pytest.mark.parametrize(
+    ("feed_name", "attribute"),
+    [
+        ("birthdate", "birthdate"), ("foundDate", "found_date"), ("killDate", "kill_date"),
+        ("lastUpdated", "updated_at"), ("mediaLastUpdated", "media_updated_at"),
+    ],
+)  # fmt: skip
+def test_f5_a_time_that_cannot_be_shown_is_unknown_and_kept_as_sent(
+    feed_name: str, attribute: str, sent: Any
+) -> None:
+    """F5, T23: it breaks no query over the whole view, and is counted as drift."""
+    arrived = pet(**{feed_name: sent})
+    assert getattr(arrived, attribute) is None
+    assert arrived.extra == {feed_name: sent}
+    drift = SchemaDrift(Pet, {})
+    drift.see_row({}, arrived)
+    assert drift.drift().unfit_values == {feed_name: 1}
+
+
+def test_f5_what_does_not_fit_inside_a_picture_is_kept_as_sent_beside_its_id() -> None:
+    """F5: the picture stays."""
+    odd = picture(7, 1) | {
+        "lastUpdated": "0001-01-01",
+        "large": {"url": "https://x.example/l.jpg", "resolutionX": "1e9", "fileSize": "-5"},
+    }
+    arrived = pet(pictures=[picture(6, 2), odd])
+    assert [(shown.id, shown.updated_at is None) for shown in arrived.pictures] == [
+        (7, True), (6, False),
+    ]  # fmt: skip
+    assert arrived.extra == {
+        "pictures": [
+            {
+                "mediaID": "7", "lastUpdated": "0001-01-01", "large.resolutionX": "1e9",
+                "large.fileSize": "-5",
+            }
+        ]
+    }  # fmt: skip
+
+
+def test_f5_pictures_that_say_nothing_are_no_drift() -> None:
+    """F5: an empty value is no misfit."""
+    bare = {"mediaID": "", "lastUpdated": "0", "originalUrl": "https://x.example/o.jpg"}
+    assert pet(pictures=[bare]).extra == {}
+
+
+def test_f4_a_birthday_of_eight_digits_is_a_date() -> None:
+    """F4."""
+    arrived = pet(birthdate="20190704")
+    assert (arrived.birthdate, arrived.extra) == (date(2019, 7, 4), {})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["fosterEmail", "FOSTER_EMAIL", "fosteremail", "foster_name", "ownerName", "cellPhone", "tel",
+     "contactFax", "contactperson", "volunteer", "coordinatorPhone2", "e-mail", "homePhone",
+     "emergencyNumber", "adopterAddress", "animalContactPager", "vetName"],
+)  # fmt: skip
+def test_f15_no_contact_goes_into_extra_whatever_its_key_is_called(key: str) -> None:
+    """F15: unless contacts are to be published."""
+    row = pet_row() | {
+        key: "Ann 555-0100", "kennel": {"number": 5, key: "Ann", "row": [{key: "B"}]},
+    }  # fmt: skip
+    arrived = normalise_pet(row)
+    assert isinstance(arrived, Pet)
+    assert arrived.extra == {"kennel": {"number": 5, "row": [{}]}}
+    published = normalise_pet(row, publish_contacts=True)
+    assert isinstance(published, Pet)
+    assert published.extra[key] == "Ann 555-0100"
+    organization = normalise_organization(org_row() | {key: "Ann 555-0100"})
+    assert isinstance(organization, Organization)
+    assert organization.extra == {}
+
+
+@pytest.mark.parametrize("sent", [{"first": "Ann"}, ["ann@x.example"], "x" * 100_000])
+def test_f15_a_contact_that_does_not_fit_its_field_is_left_out_too(sent: Any) -> None:
+    """F15: misfits go to `extra`, but not those."""
+    arrived = normalise_pet(pet_row(contactName=sent, contactEmail=sent))
+    assert isinstance(arrived, Pet)
+    assert arrived.extra == {}
+    assert b"Ann" not in codec.encode(arrived)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("inFoster", "Yes"), ("ownerSurrender", "No"), ("cancelled", "x"), ("miscellaneous", "y"),
+     ("intelligence", "z"), ("velvet", "soft")],
+)  # fmt: skip
+def test_f15_what_is_no_contact_stays(key: str, value: str) -> None:
+    """F15: a flag says nothing of a person, and half a word is none."""
+    arrived = normalise_pet(pet_row() | {key: value})
+    assert isinstance(arrived, Pet)
+    assert arrived.extra == {key: value}

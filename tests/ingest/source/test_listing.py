@@ -165,3 +165,51 @@ def test_t6_a_petlist_older_than_the_files_it_judges_is_doubted() -> None:
     assert said is not None
     assert said.startswith("petlist.csv (of 2026-11-02 06:00 UTC) is older than pets_")
     assert stale_petlist(export_set([RemoteFile("pets_1.json", 1, NOW)]), "scrub") is None
+
+
+CLOCK = NOW + timedelta(minutes=1)
+AHEAD = NOW + timedelta(days=300)
+
+
+def with_time(name: str, at: datetime) -> list[RemoteFile]:
+    """Return a whole listing in which one file has another time."""
+    return [*listed(*(each for each in NAMES if each != name)), RemoteFile(name, 100, at)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "at",
+    [
+        AHEAD,
+        CLOCK + timedelta(minutes=11),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1980, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_f3_a_file_time_that_is_not_plausible_names_and_mixes_nothing_and_is_told(
+    name: str, at: datetime
+) -> None:
+    """F3: whichever file has it, and whether the mode reads it or not."""
+    files = export_set(with_time(name, at), CLOCK)
+    assert files.newest_modified_at == NOW
+    (doubt,) = files.doubts()
+    assert name in doubt
+    assert f"{at:%Y-%m-%d}" in doubt
+    for mode in ("daily", "scrub"):
+        assert misfits(files, mode, NOW) == []
+        stale = stale_petlist(files, mode)
+        assert (stale is not None) == (name == "petlist.csv")  # nobody knows how old it is
+
+
+def test_f3_clocks_that_differ_by_ten_minutes_are_believed() -> None:
+    """F3."""
+    files = export_set(with_time("pets_1.json", CLOCK + timedelta(minutes=10)), CLOCK)
+    assert files.doubts() == ()
+    assert files.newest_modified_at == CLOCK + timedelta(minutes=10)
+
+
+def test_f3_of_two_files_of_one_name_the_one_with_a_plausible_time_is_taken() -> None:
+    """F3."""
+    both = [RemoteFile("pets_1.json", 1, AHEAD), RemoteFile("Ab3dEf9h_pets_1.json", 2, NOW)]
+    (part,) = export_set(both, CLOCK).parts
+    assert part.remote.size_bytes == 2
