@@ -18,11 +18,11 @@ OURS = {"petstream", "ingest", "consumers", "console", "lab"}
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
-IMPORTED_AS = {"pillow": "PIL"}
+IMPORTED_AS = {"pillow": "PIL", "python-dotenv": "dotenv"}
 """Where the package's name isn't its module's."""
 
-NOT_IMPORTED = {"tzdata"}
-"""What zoneinfo looks for by itself."""
+NOT_IMPORTED = {"tzdata", "cramjam"}
+"""What zoneinfo and aiokafka look for by themselves."""
 
 SERVER_ONLY = ("petstream/kafka/", "petstream/metrics.py")
 """What of the library only the product imports."""

@@ -1,4 +1,4 @@
-"""A time or a date as the feed may write it, to one that is plausible (`petstream.plausible`).
+"""A time or a date as the feed may write it, to one that is plausible (`ingest.parse.plausible`).
 
 Rule 1: read are epochs of any unit, ``YYYYMMDD[HHMM[SS]]``, ISO 8601, ``M/D/YYYY``, RFC 2822, the
         words of `asctime` and month names, each with AM or PM and with a zone by offset or name.
@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from petstream import plausible
+from ingest.parse import plausible
 
 EASTERN: Final = ZoneInfo("America/New_York")
 """Where the feed's zoneless times are."""

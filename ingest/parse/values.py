@@ -3,7 +3,7 @@
 Rule 1: strings, numbers and booleans are accepted alike; the caller has dealt with ``""`` and null.
 Rule 2: nothing is computed from a number before its size is known (``int(Decimal("1e9999999"))``
         would take minutes).
-Rule 3: what a time, a date or an epoch may be, `petstream.plausible` decides.
+Rule 3: what a time, a date or an epoch may be, `ingest.parse.plausible` decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The normaliser's version, derived from all that decides how a row comes out.
 
-Rule 1: that is the source of the model, of the table of fields, of what is plausible, and of every
-        module of this folder: a field added is a new version, and so is another rule.
+Rule 1: that is the source of the model, of the table of fields, and of every module of this folder:
+        a field added to the model is a new version, and so is another rule.
 Rule 2: the same source has the same version in every process, on every machine, however it was
         installed. Where only compiled modules are installed they count, as they are.
 Rule 3: in doubt it is a new version, also for a comment: then rows are parsed again, and nothing is
@@ -31,7 +31,6 @@ def _sources() -> Iterator[bytes]:
     """Return the modules of which the normaliser consists."""
     yield _source("petstream", "model")
     yield _source("petstream", "fields")
-    yield _source("petstream", "plausible")
     for name in sorted(module.name for module in pkgutil.iter_modules(ingest.parse.__path__)):
         yield _source("ingest.parse", name)
 

@@ -16,12 +16,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.parse import normalise
+from ingest.parse.plausible import CLOCKS_DIFFER
 from ingest.parse.rows import Row, parse
 from ingest.source.ftp import listing
 from ingest.source.listing import NO_FILES, ExportSet, changed, export_set
 from ingest.source.reader import Reader, from_ftp
 from petstream.errors import NotReadyError
-from petstream.plausible import CLOCKS_DIFFER
 from petstream.settings import FtpUrl
 
 _FIRST_ROWS: Final = 50

@@ -20,9 +20,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
+from ingest.parse.plausible import CLOCKS_DIFFER, is_plausible_file_time
 from petstream.errors import NotReadyError
 from petstream.events import Mode
-from petstream.plausible import CLOCKS_DIFFER, is_plausible_file_time
 from petstream.sequence import Family
 
 FileFamily = Literal[Family, "petlist"]

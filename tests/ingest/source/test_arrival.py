@@ -87,8 +87,8 @@ async def test_f3_one_file_of_next_year_does_not_name_the_export(home: Path, ftp
     """F3: without a stamp, its newest plausible time does; the other is told."""
     put(home, None)
     os.utime(home / "pets_1.json", (AHEAD.timestamp(), AHEAD.timestamp()))
-    told: list[str] = []
-    listed = await list_export(ftp, 0, told.append, clock=lambda: NOW)
+    lines: list[str] = []
+    listed = await list_export(ftp, 0, lines.append, clock=lambda: NOW)
     assert listed.unready is None
     assert listed.files.newest_modified_at == WRITTEN
     assert "pets_1.json (of 2027-09-16" in listed.files.doubts()[0]

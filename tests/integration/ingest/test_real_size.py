@@ -73,7 +73,7 @@ async def test_f1_an_export_of_real_size_is_read_again_from_the_archive(
     assert len(said) > PETS
     capsys.readouterr()
     status = await redrive(settings, kafka=access, idents=(), every=True)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert status == 0
-    assert "which is read again from the archive" in told
-    assert f"{PETS - 1:,}" in told
+    assert "which is read again from the archive" in printed
+    assert f"{PETS - 1:,}" in printed

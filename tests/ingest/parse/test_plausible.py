@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from petstream import plausible
+from ingest.parse import plausible
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
