@@ -53,6 +53,18 @@ def _needs_servers(item: pytest.Item) -> bool:
     return "integration" in item.path.parts or item.get_closest_marker("servers") is not None
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_as_before() -> Generator[None]:
+    """Take back the handlers that a command sets for its process, which here is the tests'.
+
+    Else Ctrl-C of all later tests is a traceback from some event loop, not pytest's summary.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler or signal.SIG_DFL)
+
+
 class _Errors(logging.Handler):
     """Keeps what we or the event loop logged as an error or worse.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -43,6 +44,13 @@ def test_an_error_is_one_line_and_its_exit_status(
 def test_an_interrupted_daemon_ends_with_0_and_any_other_command_with_1() -> None:
     assert ended_well(failing(KeyboardInterrupt()), daemon=True) == 0
     assert ended_well(failing(KeyboardInterrupt()), daemon=False) == 1
+
+
+@pytest.mark.parametrize("which", ["one test", "the next test"])
+def test_ctrl_c_of_the_tests_isnt_taken_by_a_command_that_ran_in_one(which: str) -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, which
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert ended_well(lambda: 0, daemon=False) == 0
 
 
 def test_a_bug_is_told_without_a_traceback_and_without_its_values(
