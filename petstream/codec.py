@@ -105,11 +105,13 @@ def headers(  # noqa: PLR0913  the attributes of a CloudEvent, each named by its
 ) -> Headers:
     """Return the headers of an event, whose id is ``<exportId>/<subject>/<sequence>``.
 
+    Without an export (a dead letter's original may have none) it is ``<subject>/<sequence>``.
     Subject and export id are ASCII; whoever has others' texts passes them through `ascii_text`.
     """
+    ident = f"{export_id}/{subject}/{sequence}" if export_id else f"{subject}/{sequence}"
     attributes: Headers = (
         ("ce_specversion", b"1.0"),
-        ("ce_id", f"{export_id}/{subject}/{sequence}".encode()),
+        ("ce_id", ident.encode()),
         ("ce_source", _SOURCE),
         ("ce_type", _TYPE_NAMES.get(type_) or f"{events.TYPE_PREFIX}{type_}".encode()),
         ("ce_subject", subject.encode()),

@@ -43,8 +43,9 @@ async def dead_letters(
         raise UsageError("which dead letter? For example: petstream dead-letters show 0")
     letter = find_letter(letters, ident)
     if as_json:
-        value = None if letter.value is None else b64encode(letter.value).decode()
-        print_document(letter_document(letter) | {"valueBase64": value})
+        value = _original_value(letter)
+        text = None if value is None else b64encode(value).decode()
+        print_document(letter_document(letter) | {"valueBase64": text})
     else:
         say(whole(letter))
     return 0
@@ -54,7 +55,7 @@ def letter_document(letter: ConsumerRecord) -> dict[str, Any]:
     """Return what is said about a letter, as plain JSON types: its ``dl_`` headers by name."""
     details = {
         name.removeprefix("dl_"): text.decode("utf-8", "replace")
-        for name, text in letter.headers
+        for name, text in details_of(letter.headers)
         if name.startswith("dl_")
     }
     return {
@@ -98,6 +99,11 @@ def header(headers: Headers, name: str) -> str:
     return dict(details_of(headers)).get(f"dl_{name}", b"").decode("utf-8", "replace")
 
 
+def _original_value(letter: ConsumerRecord) -> bytes | None:
+    """Return the bytes that were refused; None if there were none, and not just no bytes."""
+    return None if detail(letter, "null") else letter.value
+
+
 def by_reason(letters: Iterable[ConsumerRecord]) -> dict[str, int]:
     """Return how many letters there are of each reason, most first."""
     numbers: dict[str, int] = {}
@@ -134,7 +140,7 @@ def whole(letter: ConsumerRecord) -> str:
         for name, text in details_of(letter.headers)
         if name.startswith("dl_")
     )
-    value = letter.value
+    value = _original_value(letter)
     if value is None:
         return "\n".join([*lines, "  The original has no value."])
     more = "" if len(value) <= _SHOWN_BYTES else f", the first {_SHOWN_BYTES:,} shown"

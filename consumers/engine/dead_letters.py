@@ -7,6 +7,8 @@ Rule 4: each letter is an event of its own, of the subject ``event/<origin>/<gro
         is when it was written, in microseconds.
 Rule 5: a letter that Kafka would find too large keeps the beginning of the bytes, and says so in
         ``dl_cut``; the original lies where it came from.
+Rule 6: a letter has a value, if an empty one, and an id that begins with what names it: for
+        whoever reads, values are never null. ``dl_null`` says that the original had none.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ _PER_HEADER_BYTES: Final = 10  # two lengths
 _KEPT_HEADERS: Final = 64  # of a letter that is cut; each with so many bytes:
 _KEPT_BYTES: Final = 1_024
 _HEADER: Final = "dl_header_"
+_NULL: Final = "dl_null"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +75,7 @@ def encode(refused: RefusedRecord, topic: str, group: str, now: datetime) -> Pro
     shortened = replace(
         record,
         key=record.key and record.key[:_KEPT_BYTES],
-        value=b"",
+        value=record.value and b"",
         headers=tuple(
             (name[:_NAME_CHARS], text[:_KEPT_BYTES])
             for name, text in record.headers[:_KEPT_HEADERS]
@@ -97,7 +100,7 @@ def _dead_letter(refused: RefusedRecord, topic: str, group: str, now: datetime) 
         type_="deadletter.event",
         subject=codec.ascii_text(f"event/{record.origin}/{group}"),
         sequence=microseconds(now),
-        export_id=codec.ascii_text(_text(dict(record.headers), "ce_exportid")[:_NAME_CHARS]),
+        export_id=codec.ascii_text(_export_id(record)),
         digest=codec.digest(record.value or b""),
         time=now,
         content_type=codec.BYTES,
@@ -112,13 +115,19 @@ def _dead_letter(refused: RefusedRecord, topic: str, group: str, now: datetime) 
     }
     if record.key is not None:
         details["dl_key"] = record.key
+    if record.value is None:
+        details[_NULL] = "true"
     headers = (
         *context,
         *codec.dead_letter_headers(
             [*details.items(), *((f"{_HEADER}{name}", text) for name, text in record.headers)]
         ),
     )
-    return ProducerRecord(topic, record.origin.encode(), record.value, headers)
+    return ProducerRecord(topic, record.origin.encode(), record.value or b"", headers)
+
+
+def _export_id(record: ConsumerRecord) -> str:
+    return _text(dict(record.headers), "ce_exportid").lstrip("/")[:_NAME_CHARS]
 
 
 def decode(record: ConsumerRecord) -> DeadLetter:
@@ -154,7 +163,7 @@ def original(letter: ConsumerRecord) -> Original | None:
     return Original(
         ConsumerRecord(
             TopicPartition(topic, int(partition)), int(offset), headers.get("dl_key"),
-            letter.value, own_headers,
+            None if _NULL in headers else letter.value, own_headers,
         ),
         int(cut) if cut is not None and cut.isdigit() else None,
     )  # fmt: skip

@@ -24,7 +24,7 @@ function described({ topic, partition, message }) {
       return [topic, partition, message.offset, 'failed:', String(error).slice(0, 80)]
     }
   }
-  return [topic, partition, message.offset, type, subject, message.value.length]
+  return [topic, partition, message.offset, type, subject, message.value?.length ?? 0]
 }
 
 async function main() {

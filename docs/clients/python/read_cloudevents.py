@@ -22,7 +22,7 @@ while quiet < 5:  # seconds without a record; a service would go on for ever
             raise KafkaException(record.error())
         try:
             event = from_binary_event(
-                KafkaMessage(dict(record.headers()), record.key(), record.value())
+                KafkaMessage(dict(record.headers() or []), record.key(), record.value())
             )
         except Exception as error:  # a record that an SDK can't read is what this is here to show
             print(
@@ -36,6 +36,6 @@ while quiet < 5:  # seconds without a record; a service would go on for ever
             continue
         print(
             record.topic(), record.partition(), record.offset(),
-            event.get_type(), event.get_subject(), len(record.value()), sep="\t",
+            event.get_type(), event.get_subject(), len(record.value() or b""), sep="\t",
         )  # fmt: skip
 consumer.close()

@@ -19,10 +19,10 @@ while quiet < 5:  # seconds without a record; a service would go on for ever
     for record in records:
         if record.error():
             raise KafkaException(record.error())
-        headers = dict(record.headers())
+        headers = dict(record.headers() or [])
         print(
             record.topic(), record.partition(), record.offset(),
-            headers["ce_type"].decode(), headers.get("ce_subject", b"").decode(),
-            len(record.value()), sep="\t",
+            headers.get("ce_type", b"").decode(), headers.get("ce_subject", b"").decode(),
+            len(record.value() or b""), sep="\t",
         )  # fmt: skip
 consumer.close()

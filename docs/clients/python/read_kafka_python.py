@@ -17,7 +17,7 @@ for record in consumer:
     headers = dict(record.headers)
     print(
         record.topic, record.partition, record.offset,
-        headers["ce_type"].decode(), headers.get("ce_subject", b"").decode(),
-        len(record.value), sep="\t",
+        headers.get("ce_type", b"").decode(), headers.get("ce_subject", b"").decode(),
+        len(record.value or b""), sep="\t",
     )  # fmt: skip
 consumer.close()

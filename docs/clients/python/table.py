@@ -52,7 +52,7 @@ def log() -> dict[tuple[str, ...], tuple[str, ...]]:
                 continue
             place = (record.topic(), str(record.partition()), str(record.offset()))
             kind, subject = headers["ce_type"].decode(), headers["ce_subject"].decode()
-            known[place] = (kind, subject, str(len(record.value())))
+            known[place] = (kind, subject, str(len(record.value() or b"")))
     consumer.close()
     return known
 

@@ -18,8 +18,10 @@ from consumers.engine.dead_letters import (
     original,
     size_of,
 )
+from petstream import codec
 from petstream.errors import PetstreamError
 from petstream.kafka.records import ConsumerRecord, TopicPartition
+from petstream.sequence import microseconds
 from petstream.topics import MAX_MESSAGE_BYTES
 
 TOPIC = "petstream.dead-letters.v1"
@@ -80,6 +82,30 @@ def test_each_letter_has_an_id_of_its_own() -> None:
     idents = [ident(), ident(8), ident(group="petstream.images"), ident(later_us=1)]
     assert len(set(idents)) == len(idents)
     assert ident() == ident()
+
+
+@pytest.mark.parametrize(
+    "headers", [(), (("ce_exportid", b""),), (("ce_exportid", b"//"),), (("ce_exportid", b"/x"),)]
+)
+def test_the_id_of_a_letter_never_begins_with_a_slash(headers: codec.Headers) -> None:
+    """Whatever a stranger's record calls its export: an id isn't to look like an absolute path."""
+    letter = letter_of(record(headers=headers))
+    ident = dict(letter.headers)["ce_id"].decode()
+    rest = f"event/petstream.pets.v1/3/7/petstream.pets/{microseconds(NOW)}"
+    assert ident in {rest, f"x/{rest}"}
+
+
+@pytest.mark.parametrize("size", [0, MAX_MESSAGE_BYTES])
+def test_the_letter_of_a_record_without_a_value_has_one(size: int) -> None:
+    """Values are never null: whoever takes the length of each one doesn't stumble over a letter."""
+    without = record(value=None, headers=(("x", b"x" * size),))
+    letter = letter_of(without)
+    assert letter.value == b""
+    kept = original(letter)
+    assert kept is not None
+    assert kept.record.value is None
+    before_0_2 = structs.replace(letter_of(record()), value=None)
+    assert original(before_0_2) == Original(record(value=None), None)
 
 
 def test_a_letter_of_a_feed_row_holds_no_event() -> None:

@@ -40,7 +40,8 @@ public class Read {
         type = event.getType();
         subject = event.getSubject();
       }
-      return place + type + "\t" + subject + "\t" + record.value().length;
+      int size = record.value() == null ? 0 : record.value().length;
+      return place + type + "\t" + subject + "\t" + size;
     } catch (RuntimeException error) { // what the SDK can't read is what this is here to show
       return place + "failed:\t" + error;
     }
