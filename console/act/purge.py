@@ -60,18 +60,17 @@ def purge(options: Namespace) -> int:
     for line in report(targets):
         say_line(line)
     deleted: list[str] = []
-    status = 0
-    if any(target.delete for target in targets) and not (options.json and options.confirm is None):
+    if not any(target.delete for target in targets):
+        status = _remaining(targets, say_line)
+    elif options.json and options.confirm is None:
+        note(f"nothing was deleted: to do it, add --confirm '{words}'")
+        status = UsageError.exit_status
+    else:
         if options.confirm is None:
             check(_typed_words(words), words)
         status = signals.run(
             lambda _: delete(targets, deleted, say_line), stopped_status=1, within_s=None
         )
-    elif options.json and options.confirm is None:
-        note(f"nothing was deleted: to do it, add --confirm '{words}'")
-        status = UsageError.exit_status if any(target.delete for target in targets) else 0
-    else:
-        status = _remaining(targets, say_line)
     if options.json:
         print_document(purge_document(targets, deleted))
     return status
