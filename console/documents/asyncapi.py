@@ -52,11 +52,12 @@ def asyncapi() -> dict[str, Any]:
             "version": VERSION,
             "description": "Adoptable pets and their organisations, from the RescueGroups.org "
             "export, as they change. Values, guarantees and examples: docs/events.md. The topics' "
-            f"prefix, {_PREFIX}, is a setting.",
-            "contact": {
-                "name": "Who runs this petstream",
-                "url": "https://example.org/petstream",
-                "email": "petstream@example.org",
+            f"prefix, {_PREFIX}, is a setting. The contact's url and email are placeholders that "
+            "lead nowhere: the project has no address, ask whoever runs the petstream you read.",
+            "contact": {  # rule 2: without all three it is a warning
+                "name": "Whoever runs this petstream",
+                "url": "https://petstream.invalid",
+                "email": "nobody@petstream.invalid",
             },
             "license": {
                 "name": "Apache-2.0",

@@ -125,6 +125,16 @@ def test_a_client_of_asyncapi_may_send_requests_and_only_those() -> None:
     assert len(document["operations"]) == len(topics.ALL)
 
 
+def test_asyncapi_s_contact_is_nobody_else_s_address_and_says_so() -> None:
+    """The rule set demands all three; the project has none, and may name no domain but .invalid."""
+    info = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))["info"]
+    assert info["contact"].keys() == {"name", "url", "email"}
+    assert {re.split("[/@]", info["contact"][name])[-1] for name in ("url", "email")} == {
+        "petstream.invalid"
+    }
+    assert "url and email are placeholders" in info["description"]
+
+
 @pytest.mark.parametrize("type_", sorted(events.TYPES))
 def test_the_examples_of_asyncapi_fit_their_schemas(type_: str) -> None:
     document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
