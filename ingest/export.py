@@ -23,7 +23,7 @@ from ingest.changes.schema_drift import SchemaDrift, Vocabulary
 from ingest.publish.lifecycle import Lifecycle
 from ingest.publish.publisher import Publisher
 from ingest.removals import decide
-from ingest.removals.gate import ChangeRate, RemovalLimits
+from ingest.removals.gate import ChangeRate
 from ingest.removals.petlist import PetList
 from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
 from ingest.source.reader import Reader
@@ -33,6 +33,7 @@ from ingest.state.log_ends import Measure
 from petstream import failpoints
 from petstream.errors import NotReadyError
 from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead, Mode
+from petstream.removal_limits import RemovalLimits
 from petstream.sequence import Family
 
 Progress = Callable[[str, int], None]

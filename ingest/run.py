@@ -31,7 +31,6 @@ from ingest.leadership.election import Leadership, leading
 from ingest.metrics import stage
 from ingest.parse.rows import assert_backend
 from ingest.publish.publisher import Publisher
-from ingest.removals.gate import RemovalLimits
 from ingest.removals.held_plans import complete_decisions, expire
 from ingest.source.archive import Archive
 from ingest.source.archive_manifest import Manifest, archived_files, keep_manifest
@@ -45,6 +44,7 @@ from ingest.state.restore import fold_exports, fold_ledgers
 from ingest.state.spill_file import SpillFile
 from petstream.errors import NotReadyError, UsageError
 from petstream.kafka.client import ensure_topics
+from petstream.removal_limits import RemovalLimits
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 Say = Callable[[str], None]

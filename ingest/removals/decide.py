@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS
 from ingest.publish.lifecycle import Lifecycle, decision_records, plan_decision
-from ingest.removals.gate import GateDecision, RemovalLimits, judge, mass_removals
+from ingest.removals.gate import GateDecision, judge, mass_removals
 from ingest.removals.petlist import PetList, problems, read_petlist
 from ingest.source.listing import ExportSet, stale_petlist
 from ingest.source.reader import Reader
@@ -21,6 +21,7 @@ from ingest.state.export_history import ExportHistory, Identity
 from petstream import failpoints
 from petstream.errors import BrokenFileError
 from petstream.events import FileRead, Mode
+from petstream.removal_limits import RemovalLimits
 from petstream.sequence import removal_sequence
 
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024

@@ -19,10 +19,8 @@ from typing import Final, NamedTuple
 
 from ingest.changes.comparison import Batch
 from ingest.state.ledger import Ledger
+from petstream.removal_limits import SMALLEST_FOR_SHARE, RemovalLimits, passed
 from petstream.sequence import base_of
-
-SMALLEST_FOR_SHARE: Final = 20
-"""The share limits count from this many listed keys up: of three pets, one may well go."""
 
 MOST_CHANGED: Final = 0.40
 MOST_WITHOUT_PICTURES: Final = 0.05
@@ -37,13 +35,6 @@ _FEWEST_WITHOUT_PICTURES: Final = 5
 _UPDATED: Final = b'{"op":"updated",'
 _NO_PICTURES: Final = b'"pictures":[],'
 _PICTURES: Final = b'"pictures":[{'  # in the old values, where the record's own are none
-
-
-class RemovalLimits(NamedTuple):
-    """How many removals pass: a share of the listed keys, and a number."""
-
-    max_share: float
-    max_count: int
 
 
 class GateDecision(NamedTuple):
@@ -93,16 +84,7 @@ def judge(  # noqa: PLR0913  the things the rules speak of, each by name
         )
     if seen_with is not None and (contradictions or (removals and not seen_last)):
         reasons.append(f"petlist.csv is the one that came with export {seen_with}")
-    if len(removals) > limits.max_count:
-        reasons.append(
-            f"{len(removals):,} {what} would go, more than PETSTREAM_REMOVAL_MAX_COUNT="
-            f"{limits.max_count}"
-        )
-    if len(listed) >= SMALLEST_FOR_SHARE and len(removals) > limits.max_share * len(listed):
-        reasons.append(
-            f"{len(removals):,} of {len(listed):,} {what} would go, more than "
-            f"PETSTREAM_REMOVAL_MAX_SHARE={limits.max_share:g}"
-        )
+    reasons += passed(len(removals), len(listed), limits, what)
     return GateDecision(removals, "; ".join(reasons) or None, contradictions)
 
 

@@ -29,7 +29,6 @@ from ingest.changes.event import PETS, Facts
 from ingest.export import Assignment, ExportContext, ExportRun, RestoredState
 from ingest.publish.lifecycle import decision_records, plan_decision
 from ingest.publish.publisher import Publisher
-from ingest.removals.gate import RemovalLimits
 from ingest.source.listing import ExportSet, Part, RemoteFile, refuse_incomplete
 from ingest.source.reader import Reader
 from ingest.state.export_history import ExportHistory
@@ -38,6 +37,7 @@ from petstream import topics
 from petstream.codec import Envelope, Headers, decode
 from petstream.errors import NotReadyError
 from petstream.events import PetEvent
+from petstream.removal_limits import RemovalLimits
 from petstream.sequence import removal_sequence
 from petstream.settings import Settings
 

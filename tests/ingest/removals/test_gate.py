@@ -13,11 +13,11 @@ from ingest.changes.event import PETS
 from ingest.removals.gate import (
     ChangeRate,
     GateDecision,
-    RemovalLimits,
     judge,
     mass_removals,
     rate_problems,
 )
+from petstream.removal_limits import RemovalLimits
 
 LIMITS = RemovalLimits(max_share=0.10, max_count=5_000)
 LISTED = range(1, 1001)
