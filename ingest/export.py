@@ -19,6 +19,7 @@ from ingest.changes import schema_drift
 from ingest.changes.comparison import BatchObserver, Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Kind
 from ingest.changes.file_check import FileCheck
+from ingest.changes.growth_check import GrowthCheck
 from ingest.changes.schema_drift import SchemaDrift, Vocabulary
 from ingest.publish.lifecycle import Lifecycle
 from ingest.publish.publisher import Publisher
@@ -118,8 +119,12 @@ class ExportRun:
         )
         begun = identity.export_id in history.started
         self._change_rate = ChangeRate(state.pets, identity.base, read_before=begun)
-        self._pets = _observed(PETS, state.pets, facts, history.vocabulary, self._change_rate)
-        self._orgs = _observed(ORGS, state.orgs, facts, {})
+        first = not history.completed
+        new_pets = GrowthCheck(state.pets, PETS.plural, is_first=first)
+        new_orgs = GrowthCheck(state.orgs, ORGS.plural, is_first=first)
+        vocabulary = history.vocabulary
+        self._pets = _observed(PETS, state.pets, facts, vocabulary, self._change_rate, new_pets)
+        self._orgs = _observed(ORGS, state.orgs, facts, {}, new_orgs)
         self._read: list[FileRead] = []
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None

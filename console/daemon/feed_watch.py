@@ -3,7 +3,8 @@
 Rule 1: the schedule decides: from the window's start on it looks often, after its end the export
         is late, which is said once a day, whatever the clock does.
 Rule 2: once the day's export is completed it looks rarely, but looks: one may be republished.
-Rule 3: what isn't ready and who is away is said once, and waited for; what is wrong ends it.
+Rule 3: what isn't ready, and a server that is away or refuses, is said once, and waited for: no FTP
+        server can end it; what is wrong on our side does.
 Rule 4: a feed without a new export for 30 hours is said so once a day, and nothing else is done.
 Rule 5: how long it waits, and how long something lasts, no step of the clock changes.
 """
@@ -20,6 +21,7 @@ from console.inspect import summary
 from console.inspect.schedule import NEW_YORK, landing, schedule, today
 from ingest import metrics
 from ingest.run import Result, ingest
+from ingest.source.ftp import RefusedError
 from ingest.state.export_history import MISSED_AFTER, Wanted, start_of
 from ingest.state.restore import fold_exports
 from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
@@ -133,6 +135,8 @@ class _Watcher:
             )
             return intervals.broken_s
         self.say_once(str(error))
+        if isinstance(error, RefusedError):
+            return intervals.broken_s  # a login that is tried again all the time gets locked
         if isinstance(error, UnreachableError):
             return intervals.away_s
         return intervals.rarely_s if self.resting() else intervals.often_s

@@ -5,6 +5,8 @@ Rule 2: the data connection's TLS begins after the command was answered, and res
         the control connection: servers shake hands only then, and some demand the same session.
 Rule 3: the deadlines are ours: the client's own (`asyncio.wait_for`) lose a cancellation that comes
         in the same moment as bytes do, and a signal would end nothing.
+Rule 4: whatever a server says is read here or is an `OSError` of this connection: nothing that it
+        says is ever an error of ours.
 """
 
 from __future__ import annotations
@@ -18,14 +20,22 @@ import aioftp
 from aioftp.client import DataConnectionThrottleStreamIO
 from aioftp.common import SSLSessionBoundContext
 
+from ingest.source import replies
+
 SOCKET_TIMEOUT_S: Final = 60.0
+_NEXT_REPLY_S: Final = 5.0
 _MOST_REPLY_LINES: Final = 1_000
 _LONGEST_LINE_BYTES: Final = 64 * 1024
 _BUFFER_BYTES: Final = 256 * 1024  # asyncio's 64 KiB would make blocks of a hundred
+_CODE_DIGITS: Final = 3
 
 
 class RestRefusedError(OSError):
     """A server that can't resume a transfer in the middle of a file."""
+
+
+class UnreadableReplyError(OSError):
+    """An answer that can't be read; it names the command, never what was said."""
 
 
 class Connection(aioftp.Client):
@@ -37,8 +47,11 @@ class Connection(aioftp.Client):
             socket_timeout=None, connection_timeout=connection_timeout, encoding=encoding
         )
 
+    is_answered = False
+    """The last data command was answered at once by what usually follows the data."""
     _lines = 0
     _buffer_bytes = _LONGEST_LINE_BYTES
+    _is_binary = False
 
     async def command(self, *args: Any, **options: Any) -> Any:
         """Send a command and read its reply, in bounded time."""
@@ -46,9 +59,22 @@ class Connection(aioftp.Client):
             return await super().command(*args, **options)
 
     async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
-        """Read a reply in bounded space."""
+        """Read a reply in bounded space: it ends with a line of the code that it began with.
+
+        (Lines between may begin with any digits, and words may stand before the first code.)
+        """
         self._lines = 0
-        return await super().parse_response()
+        code, rest = await self.parse_line()
+        while not _is_code(code):
+            code, rest = await self.parse_line()
+        lines = [rest]
+        if rest.startswith("-"):
+            ended = False
+            while not ended:
+                begins, rest = await self.parse_line()
+                ended = begins == code and rest[:1] in {"", " "}
+                lines.append(rest if begins == code else begins + rest)
+        return code, lines
 
     async def parse_line(self) -> tuple[aioftp.Code, str]:
         """Read a line of a reply; one that doesn't end is a connection error."""
@@ -60,16 +86,49 @@ class Connection(aioftp.Client):
         except ValueError as error:
             raise ConnectionResetError("a line that doesn't end") from error
 
+    async def login(
+        self,
+        user: str = aioftp.client.DEFAULT_USER,
+        password: str = aioftp.client.DEFAULT_PASSWORD,
+        account: str = aioftp.client.DEFAULT_ACCOUNT,
+    ) -> None:
+        """Log in; a server may want no password, or call it superfluous."""
+        code, _ = await self.command(f"USER {user}", ("2xx", "33x"))
+        if code == "331":
+            code, _ = await self.command(f"PASS {password}", ("2xx", "332"), censor_after=5)
+        if code == "332":
+            await self.command(f"ACCT {account}", "2xx")
+
+    async def binary(self) -> None:
+        """Ask for bytes as they are, once: servers refuse SIZE in ASCII mode."""
+        if not self._is_binary:
+            await self.command("TYPE I", "2xx")
+            self._is_binary = True
+
     async def get_passive_connection(
         self, conn_type: aioftp.client.ConnType = "I", commands: Sequence[str] | None = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a data connection; ask with PASV where EPSV is refused, in whatever words."""
-        try:
-            return await super().get_passive_connection(conn_type, commands)
-        except aioftp.StatusCodeError as error:
-            if commands or str(error.received_codes[-1]) == "421":
-                raise
-            return await super().get_passive_connection(conn_type, ("pasv",))
+        """Open a data connection, at the server's own host whatever address it tells.
+
+        Where EPSV is refused, can't be read, or leads nowhere, PASV is asked.
+        """
+        if conn_type != "I":
+            raise ValueError("bytes are read as they are")
+        await self.binary()
+        refused: Exception = UnreadableReplyError("PASV")
+        for command in commands or ("EPSV", "PASV"):
+            try:
+                port = await self._passive_port(command.upper())
+            except (aioftp.StatusCodeError, UnreadableReplyError) as error:
+                if isinstance(error, aioftp.StatusCodeError) and "421" in error.received_codes:
+                    raise
+                refused = error
+                continue
+            try:
+                return await self._open_connection(self.server_host, port)
+            except OSError as error:
+                refused = error
+        raise refused
 
     async def data_of(self, command: str, offset: int = 0) -> DataConnectionThrottleStreamIO:
         """Send a command that is answered with data; return those, from an offset on (REST)."""
@@ -78,7 +137,8 @@ class Connection(aioftp.Client):
         try:
             if offset:
                 await self._rest(offset)
-            await self.command(command, "1xx")
+            code, _ = await self.command(command, ("1xx", "2xx"))
+            self.is_answered = code.startswith("2")
             tls = self.stream.writer.transport.get_extra_info("ssl_object")
             if tls is not None:
                 await writer.start_tls(
@@ -106,6 +166,17 @@ class Connection(aioftp.Client):
                 return
             yield chunk
 
+    async def _passive_port(self, command: str) -> int:
+        """Return the port where data wait; a reply that is left over from before is passed over."""
+        code, lines = await self.command(command, "2xx")
+        if code not in {"227", "229"}:
+            async with asyncio.timeout(_NEXT_REPLY_S):
+                code, lines = await self.command(None, "2xx")
+        port = replies.passive_port(lines)
+        if port is None:
+            raise UnreadableReplyError(command)
+        return port
+
     async def _rest(self, offset: int) -> None:
         try:
             await self.command(f"REST {offset}", "350")
@@ -119,3 +190,7 @@ class Connection(aioftp.Client):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with asyncio.timeout(self.connection_timeout):
             return await asyncio.open_connection(host, port, limit=self._buffer_bytes)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == _CODE_DIGITS and text.isascii() and text.isdigit()

@@ -6,29 +6,36 @@ Rule 2: size and time (MDTM, UTC) are asked before and after; bytes received = S
         read on from where it was cut. What the server says (226 or not) proves nothing.
 Rule 3: a connection is read as latin-1, in which any byte is a character; what we send is UTF-8.
 Rule 4: no message names the user, the password, the directory or a file by its own name.
+Rule 5: whatever a server does ends in a `NotReadyError` or an `UnreachableError`, so that a watch
+        goes on: also a refused login, which may be its passing trouble.
+Rule 6: a whole look has a deadline, and neither names nor sizes are without bounds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 import aioftp
 
-from ingest.source.connection import SOCKET_TIMEOUT_S, Connection, RestRefusedError
-from ingest.source.listing import RemoteFile, is_logical
-from petstream.errors import NotReadyError, PetstreamError, UnreachableError
+from ingest.source import replies
+from ingest.source.connection import (
+    SOCKET_TIMEOUT_S,
+    Connection,
+    RestRefusedError,
+    UnreadableReplyError,
+)
+from ingest.source.listing import RemoteFile, base_name, is_logical
+from petstream.errors import NotReadyError, UnreachableError
 from petstream.settings import FtpUrl
 from petstream.waiting import Backoff, Delays
 
 __all__ = [
-    "CONNECTION_ERRORS", "Connection", "FileChangedError", "RestRefusedError", "blocks", "cause",
-    "connect", "features", "listing", "verify_unchanged",
+    "CONNECTION_ERRORS", "Connection", "FileChangedError", "RefusedError", "RestRefusedError",
+    "blocks", "cause", "connect", "features", "listing", "verify_unchanged",
 ]  # fmt: skip
 
 BLOCK_BYTES: Final = 256 * 1024
@@ -37,13 +44,26 @@ GIVE_UP_AFTER_S: Final = 60.0
 _LOG_IN_AGAIN: Final = Delays(0.5, longest_s=5.0, factor=1.25)
 """How long a server may be away before a command gives up."""
 
+LOOK_S: Final = 300.0
+"""A server that takes longer for a listing with sizes and times is given up."""
+
+MOST_FILES: Final = 2_000
+"""An export of 64,000 pets has 12 files."""
+
+LARGEST_FILE_BYTES: Final = 4 * 1024**3
+"""Fifty times what 10,000 rows have."""
+
 _QUIT_S: Final = 5.0
-_MOST_LISTING_BYTES: Final = 4 * 1024 * 1024
+_MOST_LISTING_BYTES: Final = 16 * 1024 * 1024
 CONNECTION_ERRORS: Final = (OSError, TimeoutError, EOFError, aioftp.AIOFTPException)
 
 
 class FileChangedError(NotReadyError):
     """A file isn't the one that was listed any more: it was written anew."""
+
+
+class RefusedError(UnreachableError):
+    """A server that answers, and will hardly answer otherwise in a minute."""
 
 
 @asynccontextmanager
@@ -53,7 +73,7 @@ async def connect(
     """Log in, waiting for a server that is away, and be out again in bounded time.
 
     Raises:
-        PetstreamError: the login was refused, or there is no such directory.
+        RefusedError: the login was refused, or there is no such directory.
         UnreachableError: the server can't be reached.
     """
     client = await _logged_in(ftp, give_up_after_s)
@@ -70,17 +90,42 @@ async def connect(
 
 
 async def listing(ftp: FtpUrl, *, give_up_after_s: float = GIVE_UP_AFTER_S) -> list[RemoteFile]:
-    """Return the export's files in the feed's directory, with sizes and times in UTC."""
+    """Return the export's files in the feed's directory, with sizes and times in UTC.
+
+    Raises:
+        UnreachableError: the server can't be reached, refuses, or can't be understood.
+    """
     try:
-        async with connect(ftp, give_up_after_s=give_up_after_s) as client:
-            names = await _names(client)
-            return [
-                await _stat(client, name) for name in names if is_logical(name.rpartition("/")[2])
-            ]
+        async with (
+            asyncio.timeout(LOOK_S),
+            connect(ftp, give_up_after_s=give_up_after_s) as client,
+        ):
+            return await _files(client)
     except CONNECTION_ERRORS as error:
         raise UnreachableError(
             f"the FTP server {ftp.host} gives no listing ({cause(error)}): try again later"
         ) from error
+
+
+async def _files(client: Connection) -> list[RemoteFile]:
+    logical = [name for name in await _names(client) if is_logical(base_name(name))]
+    if len(logical) > MOST_FILES:
+        raise RefusedError(
+            f"the FTP server lists {len(logical):,} files of an export, more than {MOST_FILES:,}: "
+            "check the path in PETSTREAM_FTP_URL"
+        )
+    files = []
+    for name in logical:
+        try:
+            files.append(await _stat(client, name))
+        except FileChangedError:
+            continue  # it went away, or is a directory: in any case no file of the export
+    if logical and not files:
+        raise RefusedError(
+            f"the FTP server lists {len(logical):,} files of an export, and tells size and time "
+            "(SIZE, MDTM) of none: ask its operator"
+        )
+    return files
 
 
 async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGenerator[bytes, None]:
@@ -91,8 +136,9 @@ async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGene
         async with aclosing(client.chunks(data, BLOCK_BYTES)) as chunks:
             async for block in chunks:
                 yield block
-        async with asyncio.timeout(_QUIT_S):
-            await data.finish()
+        if not client.is_answered:
+            async with asyncio.timeout(_QUIT_S):
+                await data.finish()
     finally:
         data.close()
         client.close()  # out of step after a transfer that didn't end by the book
@@ -102,7 +148,7 @@ async def features(ftp: FtpUrl, *, give_up_after_s: float = 0) -> frozenset[str]
     """Log in and return the commands that the server supports (FEAT); None: it doesn't say.
 
     Raises:
-        PetstreamError: the login was refused, or the server can't be reached.
+        RefusedError: the login was refused, or the server can't be reached.
     """
     async with connect(ftp, give_up_after_s=give_up_after_s) as client:
         try:
@@ -123,6 +169,8 @@ async def verify_unchanged(client: Connection, file: RemoteFile) -> None:
 
 def cause(error: Exception) -> str:
     """Return what failed without the server's words: they may hold a name with the API key."""
+    if isinstance(error, UnreadableReplyError):
+        return f"its answer to {error} can't be read"
     code = _code(error)
     return f"FTP {code}" if code else type(error).__name__
 
@@ -167,7 +215,7 @@ async def _under_tls(client: Connection, ftp: FtpUrl) -> None:
         await client.upgrade_to_tls(ssl.create_default_context())
     except aioftp.StatusCodeError as error:
         if (_code(error) or "").startswith("5"):
-            raise PetstreamError(
+            raise RefusedError(
                 f"the FTP server {ftp.host} offers no TLS, which ftps:// in PETSTREAM_FTP_URL asks "
                 "for: no password was sent; ask its operator, or use ftp:// if the network is yours"
             ) from error
@@ -175,56 +223,83 @@ async def _under_tls(client: Connection, ftp: FtpUrl) -> None:
 
 
 async def _names(client: Connection) -> list[str]:
-    """Return the names in the directory as the server spells them (NLST: every server has it)."""
-    try:
-        data = await client.data_of("NLST")
-    except aioftp.StatusCodeError as error:
-        if _code(error) in {"450", "550"}:
-            return []  # some servers answer so where there are no files
-        raise
+    """Return the names in the directory as the server spells them."""
+    for command in ("NLST", "MLSD", "LIST"):
+        try:
+            return await _listed(client, command)
+        except aioftp.StatusCodeError as error:
+            code = _code(error) or ""
+            if code in {"450", "550"}:
+                return []  # some servers answer so where there are no files
+            if not code.startswith("50") or command == "LIST":
+                raise
+    raise AssertionError("the last command has returned or raised")
+
+
+async def _listed(client: Connection, command: str) -> list[str]:
+    data = await client.data_of(command)
     listed = bytearray()
-    chunks = client.chunks(data, BLOCK_BYTES)
-    async with data, asyncio.timeout(SOCKET_TIMEOUT_S), aclosing(chunks):
-        async for block in chunks:
-            listed += block
-            if len(listed) > _MOST_LISTING_BYTES:
-                raise PetstreamError(
-                    f"the FTP server's listing is longer than {_MOST_LISTING_BYTES:,} bytes: "
-                    "check the path in PETSTREAM_FTP_URL"
-                )
-    lines = listed.decode(client.encoding).splitlines()
-    return [line for line in lines if line and "\0" not in line and ".." not in line]
+    try:
+        async with (
+            asyncio.timeout(_QUIT_S if client.is_answered else SOCKET_TIMEOUT_S),
+            aclosing(client.chunks(data, BLOCK_BYTES)) as chunks,
+        ):
+            async for block in chunks:
+                listed += block
+                if len(listed) > _MOST_LISTING_BYTES:
+                    raise RefusedError(
+                        f"the FTP server's listing is longer than {_MOST_LISTING_BYTES:,} bytes: "
+                        "check the path in PETSTREAM_FTP_URL"
+                    )
+    except TimeoutError:
+        if not client.is_answered:
+            raise
+    finally:
+        data.close()
+    if not client.is_answered:
+        await data.finish()
+    return replies.names(listed.decode(client.encoding))
 
 
 async def _stat(client: Connection, path: str) -> RemoteFile:
-    size = await _ask(client, f"SIZE {path}")
-    modified = await _ask(client, f"MDTM {path}")
-    if size is None or modified is None:
-        raise PetstreamError(
+    await client.binary()
+    size_lines = await _ask(client, f"SIZE {path}")
+    time_lines = await _ask(client, f"MDTM {path}")
+    size = None if size_lines is None else replies.size(size_lines)
+    modified_at = None if time_lines is None else replies.time(time_lines)
+    if size is None or modified_at is None:
+        facts = replies.facts(await _ask(client, f"MLST {path}") or ())
+        size = facts[0] if size is None else size
+        modified_at = facts[1] if modified_at is None else modified_at
+    if size is not None and modified_at is not None:
+        if size > LARGEST_FILE_BYTES:
+            raise RefusedError(
+                f"the FTP server says that a file of the export has {size:,} bytes: that is no "
+                f"export, {LARGEST_FILE_BYTES:,} are the most"
+            )
+        return RemoteFile(path, size, modified_at)
+    if size_lines is None or time_lines is None:
+        raise RefusedError(
             "the FTP server can't tell a file's size and time (SIZE, MDTM): without them nobody "
             "can know whether a file is whole; ask its operator"
         )
-    try:
-        return RemoteFile(path, _size(size), _time(modified))
-    except ValueError:
-        raise PetstreamError(
-            "the FTP server tells a file's size or time (SIZE, MDTM) in a form that can't be read: "
-            "ask its operator"
-        ) from None
+    raise RefusedError(
+        "the FTP server tells a file's size or time (SIZE, MDTM) in a form that can't be read: "
+        "ask its operator"
+    )
 
 
-async def _ask(client: Connection, command: str) -> str | None:
-    if command.startswith("SIZE"):
-        await client.command("TYPE I", "2xx")  # servers refuse SIZE in ASCII mode
+async def _ask(client: Connection, command: str) -> list[str] | None:
+    """Return the lines of an answer; None: the server doesn't know the command."""
     try:
-        answer = await client.command(command, "213")
+        code, lines = await client.command(command, "2xx")
     except aioftp.StatusCodeError as error:
         if (_code(error) or "")[:2] == "55":
             raise FileChangedError("a file went away while the export was read") from error
         if (_code(error) or "").startswith("50"):
             return None
         raise
-    return str(answer[1][0]).strip()
+    return None if code == "202" else list(lines)
 
 
 def _code(error: Exception) -> str | None:
@@ -233,36 +308,24 @@ def _code(error: Exception) -> str | None:
     return str(error.received_codes[-1])
 
 
-def _refusal(error: Exception, host: str) -> PetstreamError | None:
+def _refusal(error: Exception, host: str) -> RefusedError | None:
     """Return the message for what waiting doesn't mend, or None: it may pass."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return PetstreamError(
+        return RefusedError(
             f"the FTP server {host} shows a certificate that isn't trusted "
             f"({error.verify_message}): mend it, or use ftp:// if the network is yours"
         )
     if _code(error) == "530":
-        return PetstreamError(
+        return RefusedError(
             f"the FTP server {host} refuses the login: check user and password in "
             "PETSTREAM_FTP_URL (user apikey-KEY; both were e-mailed when the export was enabled)"
         )
     if _code(error) == "550":
-        return PetstreamError(
+        return RefusedError(
             f"the FTP server {host} has no such directory: check the path in PETSTREAM_FTP_URL "
             "(the feed lies in the home directory: none is needed)"
         )
     return None
-
-
-def _size(answer: str) -> int:
-    """Return a file's size in bytes from the answer to SIZE."""
-    if not re.fullmatch(r"[0-9]{1,15}", answer):
-        raise ValueError("not a size")
-    return int(answer)
-
-
-def _time(answer: str) -> datetime:
-    """Return a file's time from the answer to MDTM, which is UTC."""
-    return datetime.strptime(answer[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
 def _as_utf_8(text: str) -> str:

@@ -30,7 +30,7 @@ FileFamily = Literal[Family, "petlist"]
 _NAME: Final = re.compile(
     r"(?:\./)?(?:[A-Za-z0-9]{4,64}_)?"
     r"(?:(orgs|pets|updatedpets|newpets)_([0-9]{1,6})\.json|(petlist)\.csv)(?:\.zip)?",
-    re.ASCII,
+    re.ASCII | re.IGNORECASE,
 )
 NO_FILES: Final = (
     "there are no files yet: they are available by 6 AM Eastern the day after the "
@@ -124,6 +124,11 @@ class ExportSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
+def base_name(path: str) -> str:
+    """Return what stands behind the last directory, however the server writes them."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
 def is_logical(name: str) -> bool:
     """Tell whether a name (without any directory) is one of an export's files."""
     return _NAME.fullmatch(name) is not None
@@ -142,10 +147,10 @@ def export_set(listing: Sequence[RemoteFile], now: datetime | None = None) -> Ex
 
     newest: dict[tuple[FileFamily, int], RemoteFile] = {}
     for remote in listing:
-        match = _NAME.fullmatch(remote.path.rpartition("/")[2])
+        match = _NAME.fullmatch(base_name(remote.path))
         if match is None:
             continue
-        family: FileFamily = match[1] or match[3]  # type: ignore[assignment]  # the pattern's words
+        family: FileFamily = (match[1] or match[3]).lower()  # type: ignore[assignment]  # the pattern's words
         key = (family, int(match[2] or 0))
         before = newest.get(key)
         if before is None or _age_of(remote, is_dated) > _age_of(before, is_dated):

@@ -16,6 +16,7 @@ from ingest.export import Outcome
 from ingest.run import Result
 from ingest.state.export_history import ExportHistory
 from petstream import metrics
+from ingest.source.ftp import RefusedError
 from petstream.errors import (
     BrokenFileError,
     NotReadyError,
@@ -218,3 +219,23 @@ async def test_a_completed_export_is_told_once_and_isnt_late(
 async def test_wrong_settings_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError):
         await watched(monkeypatch, [UsageError("wrong")], datetime(2026, 11, 2, 9, tzinfo=UTC))
+
+
+async def test_f2_a_server_that_refuses_ends_no_watch_and_is_not_asked_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F2: a login may be refused while the server's own directory is away."""
+    waits: list[float] = []
+
+    async def pause(_: asyncio.Event, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(feed_watch, "pause", pause)
+    monkeypatch.setattr(
+        feed_watch.PollIntervals, "__new__", lambda cls, *_: tuple.__new__(cls, (1, 2, 600, 3))
+    )
+    looks: list[Result | Exception] = [RefusedError("the login is refused")] * 3
+    looks += [UnreachableError("FTP is away")]
+    said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
+    assert said == ["the login is refused", "FTP is away"]
+    assert waits == [600, 600, 600, 3]

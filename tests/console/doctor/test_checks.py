@@ -17,6 +17,7 @@ from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
 from petstream.kafka.admin import DescribedTopic
+from petstream.settings import Settings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")
@@ -100,3 +101,23 @@ async def test_every_wrong_setting_is_named_and_the_rest_is_checked(
     assert {"ftp", "kafka", "postgres"} <= set(warned)
     assert list(tmp_path.iterdir()) == [tmp_path / ".env"]
     assert "canary" not in printed
+
+
+async def test_f2_a_check_that_breaks_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F2: whatever one of them meets."""
+
+    async def broken(*_: object) -> list[CheckResult]:
+        raise ValueError("a secret")
+
+    async def sound(*_: object) -> list[CheckResult]:
+        return [CheckResult("other", "pass", "looked at")]
+
+    monkeypatch.setattr(doctor, "_settings", lambda: (Settings(), []))
+    for name in ("_feed", "_kafka", "_postgres", "check_stores"):
+        for each in ("_feed", "_kafka", "_postgres", "check_stores"):
+            monkeypatch.setattr(doctor, each, broken if each == name else sound)
+        results = await doctor.check_everything()
+        assert [result.state for result in results].count("pass") == 3
+        (failed,) = [result for result in results if result.state == "fail"]
+        assert "ValueError" in failed.what
+        assert "secret" not in failed.what

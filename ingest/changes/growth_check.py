@@ -1,0 +1,58 @@
+"""Whether an export brings more that is new than any day can: then it isn't believed. Pure.
+
+Rule 1: what counts is what would be published as added; a first import has bounds of its own.
+Rule 2: it is noticed before the batch that is too much is published.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingest.changes.comparison import Batch
+from ingest.state.ledger import Ledger
+from petstream.errors import BrokenFileError
+
+ALWAYS_BELIEVED: Final = 20_000
+"""New pets or organisations of one export; with more, no more than are known already."""
+
+MOST_AT_FIRST: Final = {"pets": 1_000_000, "orgs": 100_000}
+"""The whole feed has some 64,000 pets and 6,200 organisations."""
+
+_ADDED: Final = b'{"op":"added",'
+
+
+class GrowthCheck:
+    """How many pets, or organisations, an export brings that nobody knew."""
+
+    def __init__(self, ledger: Ledger, plural: str, *, is_first: bool) -> None:
+        """Begin over a ledger that was just restored.
+
+        Args:
+            ledger: what is known; a first import that broke off has left some of it.
+            plural: of what.
+            is_first: no export was ever completed.
+        """
+        self._known = len(ledger)
+        self._most = most_added(0 if is_first else self._known, plural)
+        self._plural = plural
+        self._added = 0
+
+    def see_batch(self, batch: Batch) -> None:
+        """Count what is new.
+
+        Raises:
+            BrokenFileError: it is more than can be believed.
+        """
+        self._added += sum(
+            publication.value.startswith(_ADDED) for publication in batch.publications
+        )
+        if self._added > self._most:
+            raise BrokenFileError(
+                f"more than {self._most:,} new {self._plural} beside the {self._known:,} that "
+                "are known: no day brings so many, so these files are no export"
+            )
+
+
+def most_added(known: int, plural: str) -> int:
+    """Return how many new ones of an export are believed."""
+    return max(ALWAYS_BELIEVED, known) if known else MOST_AT_FIRST[plural]

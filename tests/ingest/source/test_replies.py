@@ -1,0 +1,55 @@
+"""F2. Whatever a server answers, reading it raises nothing; what is read is within its bounds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.source import replies
+
+odd_text = st.text(alphabet=st.characters(max_codepoint=0x2FF)) | st.text(
+    alphabet="0123456789,.|!()[]-=;: \r\n\t/\\<>abcdDIRsize=modifytype\xb2\x85"
+)
+
+
+@given(st.lists(odd_text, max_size=5))
+def test_f2_no_answer_is_an_error_of_ours(lines: list[str]) -> None:
+    """F2: as a fuzzer sees it."""
+    port = replies.passive_port(lines)
+    assert port is None or 0 < port < 65_536
+    size = replies.size(lines)
+    assert size is None or 0 <= size < 10**18
+    replies.time(lines)
+    replies.facts(lines)
+    for name in replies.names("\n".join(lines)):
+        assert name.strip("\r\n\t ") == name
+        assert "\0" not in name
+        assert ".." not in name
+
+
+@pytest.mark.parametrize(
+    ("answer", "size"),
+    [("1234", 1234), (" 1234 bytes", 1234), ("1,234,567", 1234567), ("-5", None), ("12.5", None),
+     ("many", None), ("0", 0), ("9" * 19, None), ("0x1F", None), ("", None), ("\xb2", None)],
+)  # fmt: skip
+def test_f2_a_size_is_a_whole_number_or_none(answer: str, size: int | None) -> None:
+    """F2."""
+    assert replies.size([answer]) == size
+
+
+@pytest.mark.parametrize(
+    ("answer", "time"),
+    [
+        ("20261102080001", datetime(2026, 11, 2, 8, 0, 1, tzinfo=UTC)),
+        (" 20261102080001.999 ", datetime(2026, 11, 2, 8, 0, 1, tzinfo=UTC)),
+        ("191261102080001", datetime(2026, 11, 2, 8, 0, 1, tzinfo=UTC)),
+        ("20261102", None), ("20261302080001", None), ("00000000000000", None),
+        ("2026110208000199", None), ("yesterday", None), ("", None),
+    ],
+)  # fmt: skip
+def test_f2_a_file_time_is_of_fourteen_digits_or_none(answer: str, time: datetime | None) -> None:
+    """F2."""
+    assert replies.time([answer]) == time
