@@ -45,7 +45,7 @@ def passive_port(lines: Sequence[str]) -> int | None:
         for match in reversed(list(_SIX_NUMBERS.finditer(line))):
             high, low = int(match[1]), int(match[2])
             port = high * 256 + low
-            if 0 < port and high <= _HIGHEST_BYTE and low <= _HIGHEST_BYTE:
+            if port > 0 and high <= _HIGHEST_BYTE and low <= _HIGHEST_BYTE:
                 return port
     return None
 
@@ -94,7 +94,7 @@ def names(listed: str) -> list[str]:
 
 
 def _names(listed: str) -> Iterator[str]:
-    # not `splitlines`: it splits at ten signs more, which may stand in names of other people's files
+    # not `splitlines`: it splits at ten signs more, which may stand in names of others' files
     for written in listed.split("\n"):
         line = written.strip("\r \t")
         with_facts = _FACTS.fullmatch(line)

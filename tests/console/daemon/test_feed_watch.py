@@ -14,9 +14,9 @@ from console.daemon import feed_watch
 from console.inspect import summary
 from ingest.export import Outcome
 from ingest.run import Result
+from ingest.source.ftp import RefusedError
 from ingest.state.export_history import ExportHistory
 from petstream import metrics
-from ingest.source.ftp import RefusedError
 from petstream.errors import (
     BrokenFileError,
     NotReadyError,

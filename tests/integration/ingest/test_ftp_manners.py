@@ -1,4 +1,4 @@
-"""F2, F10, F13. Servers with manners: each is understood, or told about in one line; none is a bug."""
+"""F2, F10, F13. Servers with manners: understood, or told about in one line; none is a bug."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ UNDERSTOOD: dict[str, Manners] = {
     "PASV with a bracket": answers(EPSV="502 no", PASV="227 [127,0,0,1,{high},{low}]"),
     "PASV open": answers(EPSV="502 no", PASV="227 Entering Passive Mode (127,0,0,1,{high},{low}"),
     "PASV behind other digits": answers(EPSV="502 no", PASV="227 2 of 5: (127,0,0,1,{high},{low})"),
-    "PASV of two lines": answers(
-        EPSV="502 no", PASV="227-socket\r\n227 (127,0,0,1,{high},{low})"
-    ),
+    "PASV of two lines": answers(EPSV="502 no", PASV="227-socket\r\n227 (127,0,0,1,{high},{low})"),
     "PASV at another address": answers(EPSV="502 no", PASV="227 (10,255,255,1,{high},{low})"),
     "PASV at no address": answers(EPSV="502 no", PASV="227 (0,0,0,0,{high},{low})"),
     "PASV answered as EPSV": answers(EPSV="502 no", PASV="229 Extended (|||{port}|)"),
@@ -97,17 +95,26 @@ UNDERSTOOD: dict[str, Manners] = {
     "LF only": named(NAMES.replace(b"\r\n", b"\n")),
     "no last line end": named(NAMES.rstrip()),
     "empty lines": named(NAMES.replace(b"\r\n", b"\r\n\r\n")),
-    "./ before the names": named(b"".join(b"./" + line for line in NAMES.splitlines(keepends=True))),
-    "a name of 0x85": named(b"x\x85pets_2.json\r\ny\x1cpets_3.json\r\nz\x0cpets_4.json\r\n" + NAMES),
+    "./ before the names": named(
+        b"".join(b"./" + line for line in NAMES.splitlines(keepends=True))
+    ),
+    "a name of 0x85": named(
+        b"x\x85pets_2.json\r\ny\x1cpets_3.json\r\nz\x0cpets_4.json\r\n" + NAMES
+    ),
     "names in UTF-8": named("\u732b.json\r\n".encode() + NAMES),
     "names of others": named(b"pets_1.json.bak\r\nreadme\r\nimport\r\n..\r\n.\r\n" + NAMES),
     "the same names 250,000 times": named(NAMES * 83_334),
     "names in the looks of ls": named(LS),
-    "names with a total": named(b"total 3\r\n" + LS + b"drwxr-xr-x 2 0 0 9 Nov 2 08:00 pets_9.json\r\n"),
-    "names in the looks of dir": named(DOS + b"11-02-26  08:00AM       <DIR>          pets_9.json\r\n"),
+    "names with a total": named(
+        b"total 3\r\n" + LS + b"drwxr-xr-x 2 0 0 9 Nov 2 08:00 pets_9.json\r\n"
+    ),
+    "names in the looks of dir": named(
+        DOS + b"11-02-26  08:00AM       <DIR>          pets_9.json\r\n"
+    ),
     "names with facts": named(FACTS),
     "no NLST, but MLSD": Manners(
-        answers={"NLST": "502 no"}, listed={"MLSD": b"type=cdir;modify=20261102080001; .\r\n" + FACTS}
+        answers={"NLST": "502 no"},
+        listed={"MLSD": b"type=cdir;modify=20261102080001; .\r\n" + FACTS},
     ),
     "neither NLST nor MLSD, but LIST": Manners(
         answers={"NLST": "500 what", "MLSD": "502 no"}, listed={"LIST": LS}
@@ -117,7 +124,8 @@ UNDERSTOOD: dict[str, Manners] = {
     "250 after data": Manners(after_data="250 done"),
     "no reply after data": Manners(after_data=""),
     "a directory of a file's name": Manners(
-        answers={"SIZE pets_2.json": "550 not a plain file"}, listed={"NLST": NAMES + b"pets_2.json\r\n"}
+        answers={"SIZE pets_2.json": "550 not a plain file"},
+        listed={"NLST": NAMES + b"pets_2.json\r\n"},
     ),
     "a file that may not be read": Manners(
         answers={"SIZE pets_2.json": "553 no"}, listed={"NLST": NAMES + b"pets_2.json\r\n"}
@@ -135,13 +143,15 @@ UNDERSTOOD: dict[str, Manners] = {
         MDTM="502 no", MLST="250-here\r\n type=file;size=1;modify={time}; x\r\n250 end"
     ),
     "SIZE and MDTM by 202, but MLST": answers(
-        SIZE="202 no", MDTM="202 no", MLST="250-here\r\n Type=file;Size={size};Modify={time}; x\r\n250 end"
+        SIZE="202 no",
+        MDTM="202 no",
+        MLST="250-here\r\n Type=file;Size={size};Modify={time}; x\r\n250 end",
     ),
     # other
     "no FEAT": answers(FEAT="500 what"),
     "no QUIT": answers(QUIT=""),
     "no REST": answers(REST="502 no"),
-}  # fmt: skip
+}
 
 TOLD: dict[str, tuple[Manners, str]] = {
     "PASV and EPSV that can't be read": (
