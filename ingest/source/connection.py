@@ -87,10 +87,7 @@ class Connection(aioftp.Client):
             raise ConnectionResetError("a line that doesn't end") from error
 
     async def login(
-        self,
-        user: str = aioftp.client.DEFAULT_USER,
-        password: str = aioftp.client.DEFAULT_PASSWORD,
-        account: str = aioftp.client.DEFAULT_ACCOUNT,
+        self, user: str = aioftp.DEFAULT_USER, password: str = "", account: str = ""
     ) -> None:
         """Log in; a server may want no password, or call it superfluous."""
         code, _ = await self.command(f"USER {user}", ("2xx", "33x"))

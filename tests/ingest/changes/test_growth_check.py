@@ -13,8 +13,8 @@ from petstream.errors import BrokenFileError
 
 def batch(added: int, updated: int = 0) -> Batch:
     """Return a batch of events."""
-    events = [Publication("1", b'{"op":"added","animalId":1}', [])] * added
-    events += [Publication("1", b'{"op":"updated","animalId":1}', [])] * updated
+    events = [Publication("1", b'{"op":"added","animalId":1}', ())] * added
+    events += [Publication("1", b'{"op":"updated","animalId":1}', ())] * updated
     return Batch(added + updated, events, [])
 
 
