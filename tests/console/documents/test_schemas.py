@@ -151,6 +151,14 @@ def schemas_title(name: str) -> str:
     return title
 
 
+def test_no_default_in_asyncapi_is_an_empty_list() -> None:
+    """Of such a one Modelina makes `String[] notes = ;`."""
+    document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text("utf-8"))
+    parts = list(_parts(document["components"]["schemas"]))
+    assert any("default" in part for part in parts)
+    assert [part for part in parts if part.get("default") == []] == []
+
+
 def test_generators_get_a_name_for_every_class_and_no_closed_list_of_words() -> None:
     for family in schemas.FAMILIES:
         text = (ROOT / "schemas" / f"{family.name}.json").read_text("utf-8")
