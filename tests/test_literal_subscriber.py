@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import jsonschema
 import pytest
+from reader_programs import PROGRAMS, careful, program
 
+from petstream.codec import decode
+from petstream.events import SnapshotRequest
+from petstream.testkit import check
+from petstream.testkit.log_loss import FIRST, LOST, THEN
+from petstream.testkit.lossy_log import LossyLog
 from petstream.topics import ALL, DEAD_LETTERS, EXPORTS, ORGS, PETS, PICTURES, REQUESTS, Topic
 
-PROGRAM: Final = Path(__file__).parents[1] / "docs" / "clients" / "python" / "literal.py"
+ROOT: Final = Path(__file__).parents[1]
 EXPORT: Final = "2026-11-23T08:12:04Z"
 BASE: Final = 7_181_686_096_000_000
 
@@ -22,15 +29,6 @@ class Record(NamedTuple):
 
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
-
-
-def subscriber() -> Any:
-    spec = importlib.util.spec_from_file_location("literal", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Subscriber()
 
 
 def record(kind: str, subject: str, sequence: int, digest: str = "a") -> Record:
@@ -108,7 +106,7 @@ def test_the_literal_subscriber_ends_right(topic: Topic, seed: int) -> None:
     """Duplicates, rewinds to any place, and older events that are published late."""
     randomly = random.Random(seed)  # noqa: S311  schedules, no secrets
     log = LOGS[topic.name]
-    literal = subscriber()
+    literal = program("literal").Subscriber()
     for _ in range(seed % 4):
         start = randomly.randrange(len(log))
         for step in log[start : randomly.randint(start, len(log))]:
@@ -126,11 +124,94 @@ def test_the_literal_subscriber_ends_right(topic: Topic, seed: int) -> None:
     assert sorted(literal.dead_letters.values()) == sorted(letters)
 
 
-def test_the_program_is_short() -> None:
-    lines = [line for line in PROGRAM.read_text("utf-8").splitlines() if line.strip()]
-    assert len(lines) <= 45
+def test_the_literal_subscriber_reads_what_0_1_wrote() -> None:
+    """Its headers weren't all ASCII."""
+    raw = record("pet.added", "pet/1", BASE)
+    literal = program("literal").Subscriber()
+    literal.handle(raw._replace(headers=(*raw.headers, ("ps_rawdigest", b"\xff\x00"))))
+    assert literal.shown().keys() == {"pet/1"}
 
 
-def test_the_page_shows_the_program_as_it_is() -> None:
-    page = (PROGRAM.parents[2] / "subscribing.md").read_text("utf-8")
-    assert f"```python\n{PROGRAM.read_text('utf-8')}```" in page
+@pytest.mark.parametrize("topics", [("pets", "orgs", "exports"), None], ids=["all", "pets"])
+async def test_with_rule_5_it_ends_right_whatever_the_log_loses(
+    topics: tuple[str, ...] | None,
+) -> None:
+    report = await check(careful(by_id=topics is None), topics=topics, log_loss=True)
+    assert report.ok, report
+    assert not report.advice
+
+
+ORGS_OF_IT: Final = {7: "Paws"}
+NOW: Final = datetime(2026, 11, 23, 17, 20, tzinfo=UTC)
+
+
+def read(literal: Any, log: LossyLog) -> None:
+    """Read all there is, as a client does that connected anew."""
+    now = log.now()
+    offsets = literal.begin(now)
+    for place, end in now.ends.items():
+        for offset in range(offsets.get(place, 0), end):
+            literal.handle(now.record_at(*place, offset))
+
+
+def lost_a_day(*, healed: bool) -> tuple[Any, LossyLog]:
+    """Return a reader of a log that lost a day, which nobody but the reader knows."""
+    log, literal = LossyLog(heals=True), careful()()
+    for _ in log.run(0, FIRST, ORGS_OF_IT):
+        pass
+    kept = log.now().ends
+    for _ in log.run(1, LOST, ORGS_OF_IT):
+        pass
+    read(literal, log)
+    log.lose(kept)
+    for _ in log.run(2, THEN, ORGS_OF_IT, snapshot=True) if healed else ():
+        pass
+    read(literal, log)
+    return literal, log
+
+
+def test_it_asks_for_a_snapshot_above_what_only_it_knows_until_there_is_one() -> None:
+    literal, log = lost_a_day(healed=False)
+    held = max(sequence for sequence, *_ in literal.newest.values())
+    key, value, headers = literal.request(NOW)
+    event = decode(headers, value).event
+    assert isinstance(event, SnapshotRequest)
+    assert (event.sequence, event.at, key.decode()) == (held, NOW, event.asked_by)
+    schema = json.loads((ROOT / "schemas" / "snapshot.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(value))
+    again = decode(literal.request(NOW + timedelta(days=1))[2], value)
+    assert again.rank > decode(headers, value).rank, "and again, as a newer request"
+    read(literal, log)
+    assert literal.request(NOW) is not None, "also where nothing new came"
+    for _ in log.run(2, THEN, ORGS_OF_IT, snapshot=True):
+        pass
+    read(literal, log)
+    assert literal.request(NOW) is None
+    assert "pet/5" not in literal.shown(), "which left while the log had lost it"
+
+
+def test_it_asks_for_nothing_that_a_snapshot_healed_already() -> None:
+    literal, _ = lost_a_day(healed=True)
+    assert literal.request(NOW) is None
+
+
+def test_it_asks_for_nothing_where_nothing_was_lost() -> None:
+    log, literal = LossyLog(heals=True), careful()()
+    for day in range(3):
+        for _ in log.run(day, FIRST if day % 2 else THEN, ORGS_OF_IT):
+            pass
+        read(literal, log)
+    assert literal.request(NOW) is None
+    assert literal.begin(log.now()) == log.now().ends
+
+
+@pytest.mark.parametrize(("name", "most"), [("literal.py", 45), ("literal_rule5.py", 110)])
+def test_the_programs_are_short(name: str, most: int) -> None:
+    lines = [line for line in (PROGRAMS / name).read_text("utf-8").splitlines() if line.strip()]
+    assert len(lines) <= most
+
+
+@pytest.mark.parametrize("name", ["literal.py", "literal_rule5.py"])
+def test_the_page_shows_the_programs_as_they_are(name: str) -> None:
+    page = (ROOT / "docs" / "subscribing.md").read_text("utf-8")
+    assert f"```python\n{(PROGRAMS / name).read_text('utf-8')}```" in page

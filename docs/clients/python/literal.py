@@ -23,7 +23,7 @@ class Subscriber:
 
     def handle(self, record: Any) -> None:
         """Take a record as Kafka's clients give it: .value and .headers."""
-        headers = {name: value.decode("ascii") for name, value in record.headers}
+        headers = {name: value.decode("ascii", "replace") for name, value in record.headers}
         kind = headers["ce_type"].removeprefix("org.petstream.")
         if kind.startswith("deadletter."):  # no state: each is an event of its own
             self.dead_letters[headers["ce_id"]] = record.value
