@@ -34,8 +34,8 @@ from ingest.state.log_ends import Measure
 from petstream import failpoints
 from petstream.errors import NotReadyError
 from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead, Mode
-from petstream.removal_limits import RemovalLimits
 from petstream.sequence import Family
+from petstream.setting_values import RemovalLimits
 
 Progress = Callable[[str, int], None]
 """Is called with a file's logical name and how many of its rows were read so far."""

@@ -44,7 +44,7 @@ from ingest.state.restore import fold_exports, fold_ledgers
 from ingest.state.spill_file import SpillFile
 from petstream.errors import NotReadyError, UsageError
 from petstream.kafka.client import ensure_topics
-from petstream.removal_limits import RemovalLimits
+from petstream.setting_values import RemovalLimits
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 Say = Callable[[str], None]

@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
+
+SMALLEST_FOR_SHARE: Final = 20
+"""The share of removals counts from this many listed keys up: of three pets, one may well go."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,32 @@ class FtpUrl:
     port: int
     directory: str = field(repr=False)
     tls: bool
+
+
+class RemovalLimits(NamedTuple):
+    """How many removals pass: a share of the listed keys, and a number."""
+
+    max_share: float
+    max_count: int
+
+    def passed(self, removals: int, listed: int, what: str) -> list[str]:
+        """Say which limits so many removals pass, whether of an export or of a snapshot sweep.
+
+        >>> RemovalLimits(0.05, 5_000).passed(3, 30, "pets")
+        ['3 of 30 pets would go, more than PETSTREAM_REMOVAL_MAX_SHARE=0.05']
+        """
+        reasons = []
+        if removals > self.max_count:
+            reasons.append(
+                f"{removals:,} {what} would go, more than PETSTREAM_REMOVAL_MAX_COUNT="
+                f"{self.max_count}"
+            )
+        if listed >= SMALLEST_FOR_SHARE and removals > self.max_share * listed:
+            reasons.append(
+                f"{removals:,} of {listed:,} {what} would go, more than "
+                f"PETSTREAM_REMOVAL_MAX_SHARE={self.max_share:g}"
+            )
+        return reasons
 
 
 def _split(text: str) -> SplitResult:

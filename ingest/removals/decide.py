@@ -21,8 +21,8 @@ from ingest.state.export_history import ExportHistory, Identity
 from petstream import failpoints
 from petstream.errors import BrokenFileError
 from petstream.events import FileRead, Mode
-from petstream.removal_limits import RemovalLimits
 from petstream.sequence import removal_sequence
+from petstream.setting_values import RemovalLimits
 
 _LARGEST_PETLIST_BYTES: Final = 64 * 1024 * 1024
 

@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 
 from ingest.changes.comparison import Batch
 from ingest.state.ledger import Ledger
-from petstream.removal_limits import SMALLEST_FOR_SHARE, RemovalLimits, passed
 from petstream.sequence import base_of
+from petstream.setting_values import SMALLEST_FOR_SHARE, RemovalLimits
 
 MOST_CHANGED: Final = 0.40
 MOST_WITHOUT_PICTURES: Final = 0.05
@@ -84,7 +84,7 @@ def judge(  # noqa: PLR0913  the things the rules speak of, each by name
         )
     if seen_with is not None and (contradictions or (removals and not seen_last)):
         reasons.append(f"petlist.csv is the one that came with export {seen_with}")
-    reasons += passed(len(removals), len(listed), limits, what)
+    reasons += limits.passed(len(removals), len(listed), what)
     return GateDecision(removals, "; ".join(reasons) or None, contradictions)
 
 

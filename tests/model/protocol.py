@@ -37,8 +37,8 @@ from petstream import topics
 from petstream.codec import Envelope, Headers, decode
 from petstream.errors import NotReadyError
 from petstream.events import PetEvent
-from petstream.removal_limits import RemovalLimits
 from petstream.sequence import removal_sequence
+from petstream.setting_values import RemovalLimits
 from petstream.settings import Settings
 
 FIRST_DAY = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)

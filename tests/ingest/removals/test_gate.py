@@ -17,7 +17,7 @@ from ingest.removals.gate import (
     mass_removals,
     rate_problems,
 )
-from petstream.removal_limits import RemovalLimits
+from petstream.setting_values import RemovalLimits
 
 LIMITS = RemovalLimits(max_share=0.10, max_count=5_000)
 LISTED = range(1, 1001)
