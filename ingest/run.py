@@ -36,6 +36,7 @@ from ingest.source.archive import Archive
 from ingest.source.archive_manifest import Manifest, archived_files, keep_manifest
 from ingest.source.arrival import list_export, start_stamp
 from ingest.source.ftp import FileChangedError
+from ingest.source.leftovers import without_leftovers
 from ingest.source.listing import ExportSet, refuse_incomplete
 from ingest.source.reader import Reader, from_ftp
 from ingest.state.export_history import Choice, ExportHistory, Wanted, start_of
@@ -196,6 +197,7 @@ async def _read_export(
     result = await _completed_before(context, request, history, files)
     if result is not None:
         return result
+    files = without_leftovers(files, history.completed.values())
     stamp = None
     try:
         stamp = await start_stamp(request.ftp, files)
@@ -227,7 +229,9 @@ async def _completed_before(
     Raises:
         NotReadyError: they were, but a newer export was completed since.
     """
-    same = (event for event in history.completed.values() if event.fingerprint == files.fingerprint)
+    own = without_leftovers(files, history.completed.values())
+    wanted = {files.fingerprint, own.fingerprint}
+    same = (event for event in history.completed.values() if event.fingerprint in wanted)
     completed = next(same, None)
     if completed is None or request.wanted != "auto":
         return None

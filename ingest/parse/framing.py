@@ -8,13 +8,15 @@ Rule 2: blank lines, carriage returns and a byte order mark belong to no row.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 Piece = tuple[int, bytes, int]
 
 _KEPT: Final = 2_048
 _BOM: Final = b"\xef\xbb\xbf"
 _NEXT: Final = re.compile(rb'["\[\]{}]')
+_BEGIN: Final = re.compile(rb"[^\s,]")
+_WORD_END: Final = re.compile(rb"[\s,\]]")
 _STRING_END: Final = re.compile(rb'["\\]')
 
 
@@ -79,7 +81,7 @@ class LineFramer:
 
 
 class ArrayFramer:
-    """One row an element of the one array that the file is."""
+    """One row an element of the one array that the file is, whatever the element is."""
 
     def __init__(self, longest_bytes: int) -> None:
         """Start at the beginning of a file."""
@@ -90,6 +92,7 @@ class ArrayFramer:
         self._depth = 0
         self._in_string = False
         self._escaped = False
+        self._element: Literal["", "nested", "text", "word"] = ""
         self._begun: list[bytes] = []
         self._begun_bytes = 0
         self._begun_at = 0
@@ -97,35 +100,62 @@ class ArrayFramer:
     def feed(self, chunk: bytes) -> list[Piece]:
         """Return the elements that end in this chunk."""
         pieces: list[Piece] = []
-        at, start = 0, 0 if self._depth > 1 or self._begun_bytes else -1
+        at, start = 0, 0 if self._element else -1
         while at < len(chunk):
             if self._in_string:
                 at = self._string(chunk, at)
-                continue
-            match = _NEXT.search(chunk, at)
-            if match is None:
-                break
-            at = match.end()
-            sign = match[0]
-            if sign == b'"':
-                self._in_string = True
-            elif sign in b"[{":
-                self._depth += 1
-                if self._depth == 2 and start < 0:  # noqa: PLR2004  1 is the array, 2 an element
-                    start = match.start()
+                ended = self._element == "text" and not self._in_string
+            elif self._element == "word":
+                at, ended = self._word(chunk, at)
+            elif self._depth == 1 and not self._element:
+                at = start = self._begin(chunk, at)
+                if self._element:
                     self._begun_at = self._offset + start
+                at, ended = at + 1, False
             else:
-                self._depth -= 1
-                if self._depth == 1:
-                    self._keep(chunk[start:at])
-                    pieces.append((self._begun_at, b"".join(self._begun), self._begun_bytes))
-                    self._begun, self._begun_bytes, start = [], 0, -1
-                elif self._depth == 0:
-                    self.closed = True
-        if start >= 0:
+                at, ended = self._brackets(chunk, at)
+            if ended:
+                self._keep(chunk[start:at])
+                pieces.append((self._begun_at, b"".join(self._begun), self._begun_bytes))
+                self._begun, self._begun_bytes, self._element, start = [], 0, "", -1
+        if self._element:
             self._keep(chunk[start:])
         self._offset += len(chunk)
         return pieces
+
+    def _begin(self, chunk: bytes, at: int) -> int:
+        """Begin the next element, of whatever kind, or close the array; return where."""
+        match = _BEGIN.search(chunk, at)
+        if match is None:
+            return len(chunk)
+        sign = match[0]
+        if sign == b"]":
+            self._depth, self.closed = 0, True
+        elif sign in b"[{":
+            self._depth, self._element = 2, "nested"
+        elif sign == b'"':
+            self._in_string, self._element = True, "text"
+        else:
+            self._element = "word"
+        return match.start()
+
+    def _word(self, chunk: bytes, at: int) -> tuple[int, bool]:
+        match = _WORD_END.search(chunk, at)
+        return (len(chunk), False) if match is None else (match.start(), True)
+
+    def _brackets(self, chunk: bytes, at: int) -> tuple[int, bool]:
+        """Go to behind the next sign that counts; tell whether the element ends with it."""
+        match = _NEXT.search(chunk, at)
+        if match is None:
+            return len(chunk), False
+        sign = match[0]
+        if sign == b'"':
+            self._in_string = True
+        elif sign in b"[{":
+            self._depth += 1
+        else:
+            self._depth -= 1
+        return match.end(), self._depth == 1 and self._element == "nested" and sign in b"]}"
 
     def finish(self) -> list[Piece]:
         """Return nothing: an element that didn't end isn't one (`closed` tells)."""

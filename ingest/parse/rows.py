@@ -10,6 +10,7 @@ Rule 3: a chunk of whole rows is parsed at once; only where one of them is odd, 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -18,14 +19,23 @@ import ijson
 
 from ingest.parse.contacts import bytes_without_contacts
 from ingest.parse.framing import ArrayFramer, LineFramer
-from ingest.parse.sanitize import danger, is_harmless, mend, without_odd_escapes
+from ingest.parse.sanitize import (
+    danger,
+    is_harmless,
+    is_windows_1252,
+    mend,
+    without_odd_escapes,
+)
 from petstream.errors import PetstreamError
 
 LONGEST_ROW_BYTES: Final = 4 * 1024 * 1024
 KEPT_OF_BAD_BYTES: Final = 2_048
 MENDED: Final = "text that was mended"
+WINDOWS_1252: Final = "text in Windows-1252"
 
 _MOST_BLANKS: Final = 4_096
+_WORDS: Final = (b"false", b"null", b"true")
+_ARRAY_BEGINS: Final = re.compile(rb"[{\]]|false|null|true")
 _BOM: Final = b"\xef\xbb\xbf"
 _ODD_SIGNS: Final = ((_BOM, "byte order mark"), (b"\r\n", "carriage returns"))
 
@@ -94,9 +104,9 @@ class RowFramer:
         self.odd = tuple(word for sign, word in _ODD_SIGNS if sign in self._head)
         if len(self._head) - len(first) > _MOST_BLANKS:
             self._framer = LineFramer(LONGEST_ROW_BYTES)  # nothing is kept to look further
-        elif not first:
-            return False
-        elif first is not sign and first[:1] in {b"{", b"]"}:
+        elif not first or (first is not sign and any(w.startswith(first) for w in _WORDS)):
+            return False  # too little to tell
+        elif first is not sign and _ARRAY_BEGINS.match(first):
             self._framer = ArrayFramer(LONGEST_ROW_BYTES)
         else:
             self._framer = LineFramer(LONGEST_ROW_BYTES)
@@ -134,8 +144,8 @@ def parse(rows: Sequence[Row], odd: Counter[str] | None = None) -> list[dict[str
     """
     plain = [without_odd_escapes(row.raw) for row in rows]
     if all(map(is_harmless, plain)) and (objects := _parsed_together(plain)) is not None:
-        if odd is not None and (mended := sum(map(_differs, rows, plain))):
-            odd[MENDED] += mended
+        if odd is not None:
+            odd.update(_words_of(rows, plain))
         return [*objects]
     return parsed_with_care(rows, odd)
 
@@ -145,8 +155,8 @@ def parsed_with_care(
 ) -> list[dict[str, Any] | BadRow]:
     """Parse rows of which at least one is odd: what is refused, mended or broken costs no other."""
     mended = [mend(row.raw) for row in rows]
-    if odd is not None and (changed := sum(map(_differs, rows, mended))):
-        odd[MENDED] += changed
+    if odd is not None:
+        odd.update(_words_of(rows, mended))
     parsed: list[dict[str, Any] | BadRow | None] = [*map(_refused, rows, mended)]
     safe = [index for index, bad in enumerate(parsed) if bad is None]
     together = _parsed_together([mended[index] for index in safe])
@@ -162,7 +172,8 @@ def kept_of(raw: bytes) -> bytes:
 
 def _parsed_together(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
     try:
-        objects = list(ijson.items(b"\n".join(ready), "", multiple_values=True)) if ready else []
+        data = b"\n".join(ready)  # one buffer: the parser scans a text again for each it is in
+        objects = list(ijson.items(data, "", multiple_values=True, buf_size=max(len(data), 1)))
     except (ijson.JSONError, ValueError, SystemError):
         return None
     whole = len(objects) == len(ready) and all(isinstance(each, dict) for each in objects)
@@ -183,8 +194,16 @@ def _refused(row: Row, raw: bytes) -> BadRow | None:
     return None if refusal is None else _bad(row, *refusal)
 
 
-def _differs(row: Row, mended: bytes) -> bool:
-    return mended is not row.raw and mended != row.raw
+def _words_of(rows: Sequence[Row], mended: Sequence[bytes]) -> dict[str, int]:
+    """Return how many rows were odd, by what was odd."""
+    changed = [
+        row.raw
+        for row, now in zip(rows, mended, strict=True)
+        if now is not row.raw and now != row.raw
+    ]
+    recoded = sum(map(is_windows_1252, changed))
+    words = {MENDED: len(changed) - recoded, WINDOWS_1252: recoded}
+    return {word: number for word, number in words.items() if number}
 
 
 def _bad(row: Row, reason: str, message: str) -> BadRow:

@@ -3,6 +3,8 @@
 Rule 1: the usual row is let through at the least cost; only what is odd is examined closer.
 Rule 2: bad UTF-8 and lone surrogates become U+FFFD, NUL goes; mojibake is text, and stays. The
         parser would turn a lone surrogate into a question mark.
+Rule 3: a row that holds no UTF-8 at all but other bytes above 127 is Windows-1252, byte by byte.
+Rule 4: a tab or a line end inside a text is written as an escape: so it stays what it is.
 """
 
 from __future__ import annotations
@@ -25,6 +27,16 @@ _UNSAFE_ESCAPE: Final = re.compile(
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u(?![0-9a-fA-F]{4})"
 )
 _ODD_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_HIGH: Final = re.compile(rb"[\x80-\xff]+")
+_UTF_8: Final = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_NO_LETTERS: Final = bytes.maketrans(b"\xfe\xff", b"\x81\x81")
+"""What a byte order mark leaves: letters of no name in the feed. (Windows-1252 has no 0x81.)"""
+
+_BLANK: Final = re.compile(rb"[\t\r\n]")
+_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPES: Final = ((b"\t", b"\\t"), (b"\r", b"\\r"), (b"\n", b"\\n"))
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -58,10 +70,20 @@ def mend(raw: bytes) -> bytes:
         try:
             raw.decode()
         except UnicodeDecodeError:
-            raw = raw.decode("utf-8", "replace").encode()
+            windows_1252 = is_windows_1252(raw)
+            text = raw.translate(_NO_LETTERS).decode("cp1252", "replace") if windows_1252 else None
+            raw = (raw.decode("utf-8", "replace") if text is None else text).encode()
     if _CONTROL.search(raw):
         raw = _CONTROL.sub(b"", raw)  # first: what it joins may be an escape
+    if _BLANK.search(raw):
+        raw = _TEXT.sub(_with_escapes, raw)
     return without_odd_escapes(raw)
+
+
+def is_windows_1252(raw: bytes) -> bool:
+    """Tell whether a row holds bytes above 127, and none of them is UTF-8, nor a surrogate."""
+    high = _HIGH.findall(raw)
+    return bool(high) and not any(map(_UTF_8.search, high))
 
 
 def without_odd_escapes(raw: bytes) -> bytes:
@@ -70,6 +92,13 @@ def without_odd_escapes(raw: bytes) -> bytes:
     What else `mend` does is about bytes that the parser refuses.
     """
     return _UNSAFE_ESCAPE.sub(_safe_escape, raw) if _ODD_ESCAPE.search(raw) else raw
+
+
+def _with_escapes(match: re.Match[bytes]) -> bytes:
+    text = match[0]
+    for sign, escape in _ESCAPES:
+        text = text.replace(sign, escape)
+    return text
 
 
 def _holds_long_number(raw: bytes) -> bool:

@@ -71,7 +71,7 @@ async def find_petlist(reader: Reader, files: ExportSet, mode: Mode) -> PetlistF
         data = await reader.whole(part, most_bytes=_LARGEST_PETLIST_BYTES)
     except BrokenFileError as error:
         return PetlistFile(None, (str(error),))
-    petlist = read_petlist(data)
+    petlist = read_petlist(data, is_whole=True)  # else it had been read again
     stale = stale_petlist(files, mode)
     read = FileRead(part.name, len(data), part.remote.modified_at, petlist.rows)
     return PetlistFile(petlist, (*problems(petlist), *((stale,) if stale else ())), (read,))

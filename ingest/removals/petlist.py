@@ -2,7 +2,8 @@
 
 Rule 1: ids are split on commas, white space and quotes; whatever else stands there is a reject.
 Rule 2: a list that ends in the middle of a line may have been cut inside an id, which makes a wrong
-        id: it must end with a line end, or with a whole id in a row that isn't longer than others.
+        id: it must end with a line end; or, where the file is known to be whole (its writer ends
+        no last row), with a whole id in a row that isn't longer than others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import xxhash
@@ -35,8 +37,13 @@ class PetList:
     """Of the ids, whatever form they are in: equal = the same list."""
 
 
-def read_petlist(data: bytes) -> PetList:
-    """Return the ids of a list of any of the forms there may be."""
+def read_petlist(data: bytes, *, is_whole: bool = False) -> PetList:
+    """Return the ids of a list of any of the forms there may be.
+
+    Args:
+        data: the file.
+        is_whole: these are as many bytes as the server has (SIZE), or the zip's check sum is right.
+    """
     body = data.removeprefix(_BOM)
     pieces = rejects = 0
 
@@ -55,7 +62,7 @@ def read_petlist(data: bytes) -> PetList:
         rows=sum(1 for line in body.splitlines() if line.strip()),
         rejects=rejects,
         duplicates=pieces - rejects - len(unique),
-        ends_cleanly=body.endswith((b"\n", b"\r")) or _last_is_whole(body),
+        ends_cleanly=body.endswith((b"\n", b"\r")) or _last_is_whole(body, is_whole=is_whole),
         digest=_digest(unique),
     )
 
@@ -80,9 +87,26 @@ def _digest(ids: frozenset[int]) -> str:
     return digest.hexdigest()
 
 
-def _last_is_whole(body: bytes) -> bool:
-    """Tell whether a list without a final line end may yet be whole: its last id isn't a stump."""
-    pieces = _PIECE.findall(body)
-    if len(pieces) < 2 or b"\n" in body:  # noqa: PLR2004  one id has no fellow to compare with
-        return False  # the other lines have ends: the writer makes them, so this one was cut
-    return len(pieces[-1]) >= min(len(piece) for piece in pieces[:-1])
+def _last_is_whole(body: bytes, *, is_whole: bool) -> bool:
+    """Tell whether a list without a final line end may yet be whole (rule 2).
+
+    Its last row isn't longer than its fellows, and ends as they do; its last id isn't a stump.
+    """
+    *fellows, last = [row.rstrip() for row in body.split(b"\n")]
+    ids = _PIECE.findall(body)
+    if len(ids) < 2:  # noqa: PLR2004  one id has no fellow to compare with
+        return False
+    if fellows and not is_whole:
+        return False
+    if fellows:
+        longest = max(len(_PIECE.findall(row)) for row in fellows)
+        if len(_PIECE.findall(last)) > longest:
+            return False
+        if last.endswith(b",") != fellows[0].endswith(b","):
+            return False
+    *before, cut = ids
+    numbers = [int(each) for each in before if _ID.fullmatch(each)]
+    in_order = all(lower < higher for lower, higher in pairwise(numbers))
+    if in_order and _ID.fullmatch(cut) and numbers and int(cut) <= numbers[-1]:
+        return False
+    return len(cut) >= min(map(len, before))

@@ -86,6 +86,8 @@ class ExportSet:
     """The files of one export."""
 
     parts: tuple[Part, ...]
+    notes: tuple[str, ...] = ()
+    """What is unusual about the files that were listed."""
 
     def of(self, family: FileFamily) -> tuple[Part, ...]:
         """Return the parts of a family, by number."""
@@ -108,11 +110,12 @@ class ExportSet:
         return any(part.is_dated for part in self.parts)
 
     def doubts(self) -> tuple[str, ...]:
-        """Say of which files the time isn't believed."""
+        """Say what is unusual, and of which files the time isn't believed."""
         undated = [part for part in self.parts if not part.is_dated]
         if not undated:
-            return ()
-        return (f"the server's time of {_named(undated)} isn't plausible: it isn't believed",)
+            return self.notes
+        line = f"the server's time of {_named(undated)} isn't plausible: it isn't believed"
+        return (*self.notes, line)
 
     @cached_property
     def fingerprint(self) -> str:

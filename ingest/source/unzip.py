@@ -1,6 +1,7 @@
 """Zip or plain, decided by content: the bytes of the one file in a zip, as they stream through.
 
-Rule 1: a name inside a zip is recognised or not, and never becomes a path.
+Rule 1: a name inside a zip is recognised or not, and never becomes a path; a folder before it is
+        passed over, unless it climbs or begins at the root: no writer of an export does that.
 Rule 2: what comes out is bounded, absolutely and as a ratio: a bomb is a broken file.
 Rule 3: the check sum comes last: whoever reads must not call the file whole before the end.
 Rule 4: a zip is read to its last byte, which must close it: one cut in its directory is cut.
@@ -13,7 +14,7 @@ from typing import Final
 
 from stream_unzip import NO_ENCRYPTION, InvalidOperationError, UnzipError, async_stream_unzip
 
-from ingest.source.listing import is_logical
+from ingest.source.listing import base_name, is_logical
 from petstream.errors import BrokenFileError
 
 _MAGIC: Final = b"PK\x03\x04"
@@ -93,7 +94,7 @@ async def _members(whole: _CountedBytes) -> AsyncGenerator[bytes, None]:
         whole.chunks(), chunk_size=_CHUNK_BYTES, allowed_encryption_mechanisms=(NO_ENCRYPTION,)
     )
     async for name, _, chunks in members:
-        logical = is_logical(name.decode("latin-1"))
+        logical = _is_logical(name.decode("latin-1"))
         files += logical
         if files > 1:
             raise BrokenFileError("the zip holds several files of an export")
@@ -102,3 +103,9 @@ async def _members(whole: _CountedBytes) -> AsyncGenerator[bytes, None]:
                 yield chunk
     if not files:
         raise BrokenFileError("the zip holds no file of an export")
+
+
+def _is_logical(name: str) -> bool:
+    folders = name.replace("\\", "/").split("/")[:-1]
+    strange = any(folder in {"", ".."} or ":" in folder for folder in folders)
+    return not strange and is_logical(base_name(name))

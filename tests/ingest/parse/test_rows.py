@@ -6,7 +6,9 @@ import json
 import resource
 import subprocess
 import sys
+import time
 import tracemalloc
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -16,6 +18,8 @@ from rows_of_the_feed import framed, pet_row
 
 from ingest.parse.rows import (
     LONGEST_ROW_BYTES,
+    MENDED,
+    WINDOWS_1252,
     BadRow,
     Row,
     RowFramer,
@@ -228,3 +232,92 @@ def test_what_kills_parsers_leaves_a_small_process_alive() -> None:
     )
     assert (done.returncode, done.stdout) == (0, "1 row of 100 MB\n"), done.stderr
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [(b"a\tb", "a\tb"), (b"a\rb", "a\rb"), (b"a\r\tb\x1f", "a\r\tb"), (b"\\\\\tb", "\\\tb"),
+     (b'say \\"\t\\"', 'say "\t"')],
+)  # fmt: skip
+def test_f7_a_raw_tab_or_carriage_return_in_a_text_stays_what_it_is(sent: bytes, text: str) -> None:
+    """F7, T22: the row isn't refused, and is counted as mended."""
+    odd: Counter[str] = Counter()
+    raw = b'{\t"a":\t"' + sent + b'",\t"b" :\r1}'
+    assert parse(framed(raw), odd) == [{"a": text, "b": 1}]
+    assert odd == {MENDED: 1}
+
+
+def test_f7_a_raw_line_end_in_a_text_of_the_array_form_stays_what_it_is() -> None:
+    """F7: there it splits no row."""
+    rows, _ = all_rows(b'[{"a":"x\ny"},\n{"a":"z"}]')
+    assert parse([row for row in rows if isinstance(row, Row)]) == [{"a": "x\ny"}, {"a": "z"}]
+
+
+def test_f7_a_file_full_of_tabs_is_not_broken() -> None:
+    """F7: 25 of 2,000 rows made it so."""
+    rows = framed(*[b'{"animalID":"1","a":"x\ty"}' if n % 8 else b'{"a":"z"}' for n in range(200)])
+    assert not [row for row in parse(rows) if isinstance(row, BadRow)]
+
+
+@pytest.mark.parametrize("high", [b"\xe9", b"\xe9\xff", b"\xc3\xa9\xff"])
+def test_f9_a_large_row_that_is_not_utf_8_costs_no_seconds(high: bytes) -> None:
+    """F9: it took more than five, as the parser scanned a text again for each of its buffers."""
+    raw = b'{"animalID":"1","a":"' + high * (3_500_000 // len(high)) + b'"}'
+    began_s = time.process_time()
+    (parsed,) = parse(framed(raw))
+    assert time.process_time() - began_s < 2.5
+    assert isinstance(parsed, dict)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 7, 1_000])
+@pytest.mark.parametrize(
+    ("data", "kinds"),
+    [
+        (b'[{"a":1},false,{"b":2}]', "dwd"),
+        (b'[{"a":1} , null ,\n{"b":2}, null]\n', "dwdw"),
+        (b"[false]", "w"), (b'[null,{"a":1}]', "wd"), (b'[ true , {"a":1}]', "wd"),
+        (b'[{"a":1},"text, with ] and } and \\" in it",{"b":2}]', "dwd"),
+        (b'[{"a":1},17,-1.5e3,{"b":2}]', "dwwd"),
+        (b'[{"a":1},[1,[2]],{"b":[3]}]', "dwd"),
+        (b"[]", ""), (b"[ ]", ""), (b'[{"a":"]"}]', "d"),
+    ],
+)  # fmt: skip
+def test_f11_an_element_that_is_no_object_is_counted_and_refused(
+    data: bytes, kinds: str, chunk_bytes: int
+) -> None:
+    """F11: as in lines, however the bytes come."""
+    rows, framer = all_rows(data, *range(chunk_bytes, len(data), chunk_bytes))
+    parsed = parse([row for row in rows if isinstance(row, Row)])
+    assert "".join("d" if isinstance(each, dict) else "w" for each in parsed) == kinds
+    assert {each.reason for each in parsed if isinstance(each, BadRow)} <= {"not-an-object"}
+    assert framer.rows == len(kinds)
+    assert not framer.cut_last
+
+
+@pytest.mark.parametrize("data", [b'[{"a":1},fal', b'[{"a":1},"text', b'[{"a":1},17', b'[{"a":1},'])
+def test_f11_an_array_cut_in_such_an_element_is_cut(data: bytes) -> None:
+    """F11."""
+    rows, framer = all_rows(data)
+    assert framer.cut_last
+    assert [row.raw for row in rows] == [b'{"a":1}']
+
+
+@pytest.mark.parametrize(
+    ("sent", "text", "word"),
+    [
+        (b"caf\xe9", "café", WINDOWS_1252), (b"it\x92s 20\x80", "it\u2019s 20\u20ac", WINDOWS_1252),
+        (b"\x93Bo\x94 \x96 a\xf1o", "\u201cBo\u201d \u2013 año", WINDOWS_1252),
+        (b"x\x81y\x8d", "x\ufffdy\ufffd", WINDOWS_1252),
+        (b"caf\xc3\xa9 \xe9", "café \ufffd", MENDED),  # UTF-8 that is damaged
+        (b"\xf0\x9f\x90\xb6 \x92", "\U0001f436 \ufffd", MENDED),
+        (b"x\xff\xfey", "x\ufffd\ufffdy", WINDOWS_1252),  # a byte order mark is no letter
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd", MENDED),
+    ],
+)  # fmt: skip
+def test_f12_a_row_that_holds_no_utf_8_is_windows_1252_and_counted(
+    sent: bytes, text: str, word: str
+) -> None:
+    """F12: what Windows writes is read as it was meant; UTF-8 that is damaged isn't."""
+    odd: Counter[str] = Counter()
+    assert parse(framed(b'{"a":"' + sent + b'"}'), odd) == [{"a": text}]
+    assert odd == {word: 1}

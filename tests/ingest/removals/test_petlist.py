@@ -61,3 +61,32 @@ def test_t6_the_same_ids_make_the_same_digest_in_whatever_form() -> None:
     }
     assert len(digests) == 1
     assert read_petlist(b"7,8\n").digest not in digests
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"22611034,22611035\n22611036", b"22611034,22611035\r\n22611036,22611037",
+        b"22611034\n22611035\n22611036", b"22611034,22611035,\n22611036,",
+        b'"22611034","22611035"\n"22611036"', b"1,2,3\n4,5,6\n7,8",
+    ],
+)  # fmt: skip
+def test_f12_a_last_row_without_an_end_is_whole_where_the_size_agrees(data: bytes) -> None:
+    """F12: its writer puts line ends between rows, and not behind them."""
+    assert problems(read_petlist(data, is_whole=True)) == []
+    assert problems(read_petlist(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"22611034,22611035\n22611036,22611037,22611038",  # longer than its fellows
+        b"22611034,22611035\n22611036,2261", b"22611034,22611035\n226",  # a stump
+        b"2261103,22611035\n22611036,2261104",  # in order until the last
+        b"22611034,22611035\n22611036,",  # its fellows end without a comma
+        b"22611034,22611035,\n22611036",  # its fellows end with one
+    ],
+)  # fmt: skip
+def test_f12_a_last_row_that_differs_from_its_fellows_is_cut(data: bytes) -> None:
+    """F12, T7: also where the size agrees: the server's own file may be cut."""
+    assert problems(read_petlist(data, is_whole=True))

@@ -205,3 +205,34 @@ async def test_a_bomb_is_stopped_by_its_ratio_and_by_its_size() -> None:
         await out(bomb, most=1_000_000_000)
     with pytest.raises(BrokenFileError, match="larger"):
         await out(bomb, ratio=1_000_000)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("export/pets_1.json",), ("a/b/c/Ab3dEf9h_pets_1.json",), ("export\\pets_1.json",),
+        ("./pets_1.json",), ("export/", "export/pets_1.json"), ("Export/PETS_1.JSON",),
+        ("__MACOSX/._pets_1.json", "pets_1.json"), ("export/readme.txt", "export/pets_1.json"),
+    ],
+)  # fmt: skip
+async def test_f12_a_member_in_a_folder_is_known_by_its_own_name(names: tuple[str, ...]) -> None:
+    """F12: whatever lies beside it, as long as it's one file of an export."""
+    members = ((name, ROWS if name.lower().endswith("pets_1.json") and "._" not in name else b"")
+               for name in names)  # fmt: skip
+    assert await out(zipped(*members)) == ROWS
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("../pets_1.json",), ("a/../pets_1.json",), ("/pets_1.json",), ("C:/pets_1.json",),
+        ("C:\\pets_1.json",), ("a//pets_1.json",), ("pets_1.json/",), ("a/b/readme.txt",),
+        ("pets_1.json", "old/pets_1.json"), ("a/orgs_1.json", "b/pets_1.json"),
+    ],
+)  # fmt: skip
+async def test_f12_a_folder_that_climbs_or_several_files_of_an_export_are_refused(
+    names: tuple[str, ...],
+) -> None:
+    """F12, T9."""
+    with pytest.raises(BrokenFileError):
+        await out(zipped(*((name, ROWS) for name in names)))
