@@ -1,4 +1,4 @@
-"""Pets that the petlist names and nobody holds: which of them ask for pets_n, and which don't. Pure.
+"""Pets that the petlist names and nobody holds: which of them ask for pets_n. Pure.
 
 Rule 1: a pet that no file of the last whole read held, or whose row was refused there, won't be in
         the next one either: it asks for no other whole read, until it's known or off the list.
