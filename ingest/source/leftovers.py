@@ -12,6 +12,7 @@ Rule 4: of organisations nothing is left over: one that is in no file is removed
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from ingest.parse.plausible import CLOCKS_DIFFER
@@ -48,7 +49,7 @@ def without_leftovers(files: ExportSet, completed: Iterable[ExportEvent]) -> Exp
 
 
 def _behind(
-    files: ExportSet, parts: Sequence[Part], known: set[tuple[str, int, object]]
+    files: ExportSet, parts: Sequence[Part], known: set[tuple[str, int, datetime]]
 ) -> list[Part]:
     """Return the parts of a family behind its fresh ones, if each of them is known."""
     fresh = [part for part in parts if _is_fresh(files, part)]
