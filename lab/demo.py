@@ -16,7 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.run import ingest
 from lab import demo_summary, simulate
-from lab.simulator import History, expected, history
+from lab.simulator import History, expected, first_day_until, history
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
 from petstream.waiting import pause, unless_stopped
@@ -95,7 +95,7 @@ def _stage(data_dir: Path, feed: simulate.ServedFeed, options: argparse.Namespac
     }
     settings = load(values)
     kafka, database_url = kafka_of(settings, note), database_of(settings, note)
-    first_day = datetime.now(UTC).date() - timedelta(days=options.days - 1)
+    first_day = first_day_until(datetime.now(UTC), options.days)
     return Stage(values, settings, kafka, database_url, feed, options.zip, first_day)
 
 

@@ -3,7 +3,15 @@
 from lab.simulator.export_files import export_files, write_export
 from lab.simulator.faults import FAULTS
 from lab.simulator.ftp_server import FtpAddress, serve_ftp
-from lab.simulator.history import DayChanges, Expected, History, Truth, expected, history
+from lab.simulator.history import (
+    DayChanges,
+    Expected,
+    History,
+    Truth,
+    expected,
+    first_day_until,
+    history,
+)
 from lab.simulator.picture_server import PictureAddress, serve_pictures
 from lab.simulator.shapes import Row
 
@@ -18,6 +26,7 @@ __all__ = [
     "Truth",
     "expected",
     "export_files",
+    "first_day_until",
     "history",
     "serve_ftp",
     "serve_pictures",

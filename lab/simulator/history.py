@@ -38,6 +38,15 @@ def history(  # noqa: PLR0913 - all have defaults, most go by name
     return History(seed, days, key, pictures_url.rstrip("/"), starts, timeline)
 
 
+def first_day_until(now: datetime, days: int) -> date:
+    """Return the first of so many days whose last export is on the server by now.
+
+    (A file time later than now names no export.)
+    """
+    written_by = timedelta(hours=4)  # exports begin about 03:00, and are written within minutes
+    return (now.astimezone(EASTERN) - written_by).date() - timedelta(days=days - 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """All rows of one export by id, derived when they are looked at."""

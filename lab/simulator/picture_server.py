@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOST = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  of simulated pictures, and only where a name is given
 MOST_PIXELS_A_SIDE = 5_000
 COMMENT_BYTES = 65_533
 COMMENT_HEAD_BYTES = 4
@@ -41,15 +42,21 @@ class PictureAddress:
 
 
 @contextmanager
-def serve_pictures(port: int = 0) -> Iterator[PictureAddress]:
-    """Serve pictures from a thread of its own; port 0 takes a free one."""
+def serve_pictures(port: int = 0, *, known_as: str = HOST) -> Iterator[PictureAddress]:
+    """Serve pictures from a thread of its own; port 0 takes a free one.
+
+    Args:
+        port: to listen on.
+        known_as: the host's name in the feed; under another name than loopback's it listens to all.
+    """
+    listen_at = HOST if known_as == HOST else EVERYWHERE
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulated-pictures", daemon=True)
     thread.start()
     try:
-        runner = asyncio.run_coroutine_threadsafe(_start(port), loop).result()
+        runner = asyncio.run_coroutine_threadsafe(_start(listen_at, port), loop).result()
         try:
-            yield PictureAddress(f"http://{HOST}:{runner.addresses[0][1]}")
+            yield PictureAddress(f"http://{known_as}:{runner.addresses[0][1]}")
         finally:
             asyncio.run_coroutine_threadsafe(_stop(runner, loop), loop).result()
     finally:
@@ -121,13 +128,13 @@ def _is_known(request: web.Request, etag: str, uploaded: datetime) -> bool:
     return request.if_modified_since is not None and request.if_modified_since >= uploaded
 
 
-async def _start(port: int) -> web.AppRunner:
+async def _start(host: str, port: int) -> web.AppRunner:
     app = web.Application()
     app.router.add_get("/{path:.*}", _answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError:
         await runner.cleanup()
         raise
