@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from ingest.export import Assignment, Progress
+from ingest.export import Assignment, Progress, RestoredState
 from ingest.leadership.election import leading
 from ingest.parse.rows import assert_backend
-from ingest.run import IngestContext, Result, Say, carry_out
+from ingest.publish.debts import check_log
+from ingest.run import IngestContext, Result, Say, carry_out, restored
 from ingest.source.archive import Archive
 from ingest.source.archive_manifest import Manifest, read_manifest
 from ingest.source.listing import Part, refuse_incomplete
 from ingest.source.reader import Reader, Source
-from ingest.state.export_history import Choice, ExportHistory, Identity
+from ingest.state.debts import Choice
+from ingest.state.export_history import ExportHistory, Identity, start_of
 from ingest.state.restore import fold_exports
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings
@@ -49,9 +51,12 @@ async def ingest_again(
     await ensure_topics(kafka, context.prefix)
     async with leading(kafka, context.prefix, say) as lead:
         history = await fold_exports(kafka, context.prefix)
+        await check_log(kafka, context.prefix, history, lead)
         assignment = _assignment(manifest, history)
         refuse_incomplete(assignment.files, manifest.mode, manifest.stamp)
-        return await carry_out(context, assignment, history, reader, lead)
+        async with restored(context, history) as ledgers:
+            state = RestoredState(history, ledgers)
+            return await carry_out(context, assignment, state, reader, lead)
 
 
 def _assignment(manifest: Manifest, history: ExportHistory) -> Assignment:
@@ -62,7 +67,7 @@ def _assignment(manifest: Manifest, history: ExportHistory) -> Assignment:
         manifest.export_set(),
         manifest.stamp,
         again=manifest.export_id in history.completed,
-        older=newest is not None and manifest.base < newest.base,
+        older=newest is not None and manifest.start < start_of(newest.export_id),
     )
 
 

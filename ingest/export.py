@@ -4,11 +4,16 @@ Rule 1: the order is: rows of organisations and pets, flush, petlist, gate, remo
         `completed`. Anything before `completed` may be done again, harmlessly.
 Rule 2: nothing is removed unless every file of the set was whole and the gate has passed.
 Rule 3: a broken or missing file ends the run with `export.failed`: what was published stays true.
+Rule 4: `completed` comes only if the log still holds what was acknowledged: else the run ends as
+        failed, and owes a snapshot.
+Rule 5: a snapshot states each key again by its good row. What has none keeps what is held of it,
+        and stands in `unstated`; it is stated at its next good row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -16,29 +21,37 @@ from typing import NamedTuple
 from msgspec import structs
 
 from ingest.changes import schema_drift
-from ingest.changes.comparison import BatchObserver, Comparison
+from ingest.changes.comparison import BatchObserver, Comparison, Restatement
 from ingest.changes.event import ORGS, PETS, Facts, Kind
 from ingest.changes.file_check import FileCheck
 from ingest.changes.growth_check import GrowthCheck
 from ingest.changes.schema_drift import SchemaDrift, Vocabulary
 from ingest.publish.lifecycle import Lifecycle
 from ingest.publish.publisher import Publisher
+from ingest.publish.snapshot import Snapshots
 from ingest.removals import decide
 from ingest.removals.gate import ChangeRate
 from ingest.removals.petlist import PetList
 from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
 from ingest.source.reader import Reader
-from ingest.state.export_history import Choice, ExportHistory, Identity
+from ingest.state import log_check
+from ingest.state.debts import Choice
+from ingest.state.export_history import ExportHistory, Identity
 from ingest.state.ledger import Ledger
-from ingest.state.log_ends import Measure
+from ingest.state.restore import Ledgers
 from petstream import failpoints
-from petstream.errors import NotReadyError
-from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead, Mode
+from petstream.errors import LostRecordsError, NotReadyError
+from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead, LogEnd, Mode
+from petstream.kafka.records import TopicPartition
 from petstream.sequence import Family
 from petstream.setting_values import RemovalLimits
 
 Progress = Callable[[str, int], None]
 """Is called with a file's logical name and how many of its rows were read so far."""
+
+
+FindLost = Callable[[Mapping[TopicPartition, LogEnd]], Awaitable[list[TopicPartition]]]
+"""Gives the partitions in which the record before a position isn't there any more."""
 
 
 class Assignment(NamedTuple):
@@ -68,8 +81,7 @@ class RestoredState(NamedTuple):
     """What was restored from the topics before the run."""
 
     history: ExportHistory
-    pets: Ledger
-    orgs: Ledger
+    ledgers: Ledgers
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ class ExportContext:
 
     reader: Reader
     publisher: Publisher
-    measure: Measure
+    find_lost: FindLost
     progress: Progress
     prefix: str
     limits: RemovalLimits
@@ -118,22 +130,30 @@ class ExportRun:
             identity.export_id, identity.base, identity.start, self._mode, context.publish_contacts
         )
         begun = identity.export_id in history.started
-        self._change_rate = ChangeRate(state.pets, identity.base, read_before=begun)
-        first = not history.completed
-        new_pets = GrowthCheck(state.pets, PETS.plural, is_first=first)
-        new_orgs = GrowthCheck(state.orgs, ORGS.plural, is_first=first)
-        vocabulary = history.vocabulary
-        self._pets = _observed(PETS, state.pets, facts, vocabulary, self._change_rate, new_pets)
-        self._orgs = _observed(ORGS, state.orgs, facts, {}, new_orgs)
+        self._ledgers = state.ledgers
+        pets, orgs = state.ledgers.pets, state.ledgers.orgs
+        self._change_rate = ChangeRate(pets, identity.base, read_before=begun)
+        self._snapshots = Snapshots(history, identity.base, assignment.choice)
+        # what the log has lost grows back at once
+        first = not history.completed or assignment.choice.restating
+        new_pets = GrowthCheck(pets, PETS.plural, is_first=first)
+        new_orgs = GrowthCheck(orgs, ORGS.plural, is_first=first)
+        restate, vocabulary = self._snapshots, history.vocabulary
+        self._pets = _observed(
+            PETS, pets, facts, restate.of_pets, vocabulary, self._change_rate, new_pets
+        )
+        self._orgs = _observed(ORGS, orgs, facts, restate.of_orgs, {}, new_orgs)
         self._read: list[FileRead] = []
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None
-        self._ends: dict[str, int] = {}
+        self._petlist_ids: AbstractSet[int] | None = None
+        self._believed = False
         self._lifecycle = Lifecycle(
             context.publisher,
             context.prefix,
             self._event,
             history.take_sequence,
+            base=identity.base,
             quiet=assignment.again,
             failed_before=(identity.export_id, assignment.files.fingerprint) in history.failed,
         )
@@ -147,7 +167,7 @@ class ExportRun:
         await self._lifecycle.start()
         try:
             held = await self._read_and_publish()
-        except NotReadyError as error:
+        except (NotReadyError, LostRecordsError) as error:
             if self._lifecycle.announced:
                 await self._lifecycle.announce("failed", str(error))
                 await self._lifecycle.flush()
@@ -156,13 +176,15 @@ class ExportRun:
         return Outcome(export_id, self._mode, self._counts(), held, notes)
 
     async def _read_and_publish(self) -> tuple[str, ...]:
+        self._context.publisher.ends.update(self._ledgers.ends)
         await self._republish_stale()
         await self._read_families(self._orgs, "orgs")
         await self._read_families(self._pets, *PET_FAMILIES[self._mode])
         petlist_file = await decide.find_petlist(self._reader, self._files, self._mode)
         petlist = petlist_file.petlist
         self._read.extend(petlist_file.read)
-        self._petlist_digest = None if petlist is None else petlist.digest
+        if petlist is not None:
+            self._petlist_digest, self._petlist_ids = petlist.digest, petlist.ids
         if self._mode == "daily" and petlist is not None and not petlist_file.problems:
             await self._fill_gaps(petlist)
         self._notes.extend(schema_drift.notes(self._drift(), first=not self._history.vocabulary))
@@ -172,16 +194,48 @@ class ExportRun:
         await self._lifecycle.flush()
         failpoints.point("ingest.rows.flushed")
         held = await self._decide_removals(petlist_file)
+        self._note_restated()
         await self._lifecycle.flush()  # removals first: `completed` says that they are there
         failpoints.point("ingest.removals.flushed")
         if self._lifecycle.has_news:
-            self._ends = await self._context.measure()
+            await self._check_log()
             failpoints.point("ingest.completed.before")
             await self._lifecycle.complete()
             failpoints.point("ingest.completed.sent")
             await self._lifecycle.flush()
             failpoints.point("ingest.completed.flushed")
         return held
+
+    def _note_restated(self) -> None:
+        for kind in (self._pets.comparison, self._orgs.comparison):
+            if kind.restated:
+                self._notes.append(f"{kind.restated:,} {kind.kind.plural} were stated again")
+        if self._assignment.choice.restating and not self._believed:
+            self._notes.append(
+                "the snapshot isn't announced: who left isn't settled; a later export does it"
+            )
+
+    async def _check_log(self) -> None:
+        """See that the log holds what was acknowledged (rule 4).
+
+        Raises:
+            LostRecordsError: it doesn't.
+        """
+        publisher = self._context.publisher
+        doubtful = [dict([position]) for position in publisher.doubtful]
+        for positions in (*doubtful, self._log_ends()):
+            lost = await self._context.find_lost(positions)
+            if lost:
+                export_id = self._assignment.identity.export_id
+                debt = log_check.loss(export_id, lost, f"while {export_id} was read")
+                await self._lifecycle.record_debt(debt)
+                raise LostRecordsError(f"{debt.reason}: every key is stated again by the next run")
+
+    def _log_ends(self) -> dict[TopicPartition, LogEnd]:
+        """Return where the topics of pets and organisations end, as far as we know."""
+        ours = {kind.topic.full_name(self._context.prefix) for kind in (PETS, ORGS)}
+        ends = self._context.publisher.ends
+        return {partition: end for partition, end in ends.items() if partition.topic in ours}
 
     async def _republish_stale(self) -> None:
         """Publish again what an older event was appended behind: the last record must be newest."""
@@ -237,6 +291,7 @@ class ExportRun:
         )
         settled = await decide.settle(self._lifecycle, judged, history)
         self._notes.extend(settled.notes)
+        self._believed = all(kind.decision.reason is None for kind in judged)
         if self._lifecycle.has_news:
             await decide.supersede(self._lifecycle, history, identity)
         return settled.held
@@ -245,6 +300,24 @@ class ExportRun:
         return schema_drift.together(self._pets.drift.drift(), self._orgs.drift.drift())
 
     def _event(self, state: ExportState, reason: str | None = None) -> ExportEvent:
+        event = self._base_event(state, reason)
+        if state != "completed":
+            return event
+        ends = {str(partition): end for partition, end in sorted(self._log_ends().items())}
+        pets, orgs = self._pets.comparison, self._orgs.comparison
+        snapshot = self._snapshots.told(pets, orgs, self._petlist_ids, believed=self._believed)
+        return structs.replace(
+            event,
+            end_offsets={name: end.offset for name, end in ends.items()},
+            ends=ends,
+            fold_ends={str(at): end.offset for at, end in sorted(self._ledgers.ends.items())},
+            drift=self._drift(),
+            restated=snapshot.restated,
+            snapshot=snapshot.snapshot,
+            unstated=snapshot.unstated,
+        )
+
+    def _base_event(self, state: ExportState, reason: str | None) -> ExportEvent:
         return ExportEvent(
             export_id=self._assignment.identity.export_id,
             mode=self._mode,
@@ -255,10 +328,9 @@ class ExportRun:
             reason=reason,
             fingerprint=self._files.fingerprint,
             base=self._assignment.identity.base,
-            end_offsets=self._ends,
             notes=tuple(self._notes),
-            drift=self._drift() if state == "completed" else None,
             petlist_digest=self._petlist_digest,
+            restated=self._snapshots.own,
         )
 
     def _counts(self) -> ExportCounts:
@@ -267,11 +339,21 @@ class ExportRun:
 
 
 def _observed(
-    kind: Kind, ledger: Ledger, facts: Facts, vocabulary: Vocabulary, *observers: BatchObserver
+    kind: Kind,
+    ledger: Ledger,
+    facts: Facts,
+    restatement: Restatement,
+    vocabulary: Vocabulary,
+    *observers: BatchObserver,
 ) -> _Observed:
     drift = SchemaDrift(kind.type, vocabulary)
     check = FileCheck(drift)
     comparison = Comparison(
-        kind, ledger, facts, row_observers=(drift,), batch_observers=(check, *observers)
+        kind,
+        ledger,
+        facts,
+        restatement=restatement,
+        row_observers=(drift,),
+        batch_observers=(check, *observers),
     )
     return _Observed(comparison, drift, check)

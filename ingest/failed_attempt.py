@@ -18,6 +18,7 @@ from ingest.leadership.election import Leadership, leading
 from ingest.publish.lifecycle import export_record
 from ingest.publish.publisher import Publisher
 from ingest.source.listing import ExportSet
+from ingest.state.debts import Offer, choose
 from ingest.state.export_history import ExportHistory
 from ingest.state.restore import fold_exports
 from petstream import topics
@@ -41,13 +42,15 @@ class FailedAttempt:
         """Return what there is to publish; None: nothing (rules 2 and 3)."""
         files = self.files
         start = self.stamp or files.newest_modified_at.replace(microsecond=0)
-        identity = history.identify(start, files.fingerprint, files.newest_modified_at)
+        identity = history.identify(start, files.fingerprint)
         export_id = identity.export_id
         if export_id in history.completed or history.unread.get(export_id) == self.reason:
             return None
         return ExportEvent(
             export_id=export_id,
-            mode=history.choose("auto", identity.base, self.scrub).mode,
+            mode=choose(
+                history, "auto", Offer(start, files.fingerprint, whole=True), self.scrub
+            ).mode,
             state="failed",
             at=datetime.now(UTC).replace(microsecond=0),
             files=tuple(

@@ -3,21 +3,25 @@
 Rule 1: it leads, and then restores its state from the topics, at the start of every run: what is
         known from the last, or was read before it led, counts for nothing.
 Rule 2: a file that changes under us sends the run back to the listing, three times at the most.
-Rule 3: an export that was completed with just these files costs a listing and nothing else.
+Rule 3: an export that was completed with just these files costs a listing and nothing else, unless
+        something is owed that reading it again pays.
 Rule 4: an older export than the newest completed one isn't read, unless somebody wants it.
 Rule 5: an export that is there and can't be read is published as a failed attempt.
+Rule 6: before anything is published, the log is checked against the last completed export: what it
+        lost is owed for (`ingest.state.debts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from ingest.assign import ReadRequest, assign, completed_before
 from ingest.export import (
     Assignment,
     ExportContext,
@@ -30,6 +34,7 @@ from ingest.failed_attempt import FailedAttempt, lead_and_publish, publish, unle
 from ingest.leadership.election import Leadership, leading
 from ingest.metrics import stage
 from ingest.parse.rows import assert_backend
+from ingest.publish.debts import check_log
 from ingest.publish.publisher import Publisher
 from ingest.removals.held_plans import complete_decisions, expire
 from ingest.source.archive import Archive
@@ -37,16 +42,18 @@ from ingest.source.archive_manifest import Manifest, archived_files, keep_manife
 from ingest.source.arrival import list_export, start_stamp
 from ingest.source.ftp import FileChangedError
 from ingest.source.leftovers import without_leftovers
-from ingest.source.listing import ExportSet, refuse_incomplete
+from ingest.source.listing import ExportSet
 from ingest.source.reader import Reader, from_ftp
-from ingest.state.export_history import Choice, ExportHistory, Wanted, start_of
-from ingest.state.log_ends import end_offsets, lost_since
-from ingest.state.restore import fold_exports, fold_ledgers
+from ingest.state import log_check
+from ingest.state.debts import Wanted
+from ingest.state.export_history import ExportHistory
+from ingest.state.restore import Ledgers, fold_exports, fold_ledgers
 from ingest.state.spill_file import SpillFile
 from petstream.errors import NotReadyError, UsageError
+from petstream.events import ExportEvent
 from petstream.kafka.client import ensure_topics
 from petstream.setting_values import RemovalLimits
-from petstream.settings import FtpUrl, KafkaAccess, Settings
+from petstream.settings import KafkaAccess, Settings
 
 Say = Callable[[str], None]
 _TRIES: Final = 3
@@ -100,20 +107,6 @@ class IngestContext:
         return Archive(self.data_dir / "archive")
 
 
-@dataclass(frozen=True)
-class _Request:
-    """Which export `ingest` is to read from which feed, and how."""
-
-    ftp: FtpUrl
-    settle_s: float
-    archive_days: int
-    scrub: str
-    wanted: Wanted
-    allow_older: bool
-    publish_failure_if: Callable[[str], bool]
-    clock: Callable[[], datetime]
-
-
 async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
     settings: Settings,
     kafka: KafkaAccess,
@@ -149,7 +142,9 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
             "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
         )
     context = IngestContext.of(settings, kafka, progress, say)
-    request = _Request(
+    request = ReadRequest(
+        kafka=kafka,
+        prefix=context.prefix,
         ftp=settings.ftp,
         settle_s=settings.settle_s,
         archive_days=settings.archive_days,
@@ -158,6 +153,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
         allow_older=allow_older,
         publish_failure_if=publish_failure_if,
         clock=clock,
+        say=say,
     )
     for attempt in range(1, _TRIES + 1):
         try:
@@ -169,7 +165,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
     raise AssertionError("the last try has returned or raised")
 
 
-async def _attempt(context: IngestContext, request: _Request, *, last: bool) -> Result:
+async def _attempt(context: IngestContext, request: ReadRequest, *, last: bool) -> Result:
     """List what is there; only where it is anything new, lead and read it."""
     with stage("listing"):
         listed = await list_export(request.ftp, request.settle_s, context.say)
@@ -180,115 +176,59 @@ async def _attempt(context: IngestContext, request: _Request, *, last: bool) -> 
     await ensure_topics(context.kafka, context.prefix)
     history = await fold_exports(context.kafka, context.prefix)
     if not history.overdue(request.clock()) and not history.half_decided():
-        result = await _completed_before(context, request, history, listed.files)
-        if result is not None:
-            return result
+        completed = await completed_before(request, history, listed.files)
+        if completed is not None:
+            return _nothing_new(completed, history)
     async with leading(context.kafka, context.prefix, context.say) as lead:
         return await _read_export(context, request, listed.files, lead, last=last)
 
 
 async def _read_export(
-    context: IngestContext, request: _Request, files: ExportSet, lead: Leadership, *, last: bool
+    context: IngestContext, request: ReadRequest, files: ExportSet, lead: Leadership, *, last: bool
 ) -> Result:
-    history = await fold_exports(context.kafka, context.prefix)
-    await complete_decisions(context.kafka, context.prefix, history, lead)
-    for plan_id in await expire(context.kafka, context.prefix, history, request.clock(), lead):
+    kafka, prefix = context.kafka, context.prefix
+    history = await fold_exports(kafka, prefix)
+    await check_log(kafka, prefix, history, lead)
+    await complete_decisions(kafka, prefix, history, lead)
+    for plan_id in await expire(kafka, prefix, history, request.clock(), lead):
         context.say(f"{plan_id} has expired: nobody decided about it")
-    result = await _completed_before(context, request, history, files)
-    if result is not None:
-        return result
+    completed = await completed_before(request, history, files)
+    if completed is not None:
+        return _nothing_new(completed, history)
     files = without_leftovers(files, history.completed.values())
-    stamp = None
-    try:
-        stamp = await start_stamp(request.ftp, files)
-        assignment = await _assign(context, request, history, files, stamp)
-    except NotReadyError as error:
-        changed = isinstance(error, FileChangedError)
-        reason = _CHANGING if changed else str(error)
-        if (last or not changed) and request.publish_failure_if(reason):
-            failed = FailedAttempt(files, stamp, reason, request.scrub)
-            with unless_unreachable(context.say):
-                await publish(context.kafka, context.prefix, failed, history, lead)
-        raise
-    archive = context.archive if request.archive_days else None
-    export_id = assignment.identity.export_id
-    if archive is not None and not assignment.again:
-        await keep_manifest(archive, _manifest(assignment))
-    reader = Reader(from_ftp(request.ftp), archive, export_id, context.say)
-    result = await carry_out(context, assignment, history, reader, lead)
-    if archive is not None:
-        await archive.prune(request.archive_days, request.clock())
-    return result
+    async with restored(context, history) as ledgers:
+        stamp = None
+        try:
+            stamp = await start_stamp(request.ftp, files)
+            assignment = await assign(request, history, ledgers, files, stamp, lead)
+        except NotReadyError as error:
+            changed = isinstance(error, FileChangedError)
+            reason = _CHANGING if changed else str(error)
+            if (last or not changed) and request.publish_failure_if(reason):
+                failed = FailedAttempt(files, stamp, reason, request.scrub)
+                with unless_unreachable(context.say):
+                    await publish(kafka, prefix, failed, history, lead)
+            raise
+        archive = context.archive if request.archive_days else None
+        export_id = assignment.identity.export_id
+        if archive is not None and not assignment.again:
+            await keep_manifest(archive, _manifest(assignment))
+        reader = Reader(from_ftp(request.ftp), archive, export_id, context.say)
+        state = RestoredState(history, ledgers)
+        result = await carry_out(context, assignment, state, reader, lead)
+        if archive is not None:
+            await archive.prune(request.archive_days, request.clock())
+        return result
 
 
-async def _completed_before(
-    context: IngestContext, request: _Request, history: ExportHistory, files: ExportSet
-) -> Result | None:
-    """Return the result of files that were completed before (rule 3); None: they are to be read.
-
-    Raises:
-        NotReadyError: they were, but a newer export was completed since.
-    """
-    own = without_leftovers(files, history.completed.values())
-    wanted = {files.fingerprint, own.fingerprint}
-    same = (event for event in history.completed.values() if event.fingerprint in wanted)
-    completed = next(same, None)
-    if completed is None or request.wanted != "auto":
-        return None
-    if await lost_since(context.kafka, context.prefix, history.newest):
-        return None
-    if not request.allow_older:
-        _refuse_older(history, completed.export_id, completed.base)
+def _nothing_new(completed: ExportEvent, history: ExportHistory) -> Result:
+    """Return the result of an export that was completed before (rule 3)."""
     held = (plan for plan in history.held() if plan.event.export_id == completed.export_id)
     return Result(completed.export_id, None, tuple(plan.plan_id for plan in held))
 
 
-async def _assign(
-    context: IngestContext,
-    request: _Request,
-    history: ExportHistory,
-    files: ExportSet,
-    stamp: datetime | None,
-) -> Assignment:
-    """Decide what is to be read, and how.
-
-    Raises:
-        NotReadyError: the export isn't whole, or an older one was put back.
-    """
-    missed = await lost_since(context.kafka, context.prefix, history.newest)
-    start = stamp or files.newest_modified_at.replace(microsecond=0)
-    identity = history.identify(start, files.fingerprint, files.newest_modified_at)
-    if not request.allow_older:
-        _refuse_older(history, identity.export_id, identity.base)
-    choice = history.choose(request.wanted, identity.base, request.scrub)
-    if missed and request.wanted == "auto":
-        choice = Choice("scrub", missed)
-    refuse_incomplete(files, choice.mode, stamp)
-    return Assignment(
-        identity,
-        choice,
-        files,
-        stamp,
-        again=identity.export_id in history.completed and not missed,
-        older=history.newest is not None and identity.base < history.newest.base,
-    )
-
-
-def _refuse_older(history: ExportHistory, export_id: str, base: int) -> None:
-    """Refuse an export that is older than the newest completed one (rule 4)."""
-    newest = history.newest
-    if newest is None or export_id == newest.export_id:
-        return
-    if base <= newest.base or start_of(export_id) < start_of(newest.export_id):
-        raise NotReadyError(
-            f"the export on the server started {export_id}, before {newest.export_id}, "
-            "which was completed: an older one was put back; wait for the next, or read it "
-            "with --allow-older"
-        )
-
-
 async def _publish_unsettled(
-    context: IngestContext, request: _Request, files: ExportSet, reason: str
+    context: IngestContext, request: ReadRequest, files: ExportSet, reason: str
 ) -> None:
     """Publish that files are still being written; nobody leads for them so far."""
     with unless_unreachable(context.say):
@@ -301,36 +241,44 @@ async def _publish_unsettled(
         await lead_and_publish(context.kafka, context.prefix, failed)
 
 
+@asynccontextmanager
+async def restored(context: IngestContext, history: ExportHistory) -> AsyncGenerator[Ledgers]:
+    """Restore what the topics hold of pets and organisations, for as long as the block lasts."""
+    with closing(SpillFile(context.data_dir)) as values:
+        with stage("folding"):
+            ledgers = await fold_ledgers(
+                context.kafka, context.prefix, history, values, context.say
+            )
+        yield ledgers
+
+
 async def carry_out(
     context: IngestContext,
     assignment: Assignment,
-    history: ExportHistory,
+    state: RestoredState,
     reader: Reader,
     lead: Leadership,
 ) -> Result:
-    """Restore what the topics hold, and read an export on top of it."""
-    kafka, prefix = context.kafka, context.prefix
-    with closing(SpillFile(context.data_dir)) as values:
-        with stage("folding"):
-            pets, orgs = await fold_ledgers(kafka, prefix, values, context.say)
-        known = f"{len(pets):,} pets and {len(orgs):,} orgs known"
-        context.say(f"export {assignment.identity.export_id}: {known}")
-        async with Publisher(kafka, lead) as publisher:
-            run = ExportRun(
-                assignment,
-                RestoredState(history, pets, orgs),
-                ExportContext(
-                    reader=reader,
-                    publisher=publisher,
-                    measure=partial(end_offsets, kafka, prefix),
-                    progress=context.progress,
-                    prefix=prefix,
-                    limits=context.limits,
-                    publish_contacts=context.publish_contacts,
-                ),
-            )
-            with stage("reading"):
-                outcome = await run.run()
+    """Read an export on top of what was restored."""
+    ledgers = state.ledgers
+    known = f"{len(ledgers.pets):,} pets and {len(ledgers.orgs):,} orgs known"
+    context.say(f"export {assignment.identity.export_id}: {known}")
+    async with Publisher(context.kafka, lead) as publisher:
+        run = ExportRun(
+            assignment,
+            state,
+            ExportContext(
+                reader=reader,
+                publisher=publisher,
+                find_lost=partial(log_check.lost_behind, context.kafka),
+                progress=context.progress,
+                prefix=context.prefix,
+                limits=context.limits,
+                publish_contacts=context.publish_contacts,
+            ),
+        )
+        with stage("reading"):
+            outcome = await run.run()
     return Result(outcome.export_id, outcome, outcome.held)
 
 

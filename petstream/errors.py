@@ -5,6 +5,7 @@
     ├── NotReadyError         exit status 3   the export isn't ready or isn't whole
     │   └── BrokenFileError   exit status 3   one of its files is broken
     └── UnreachableError      exit status 1   a server was away for too long
+        └── LostRecordsError  exit status 1   Kafka has lost what it acknowledged: run it again
 
 Rule 1: the message says what is wrong, where, and how to mend it.
 Rule 2: no message ever holds the FTP URL, a user name, a password or a file name with the API key.
@@ -39,3 +40,7 @@ class BrokenFileError(NotReadyError):
 
 class UnreachableError(PetstreamError):
     """A server could not be reached in the time a one-shot command gives it."""
+
+
+class LostRecordsError(UnreachableError):
+    """Kafka has lost records that it acknowledged; what is owed for them stands on exports.v1."""

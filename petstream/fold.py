@@ -32,12 +32,16 @@ _REMOVED: Final = b".removed"
 
 
 class RecordHead(Struct, frozen=True, gc=False):
-    """The head of an event; `listed` is False where it removes its key."""
+    """The head of an event; `listed` is False where it removes its key.
+
+    `start` is that of its export, as ``ce_time`` has it: text order is the order of time.
+    """
 
     sequence: int
     digest: str
     listed: bool
     raw_digest: bytes
+    start: bytes = b""
 
     @property
     def rank(self) -> Rank:
@@ -66,7 +70,7 @@ def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
             return None
     except (KeyError, ValueError, msgspec.DecodeError):
         return None
-    return RecordHead(sequence, digest, listed, row_digest(named))
+    return RecordHead(sequence, digest, listed, row_digest(named), named.get("ce_time", b""))
 
 
 def is_newest(head: RecordHead | None, held: Rank | None) -> TypeGuard[RecordHead]:

@@ -22,7 +22,8 @@ from console.inspect.schedule import NEW_YORK, landing, schedule, today
 from ingest import metrics
 from ingest.run import Result, ingest
 from ingest.source.ftp import RefusedError
-from ingest.state.export_history import MISSED_AFTER, Wanted, start_of
+from ingest.state.debts import MISSED_AFTER, Wanted
+from ingest.state.export_history import start_of
 from ingest.state.restore import fold_exports
 from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
 from petstream.kafka.client import ensure_topics

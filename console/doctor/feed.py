@@ -16,7 +16,7 @@ from ingest.source.arrival import start_stamp
 from ingest.source.ftp import CONNECTION_ERRORS, cause, features, listing
 from ingest.source.listing import ExportSet, export_set, misfits, missing, stale_petlist
 from ingest.source.reader import Reader, from_ftp
-from ingest.state.export_history import MISSED_AFTER
+from ingest.state.debts import MISSED_AFTER
 from petstream.errors import PetstreamError
 from petstream.events import Mode
 from petstream.settings import FtpUrl

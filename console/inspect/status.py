@@ -21,7 +21,7 @@ from console.inspect.schedule import Schedule, landing, schedule, usually
 from consumers.admin.lag import GroupLag, lag
 from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
-from ingest.state.export_history import MISSED_AFTER
+from ingest.state.debts import MISSED_AFTER
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_topic

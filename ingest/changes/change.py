@@ -6,6 +6,7 @@ Rule 2: between exports the newer export wins, whatever ``lastUpdated`` says: a 
         older than the one that is held is skipped.
 Rule 3: an event's sequence is its row's place; where the ledger holds that much already, held + 1.
 Rule 4: equal once normalised is unchanged; but a removed key equals no row: it is relisted.
+Rule 5: a snapshot states what is unchanged again: as held, with the sequence of its row.
 """
 
 from __future__ import annotations
@@ -82,6 +83,20 @@ def change_of(name: str, record: bytes, sequence: int, held: Entry | None) -> Ch
         first_seen_at=event["firstSeenAt"],
         record=record,
         digest=digest,
+    )
+
+
+def restated(name: str, sequence: int, held: Entry) -> Change:
+    """Return a held record stated again, unchanged, at its row's place (rule 5)."""
+    event = held.event()
+    return Change(
+        op="updated",
+        sequence=max(sequence, held.sequence + 1),
+        changed=(),
+        old={},
+        first_seen_at=event["firstSeenAt"],
+        record=codec.encode(event[name]),
+        digest=held.digest,
     )
 
 

@@ -6,7 +6,9 @@ Rule 1: a row whose bytes are known costs a hash and no parsing. Its key is read
         that were the wrong one, its event wouldn't have come from these very bytes.
 Rule 2: rows are judged one by one in the order they are read: chunking changes nothing.
 Rule 3: a refused row is never an absent one: it says so, and nothing else follows from it.
-Rule 4: observers are called with what happens, and change nothing of it; but one may refuse to go
+Rule 4: a snapshot, and a key that the last one couldn't state, publish an unchanged row again; it
+        still counts as unchanged.
+Rule 5: observers are called with what happens, and change nothing of it; but one may refuse to go
         on, before anything of its batch is published.
 """
 
@@ -27,6 +29,7 @@ from ingest.changes.change import (
     change_of,
     outdated,
     removal_of,
+    restated,
     updated_at,
     wins,
 )
@@ -58,6 +61,24 @@ class Batch(NamedTuple):
     refused: list[RefusedRow]
 
 
+class Restatement(NamedTuple):
+    """Which keys are stated again at their next row, though nothing changed.
+
+    Every key that is held below the sequence `below`, and the keys `unstated` that are held below
+    `snapshot`, the last one, which couldn't state them.
+    """
+
+    below: int = 0
+    unstated: AbstractSet[int] = frozenset()
+    snapshot: int = 0
+
+    def wants(self, key: int, held_sequence: int) -> bool:
+        """Return whether a key is to be stated again."""
+        return held_sequence < self.below or (
+            held_sequence < self.snapshot and key in self.unstated
+        )
+
+
 class RowObserver(Protocol):
     """Is called with each row that was parsed (an unchanged one isn't)."""
 
@@ -75,12 +96,13 @@ class BatchObserver(Protocol):
 class Comparison:
     """One kind's ledger during one run, which row won for each key, and the counts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a run compares by, and who watches, each by name
         self,
         kind: Kind,
         ledger: Ledger,
         facts: Facts,
         *,
+        restatement: Restatement = Restatement(),  # noqa: B008  frozen
         row_observers: Sequence[RowObserver] = (),
         batch_observers: Sequence[BatchObserver] = (),
     ) -> None:
@@ -90,6 +112,10 @@ class Comparison:
         self.facts = facts
         self.counts = Counts()
         self.odd: Counter[str] = Counter()
+        self.restated = 0
+        """How many keys were stated again."""
+        self._restatement = restatement
+        self._restates = bool(restatement.below or restatement.unstated)
         self._row_observers, self._batch_observers = row_observers, batch_observers
         self._winners: dict[int, Precedence | Family] = {}
         self._rows_read: dict[Family, int] = {}
@@ -113,7 +139,14 @@ class Comparison:
             if known_key is not None and ledger.came_from(known_key, raw_digest):  # still
                 self._keep(known_key, family)
                 counts.read += 1
-                counts.unchanged += 1
+                change = self._restated(known_key, family, index) if self._restates else None
+                if change is None:
+                    counts.unchanged += 1
+                else:
+                    source = Source(self.facts.export_id, self.facts.mode, file, row.number)
+                    batch.publications.append(
+                        self._published(known_key, change, source, raw_digest)
+                    )
                 continue
             parsed = self._parse(row, objects, family)
             if parsed is None:
@@ -127,14 +160,12 @@ class Comparison:
             record = self._normalise(key, fields)
             for row_observer in self._row_observers:
                 row_observer.see_row(fields, record)
-            change = self._judge(key, record, family, row_sequence(self.facts.base, family, index))
+            change = self._judge(key, record, family, index)
             if change is None:
                 counts.unchanged += 1
                 continue
             source = Source(self.facts.export_id, self.facts.mode, file, row.number)
-            publication = encode_event(self.kind, self.facts, key, change, source, raw_digest)
-            self._remember(key, change, publication, raw_digest)
-            batch.publications.append(publication)
+            batch.publications.append(self._published(key, change, source, raw_digest))
         for batch_observer in self._batch_observers:
             batch_observer.see_batch(batch)
         return batch
@@ -150,9 +181,7 @@ class Comparison:
         if change is None:
             return None
         source = Source(self.facts.export_id, self.facts.mode, self.kind.list_name, 0)
-        publication = encode_event(self.kind, self.facts, key, change, source)
-        self._remember(key, change, publication)
-        return publication
+        return self._published(key, change, source)
 
     def again(self, key: int) -> Publication:
         """Return the held event of a key once more, word for word (its last record isn't it)."""
@@ -236,10 +265,18 @@ class Comparison:
             raise TypeError(record.message)  # its id was read before: it can't be refused for it
         return record
 
+    def _restated(self, key: int, family: Family, index: int) -> Change | None:
+        """Return a key stated again, if that is wanted: its row is unchanged (rule 4)."""
+        held = self.ledger.get(key)
+        if held is None or not self._restatement.wants(key, held.sequence):
+            return None
+        return restated(self.kind.record, row_sequence(self.facts.base, family, index), held)
+
     def _judge(
-        self, key: int, record: Pet | Organization, family: Family, sequence: int
+        self, key: int, record: Pet | Organization, family: Family, index: int
     ) -> Change | None:
         """Return what a row changes, unless another row or what is held wins over it."""
+        sequence = row_sequence(self.facts.base, family, index)
         row = Precedence(family, record.updated_at if isinstance(record, Pet) else None)
         held = self.ledger.get(key)
         before = self._winners.get(key)
@@ -251,6 +288,8 @@ class Comparison:
         if not wins(row, before):
             return None
         change = change_of(self.kind.record, codec.encode(record), sequence, held)
+        if change is None and self._restates:
+            change = self._restated(key, family, index)
         newer_is_held = change is not None and held is not None and outdated(row, sequence, held)
         # the family is enough, and a quarter of the memory, where the ledger holds this very row
         self._winners[key] = row if newer_is_held else family
@@ -260,12 +299,18 @@ class Comparison:
         """Count it as odd if a key stands twice in files of the same family."""
         self.odd[REPEATED] += family == (winner if isinstance(winner, str) else winner.family)
 
-    def _remember(
-        self, key: int, change: Change, publication: Publication, raw_digest: bytes = b""
-    ) -> None:
-        """Hold an event that is to be published, and count it."""
-        setattr(self.counts, change.op, getattr(self.counts, change.op) + 1)
+    def _published(
+        self, key: int, change: Change, source: Source, raw_digest: bytes = b""
+    ) -> Publication:
+        """Return the event of a change, held as the key's newest, and count it."""
+        publication = encode_event(self.kind, self.facts, key, change, source, raw_digest)
+        if change.op == "updated" and not change.changed:
+            self.restated += 1
+            self.counts.unchanged += 1
+        else:
+            setattr(self.counts, change.op, getattr(self.counts, change.op) + 1)
         self.ledger.hold(
             key, change.sequence, change.digest, raw_digest, publication.value,
             listed=change.op != "removed",
         )  # fmt: skip
+        return publication

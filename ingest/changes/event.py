@@ -109,6 +109,8 @@ def encode_event(  # noqa: PLR0913, PLR0917  the parts of one event, put togethe
         raw_digest=raw_digest,
         restated=restated,
     )
+    if change.op == "updated" and not change.changed:
+        headers = (*headers, (codec.RESTATED, b"1"))
     return Publication(str(key), value, headers)
 
 
@@ -126,6 +128,8 @@ def again(kind: Kind, key: int, entry: Entry) -> Publication:
         time=start,
         raw_digest=entry.raw_digest,
     )
+    if event["op"] == "updated" and not event["changed"]:
+        headers = (*headers, (codec.RESTATED, b"1"))
     return Publication(str(key), entry.value(), headers)
 
 

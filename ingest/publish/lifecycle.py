@@ -55,6 +55,7 @@ class Lifecycle:
         make_event: MakeEvent,
         take_sequence: TakeSequence,
         *,
+        base: int,
         quiet: bool,
         failed_before: bool = False,
     ) -> None:
@@ -65,6 +66,7 @@ class Lifecycle:
             prefix: of the topics.
             make_event: makes the event of the export as it stands.
             take_sequence: of the history that was folded under the lead.
+            base: of the run.
             quiet: the export was completed: publish its state only once there is news.
             failed_before: just these files were broken: that stays published until they aren't.
         """
@@ -74,7 +76,7 @@ class Lifecycle:
         self._failed_before = failed_before
         self._dead_letters: list[Publication] = []
         self._publisher, self._prefix, self._make_event = publisher, prefix, make_event
-        self._take_sequence = take_sequence
+        self._take_sequence, self._base = take_sequence, base
 
     async def start(self) -> None:
         """Publish `started`, unless that was done, or needn't be."""
@@ -100,6 +102,11 @@ class Lifecycle:
         if state == "started":
             await self.flush()  # at once: an hour of reading may lie before the next flush
             failpoints.point("ingest.started.announced")
+
+    async def record_debt(self, debt: DebtEvent) -> None:
+        """Publish what is owed from now on."""
+        await self._publish(topics.EXPORTS, debt_record(debt, self._base, self._take_sequence))
+        await self.flush()
 
     async def publish_changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
         """Publish events of pets or organisations."""
@@ -143,6 +150,12 @@ def export_record(event: ExportEvent, take_sequence: TakeSequence) -> Publicatio
         subject = plan_subject(event.plan.plan_id, event.plan.part)
     sequence = take_sequence(event.export_id, event.base)
     return _record(f"export.{event.state}", subject, sequence, event)
+
+
+def debt_record(debt: DebtEvent, base: int, take_sequence: TakeSequence) -> Publication:
+    """Return the record of a debt that was found, of an export of this base."""
+    sequence = take_sequence(debt.export_id, base)
+    return _record("debt.found", debt_subject(sequence), sequence, debt)
 
 
 def held_plan_records(

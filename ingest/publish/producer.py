@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
+from petstream.events import LogEnd
 from petstream.kafka.client import KAFKA_ERRORS, producer_options
-from petstream.kafka.records import ProducerRecord
+from petstream.kafka.records import ProducerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import MAX_MESSAGE_BYTES
 
@@ -28,6 +29,15 @@ StaleError: Final = InvalidTimestampError
 BATCH_BYTES: Final = 256 * 1024
 
 _STOP_DEADLINE_S: Final = 10.0
+_LOG_APPEND_TIME: Final = 1
+
+
+class Acknowledgement(NamedTuple):
+    """Where the broker has put a batch: its first offset (-1: it doesn't say), and its end."""
+
+    partition: TopicPartition
+    first_offset: int
+    end: LogEnd
 
 
 class RecordBatch:
@@ -37,7 +47,8 @@ class RecordBatch:
         """Begin an empty batch; use `Producer.batch`."""
         self.topic, self.partition, self.builder = topic, partition, builder
         self.records: list[ProducerRecord] = []
-        self._sent: asyncio.Future[object] | None = None
+        self._last_timestamp_ms = 0
+        self._sent: asyncio.Future[Any] | None = None
         self.begun_s = asyncio.get_running_loop().time()
 
     def add(self, record: ProducerRecord) -> bool:
@@ -48,16 +59,27 @@ class RecordBatch:
         if appended is None:
             return False
         self.records.append(record)
+        self._last_timestamp_ms = int(appended.timestamp)
         return True
 
-    def sent(self, acknowledgement: asyncio.Future[object]) -> None:
+    def sent(self, acknowledgement: asyncio.Future[Any]) -> None:
         """Keep the future that is done when the broker has it."""
         self._sent = acknowledgement
 
-    async def acknowledged(self) -> None:
-        """Wait until the broker has it."""
+    async def acknowledged(self) -> Acknowledgement:
+        """Wait until the broker has it, and return where it lies."""
         assert self._sent is not None  # noqa: S101  it was handed over
-        await self._sent
+        metadata = await self._sent
+        timestamp_ms = self._last_timestamp_ms
+        if metadata.timestamp_type == _LOG_APPEND_TIME:
+            timestamp_ms = metadata.timestamp
+        last_id = dict(self.records[-1].headers)["ce_id"].decode("ascii")
+        end = metadata.offset + len(self.records)
+        return Acknowledgement(
+            TopicPartition(self.topic, self.partition),
+            metadata.offset,
+            LogEnd(end, last_id, timestamp_ms),
+        )
 
     def forget(self) -> None:
         """Don't wait for it any more."""

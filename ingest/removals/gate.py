@@ -33,6 +33,7 @@ MOST_LOST: Final = 0.90
 _SHARE_IN_LIST: Final = 0.98
 _FEWEST_WITHOUT_PICTURES: Final = 5
 _UPDATED: Final = b'{"op":"updated",'
+_RESTATED: Final = b'"changed":[],"old":{},'  # a snapshot states it again: nothing has changed
 _NO_PICTURES: Final = b'"pictures":[],'
 _PICTURES: Final = b'"pictures":[{'  # in the old values, where the record's own are none
 
@@ -114,7 +115,7 @@ class ChangeRate:
 
     def _count(self, value: bytes) -> None:
         """Take the bytes for what they say: a quote inside a text of the feed is escaped."""
-        if value.startswith(_UPDATED):
+        if value.startswith(_UPDATED) and _RESTATED not in value:
             self.changed += 1
             self.without_pictures += _NO_PICTURES in value and _PICTURES in value
 

@@ -2,7 +2,8 @@
 
 Rule 1: approving publishes exactly the plan's removals, with sequences of the held export, so that
         whatever was seen later of a pet wins by itself; then the decision, once.
-Rule 2: deciding is a run like any other: lead, restore, publish.
+Rule 2: deciding is a run like any other: lead, check the log, restore, publish. Nothing is removed
+        while a snapshot is owed for lost records: it supersedes the plan.
 Rule 3: only a plan of the newest export can be approved: an older one is superseded.
 Rule 4: a plan that nobody decided about in time expires at the first run after that, whatever else
         the run does.
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Publication
 from ingest.leadership.election import Leadership, leading
+from ingest.publish.debts import check_log
 from ingest.publish.lifecycle import decision_records, plan_decision
 from ingest.publish.publisher import Publisher
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
@@ -27,7 +29,7 @@ from ingest.state.restore import fold_exports
 from ingest.state.spill_file import SpillFile
 from petstream import failpoints, topics
 from petstream.errors import UsageError
-from petstream.events import PlanDecision, PlanEvent
+from petstream.events import DebtEvent, PlanDecision, PlanEvent
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_to_end
 from petstream.sequence import removal_sequence
@@ -83,9 +85,10 @@ async def approve(
     await ensure_topics(kafka, prefix)
     async with leading(kafka, prefix) as lead:
         history, plan = await _find(kafka, prefix, plan_id)
+        debt = await check_log(kafka, prefix, history, lead)
         await complete_decisions(kafka, prefix, history, lead)
         _refuse_decided(history, plan)
-        _refuse_unapprovable(history, plan)
+        _refuse_unapprovable(history, plan, debt)
         with closing(SpillFile(settings.data_dir)) as values:
             comparison = await _comparison(kafka, prefix, plan, values)
             removals = removals_of(plan, comparison)
@@ -117,6 +120,7 @@ async def reject(
     await ensure_topics(kafka, prefix)
     async with leading(kafka, prefix) as lead:
         history, plan = await _find(kafka, prefix, plan_id)
+        await check_log(kafka, prefix, history, lead)
         await complete_decisions(kafka, prefix, history, lead)
         _refuse_decided(history, plan)
         event = plan_decision(plan, "rejected", datetime.now(UTC), by=by, reason=reason)
@@ -166,7 +170,12 @@ def _refuse_decided(history: ExportHistory, plan: HeldPlan) -> None:
         raise UsageError(f"{plan.plan_id} was {state} already: nothing was done")
 
 
-def _refuse_unapprovable(history: ExportHistory, plan: HeldPlan) -> None:
+def _refuse_unapprovable(history: ExportHistory, plan: HeldPlan, debt: DebtEvent | None) -> None:
+    if debt is not None:
+        raise UsageError(
+            f"{debt.reason}: the next export states every key again and settles who left; nothing "
+            f"is removed for {plan.plan_id} before"
+        )
     if not plan.removals:
         raise UsageError(
             f"{plan.plan_id} names nobody to remove ({plan.event.reason}): the next whole export "
@@ -195,7 +204,7 @@ async def _comparison(
     async with aclosing(read_to_end(kafka, [topic])) as batches:
         async for records in batches:
             for record in records:
-                ledger.fold(record.key, record.headers, record.value)
+                ledger.fold(record.key, record.headers, record.value, record.partition)
     event = plan.event
     start = datetime.fromisoformat(event.export_id.partition("Z")[0]).replace(tzinfo=UTC)
     return Comparison(kind, ledger, Facts(event.export_id, event.base, start, event.mode))

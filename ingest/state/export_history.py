@@ -1,9 +1,11 @@
 """What is known of earlier exports: folded from exports.v1, which is kept for ever.
 
 Rule 1: an export is its start time; the same start with other files is a republication
-        (``.2``, ``.3``), whose base is the time of its newest file.
-Rule 2: an export that was completed is never completed again; a held one counts as completed.
-Rule 3: a scrub is due by the starts of exports, not by the clock.
+        (``.2``, ``.3``), and so is a snapshot of an export that was completed before.
+Rule 2: a run's base is its export's start, or one more than the highest that is known. It is used
+        again for the same files, while nothing higher is known. Which of two exports is the newer,
+        their starts say, never their bases.
+Rule 3: what is owed is not kept but folded: debts that were found, less what was completed since.
 Rule 4: a plan that nobody decided about for two weeks has expired, and is none to decide about.
 Rule 5: each record of an export has the next sequence of its export id; the first has the base's.
 Rule 6: a plan is decided as a whole, but a record says so for each of its parts, so that each
@@ -16,20 +18,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from msgspec import UNSET
+
 from petstream.codec import Envelope
 from petstream.errors import PetstreamError
-from petstream.events import ExportEvent, Mode, Plan, PlanEvent, plan_part_of
+from petstream.events import DebtEvent, ExportEvent, Owed, Plan, PlanEvent, plan_part_of
 from petstream.fold import SubjectOrder
 from petstream.sequence import LIMIT, PER_SECOND
 
-MISSED_AFTER: Final = timedelta(hours=30)
-"""Two exports further apart than this have a day between them that nobody read."""
-
 PLAN_EXPIRES_AFTER: Final = timedelta(days=14)
-_SCRUB_EVERY: Final = {"weekly": timedelta(days=7), "monthly": timedelta(days=30)}
-_SLACK: Final = timedelta(hours=6)  # exports start some minutes earlier or later every day
-
-Wanted = Literal["auto", Mode]
 
 
 class HalfDecided(NamedTuple):
@@ -45,13 +42,6 @@ class Identity(NamedTuple):
     export_id: str
     base: int
     start: datetime
-
-
-class Choice(NamedTuple):
-    """A mode, and why it isn't the usual one."""
-
-    mode: Mode
-    why: str | None = None
 
 
 class HeldPlan(NamedTuple):
@@ -86,7 +76,13 @@ class ExportHistory:
         self.unread: dict[str, str | None] = {}
         self.decided: dict[str, PlanEvent] = {}
         self.vocabulary: dict[str, set[str]] = {}
-        self.last: ExportEvent | None = None
+        self.unfinished: ExportEvent | None = None
+        """What was started last, if it wasn't completed since."""
+        self.last_completed: ExportEvent | None = None
+        """By the order of the log: the one that says where the log ended."""
+        self.debts: list[DebtEvent] = []
+        """What was found to be owed, and wasn't paid since."""
+        self.highest_base = -1
         self._plans: dict[str, dict[int, tuple[ExportEvent, Plan]]] = {}
         self._parts: dict[str, set[int]] = {}
         self._decided_parts: dict[str, set[int]] = {}
@@ -96,51 +92,86 @@ class ExportHistory:
     def fold_record(self, envelope: Envelope) -> None:
         """Take one record of exports.v1; one that is late, or comes again, changes nothing."""
         event = envelope.event
-        if not isinstance(event, ExportEvent | PlanEvent):
+        if not isinstance(event, ExportEvent | PlanEvent | DebtEvent):
             return
         highest = self._sequences.get(event.export_id, 0)
         self._sequences[event.export_id] = max(highest, envelope.sequence)
         if self._order.is_newest(envelope.subject, envelope.rank):
             self.fold(event, plan_part_of(envelope.subject))
 
-    def fold(self, event: ExportEvent | PlanEvent, part: int | None = None) -> None:
+    def fold(self, event: ExportEvent | PlanEvent | DebtEvent, part: int | None = None) -> None:
         """Take one event of exports.v1.
 
         Args:
             event: what was published.
             part: of a decision: which part of the plan says so; None: the plan as a whole.
         """
-        if isinstance(event, PlanEvent):
+        if isinstance(event, DebtEvent):
+            self.debts.append(event)
+        elif isinstance(event, PlanEvent):
             self.decided[event.plan_id] = event
             every = self._parts.get(event.plan_id, ())
             decided = self._decided_parts.setdefault(event.plan_id, set())
             decided.update(every if part is None else (part,))
-            return
-        if event.state == "held" and event.plan is not None:
-            plan = event.plan
-            self._parts.setdefault(plan.plan_id, set()).add(plan.part)
-            parts = self._plans.setdefault(plan.plan_id, {})
-            parts[plan.part] = (event, plan)
-            for number in [number for number in parts if parts[number][1].parts != plan.parts]:
-                del parts[number]  # held before, in another number of parts
-            return
-        if event.unread is True:
+        elif event.state == "held" and event.plan is not None:
+            self._fold_held(event, event.plan)
+        elif event.unread is True:
             self.unread[event.export_id] = event.reason
-            return
-        self.last = event
+        else:
+            self._fold_export(event)
+
+    def _fold_held(self, event: ExportEvent, plan: Plan) -> None:
+        self._parts.setdefault(plan.plan_id, set()).add(plan.part)
+        parts = self._plans.setdefault(plan.plan_id, {})
+        parts[plan.part] = (event, plan)
+        for number in [number for number in parts if parts[number][1].parts != plan.parts]:
+            del parts[number]  # held before, in another number of parts
+
+    def _fold_export(self, event: ExportEvent) -> None:
+        self.highest_base = max(self.highest_base, event.base)
         if event.state == "started":
-            self.started[event.export_id] = event
+            self.started[event.export_id] = self.unfinished = event
         elif event.state == "failed":
             self.failed.add((event.export_id, event.fingerprint))
+            self.unfinished = event
         elif event.state == "completed":
-            self.completed[event.export_id] = event
+            self.completed.pop(event.export_id, None)  # completed again, it is the last one
+            self.completed[event.export_id] = self.last_completed = event
+            if self.unfinished is not None and self.unfinished.export_id == event.export_id:
+                self.unfinished = None
+            self.debts = [debt for debt in self.debts if not pays(event, debt.owes)]
             for name, values in event.drift.new_values.items() if event.drift is not None else ():
                 self.vocabulary.setdefault(name, set()).update(values)
 
     @property
     def newest(self) -> ExportEvent | None:
         """The newest export that was completed."""
-        return max(self.completed.values(), key=lambda event: event.base, default=None)
+        return max(
+            self.completed.values(),
+            key=lambda event: (start_of(event.export_id), event.base),
+            default=None,
+        )
+
+    @property
+    def last_restated(self) -> ExportEvent | None:
+        """The completed export that tells of the newest snapshot, or of one not yet announced."""
+        restatements = (
+            event
+            for event in reversed(self.completed.values())
+            if event.snapshot is not UNSET or event.restated is not UNSET
+        )
+        return next(restatements, None)
+
+    @property
+    def restated_from(self) -> int:
+        """The sequence from which the log was restated last, announced or not; 0: it never was."""
+        sequences = (
+            sequence
+            for event in self.completed.values()
+            for sequence in (event.snapshot, event.restated)
+            if isinstance(sequence, int)
+        )
+        return max(sequences, default=0)
 
     def take_sequence(self, export_id: str, base: int) -> int:
         """Return the sequence of the next record of an export (rule 5); only under the lead.
@@ -213,47 +244,54 @@ class ExportHistory:
         )
         return max(earlier, key=lambda event: event.base, default=None)
 
-    def identify(self, start: datetime, fingerprint: str, newest_file: datetime) -> Identity:
-        """Name the export of this start and these files (rule 1)."""
+    def identify(
+        self,
+        start: datetime,
+        fingerprint: str,
+        *,
+        restating: bool = False,
+        known_base: int = -1,
+        asked_base: int = -1,
+    ) -> Identity:
+        """Name the run of this export, and give it a base (rules 1 and 2).
+
+        Args:
+            start: of the export.
+            fingerprint: of its files.
+            restating: the run states every key again.
+            known_base: the highest base that is known besides those of exports.v1.
+            asked_base: the highest that somebody asks for a snapshot above.
+        """
         name = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         before = [
             event
             for export_id, event in (self.started | self.completed).items()
             if export_id == name or export_id.startswith(name + ".")
         ]
-        for event in before:
-            if event.fingerprint == fingerprint:
+        known_base = max(known_base, self.highest_base)
+        older = self.newest is not None and start < start_of(self.newest.export_id)
+        same = [
+            event
+            for event in before
+            if event.fingerprint == fingerprint and is_restating(event) == restating
+        ]
+        for event in sorted(same, key=lambda event: -event.base):
+            if older or (event.base >= known_base and event.base > asked_base):
                 return Identity(event.export_id, event.base, start)
-        if not before:
-            return Identity(name, int(start.timestamp()), start)
-        base = max(event.base for event in before) + 1
-        if self.newest is None or start_of(self.newest.export_id) <= start:
-            base = max(int(newest_file.timestamp()), base)  # else it was put back: never on top
+        first = int(start.timestamp())
+        if older:  # it was put back: never on top of what came since
+            base = max([event.base + 1 for event in before], default=first)
+        else:
+            base = max(first, known_base + 1, asked_base + 1)
         finished = sum(event.export_id in self.completed for event in before)
-        export_id = f"{name}.{finished + 1}" if finished else name
-        return Identity(export_id, base, start)
+        return Identity(f"{name}.{finished + 1}" if finished else name, base, start)
 
-    def choose(self, wanted: Wanted, base: int, scrub: str) -> Choice:
-        """Choose the mode of an export of this base; ``auto`` as design and rule 3 say."""
-        if wanted != "auto":
-            return Choice(wanted)
-        newest = self.newest
-        if newest is None:
-            return Choice("initial")
-        gap = timedelta(seconds=base - newest.base)
-        if gap > MISSED_AFTER:
-            hours = gap // timedelta(hours=1)
-            return Choice(
-                "scrub",
-                f"a day was missed: {hours} h lie between the starts of {newest.export_id} and of "
-                "this export, and updatedpets_n and newpets_n cover 24: pets_n is read",
-            )
-        whole = [event.base for event in self.completed.values() if event.mode != "daily"]
-        due = _SCRUB_EVERY.get(scrub)
-        if due is not None and timedelta(seconds=base - max(whole, default=0)) >= due - _SLACK:
-            return Choice("scrub")
-        if self.last is not None and self.last.state != "completed" and self.last.base < base:
-            return Choice(
-                "scrub", f"export {self.last.export_id} was never finished: pets_n is read"
-            )
-        return Choice("daily")
+
+def is_restating(event: ExportEvent) -> bool:
+    """Return whether an event is of a run that states every key again."""
+    return event.restated == event.base * PER_SECOND
+
+
+def pays(completed: ExportEvent, owes: Owed) -> bool:
+    """Return whether an export that was completed pays a debt."""
+    return is_restating(completed) if owes == "snapshot" else completed.mode != "daily"

@@ -1,7 +1,9 @@
 """The ledger: the newest event of every key, folded from the topic itself.
 
 Rule 1: the topic is the truth; this is only its fold, made anew at the start of every run.
-Rule 2: which event of a key is its newest, and which key is `stale`, `petstream.fold` decides.
+Rule 2: which event of a key is its newest, `petstream.fold` decides. A key is `stale` if in no
+        partition its newest event is its last record: a compaction would leave an older one. (Keys
+        move when partitions are added; what lies in another partition since makes nothing stale.)
 Rule 3: a row whose raw digest is held for its key is unchanged, and needs no parsing.
 Rule 4: what is looked at on every row is in memory, some 300 bytes a key; values are in a store.
 """
@@ -17,8 +19,10 @@ import msgspec
 from petstream.codec import Headers
 from petstream.fold import Rank, is_newest, key_of, peek
 
-_HEAD: Final = Struct("<qqB?")  # sequence, position of the value, length of the raw digest, listed
+# sequence, position of the value, length of the raw digest, partition, listed
+_HEAD: Final = Struct("<qqBH?")
 _LISTED: Final = _HEAD.size - 1
+_SEQUENCE: Final = Struct("<q")
 
 
 class ValueStore(Protocol):
@@ -76,8 +80,14 @@ class Ledger:
         self.stale: set[int] = set()
         self._values = MemoryStore() if values is None else values
         self._entries: dict[int, bytes] = {}  # packed: as objects they'd take thrice the room
+        self._copies: dict[int, set[int]] = {}
+        self.highest_sequence = -1
+        self.newest_start = b""
+        """The start of the newest export that any event is of, as ``ce_time`` has it."""
 
-    def fold(self, key: bytes | None, headers: Headers, value: bytes | None) -> bool:
+    def fold(
+        self, key: bytes | None, headers: Headers, value: bytes | None, partition: int = 0
+    ) -> bool:
         """Take one record of the topic, in the order of the log; False if it isn't one of ours.
 
         A key whose last record is damaged, or a stranger's, is stale: consumers have refused it.
@@ -87,22 +97,63 @@ class Ledger:
             return False
         head = peek(headers, value)
         packed = self._entries.get(number)
-        if is_newest(head, None if packed is None else _rank(packed)):
-            assert value is not None  # noqa: S101  it has a head
-            self.hold(
-                number, head.sequence, head.digest, head.raw_digest, value, listed=head.listed
-            )
-        elif packed is not None:
-            self.stale.add(number)
-        return head is not None
+        if not is_newest(head, None if packed is None else _rank(packed)):
+            if packed is not None:
+                self._overlie(number, packed, partition)
+            return head is not None
+        if packed is not None and head.rank == _rank(packed) and number not in self.stale:
+            at = _partition(packed)
+            if at != partition:  # it stands there as well
+                self._copies.setdefault(number, {at}).add(partition)
+                return True
+        else:
+            self._copies.pop(number, None)
+        assert value is not None  # noqa: S101  it has a head
+        self.hold(
+            number, head.sequence, head.digest, head.raw_digest, value, listed=head.listed,
+            partition=partition,
+        )  # fmt: skip
+        self.newest_start = max(self.newest_start, head.start)
+        return True
+
+    def _overlie(self, key: int, packed: bytes, partition: int) -> None:
+        """Note that an older record, or a damaged one, is a key's last in a partition."""
+        copies = self._copies.get(key)
+        if copies is None:
+            if partition == _partition(packed):
+                self.stale.add(key)
+            return
+        copies.discard(partition)
+        if not copies:
+            self.stale.add(key)
+            del self._copies[key]
 
     def hold(  # noqa: PLR0913  what an entry is made of
-        self, key: int, sequence: int, digest: str, raw_digest: bytes, value: bytes, *, listed: bool
+        self,
+        key: int,
+        sequence: int,
+        digest: str,
+        raw_digest: bytes,
+        value: bytes,
+        *,
+        listed: bool,
+        partition: int = 0,
     ) -> None:
         """Take the newest event of a key, which is the last one in the log as well."""
         self.stale.discard(key)
-        head = _HEAD.pack(sequence, self._values.put(value), len(raw_digest), listed)
+        self.highest_sequence = max(self.highest_sequence, sequence)
+        head = _HEAD.pack(sequence, self._values.put(value), len(raw_digest), partition, listed)
         self._entries[key] = head + raw_digest + digest.encode("ascii")
+
+    def rank(self, key: int) -> Rank | None:
+        """Return the rank of what is held of a key."""
+        packed = self._entries.get(key)
+        return None if packed is None else _rank(packed)
+
+    def sequence(self, key: int) -> int:
+        """Return the sequence of what is held of a key; -1: nothing is."""
+        packed = self._entries.get(key)
+        return -1 if packed is None else int(_SEQUENCE.unpack_from(packed)[0])
 
     def get(self, key: int) -> Entry | None:
         """Return what is held of a key."""
@@ -131,12 +182,17 @@ class Ledger:
         return len(self._entries)
 
     def _entry(self, packed: bytes) -> Entry:
-        sequence, position, length, listed = _HEAD.unpack_from(packed)
+        sequence, position, length, _, listed = _HEAD.unpack_from(packed)
         end = _HEAD.size + length
         digest = packed[end:].decode("ascii")
         return Entry(sequence, digest, packed[_HEAD.size : end], listed, position, self._values)
 
 
 def _rank(packed: bytes) -> Rank:
-    sequence, _, length, _ = _HEAD.unpack_from(packed)
+    sequence, _, length, _, _ = _HEAD.unpack_from(packed)
     return sequence, packed[_HEAD.size + length :].decode("ascii")
+
+
+def _partition(packed: bytes) -> int:
+    _, _, _, partition, _ = _HEAD.unpack_from(packed)
+    return int(partition)

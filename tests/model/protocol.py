@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -31,13 +31,16 @@ from ingest.publish.lifecycle import decision_records, plan_decision
 from ingest.publish.publisher import Publisher
 from ingest.source.listing import ExportSet, Part, RemoteFile, refuse_incomplete
 from ingest.source.reader import Reader
-from ingest.state.export_history import ExportHistory
+from ingest.state.debts import Offer, choose
+from ingest.state.export_history import ExportHistory, start_of
 from ingest.state.ledger import Ledger
+from ingest.state.restore import Ledgers
 from petstream import topics
 from petstream.codec import Envelope, Headers, decode
 from petstream.errors import NotReadyError
-from petstream.events import PetEvent
-from petstream.sequence import removal_sequence
+from petstream.events import LogEnd, PetEvent
+from petstream.kafka.records import TopicPartition
+from petstream.sequence import PER_SECOND, removal_sequence
 from petstream.setting_values import RemovalLimits
 from petstream.settings import Settings
 
@@ -279,19 +282,21 @@ class World:
 
     async def _run(self, history: ExportHistory, day: Day, files: ExportSet, wire: Wire) -> None:
         before = dict(self.ends)
-        identity = history.identify(day.start, files.fingerprint, files.newest_modified_at)
         latest = history.newest
-        if latest is not None and identity.base < latest.base:
+        if latest is not None and day.start < start_of(latest.export_id):
             raise NotReadyError("an older one")
-        choice = history.choose("auto", identity.base, "weekly")
+        ledger = self.ledger()
+        choice = choose(history, "auto", Offer(day.start, files.fingerprint, whole=True), "weekly")
+        known_base = max(0, ledger.highest_sequence) // PER_SECOND
+        identity = history.identify(day.start, files.fingerprint, known_base=known_base)
         refuse_incomplete(files, choice.mode, day.start)
         run = ExportRun(
             Assignment(identity, choice, files, day.start),
-            RestoredState(history, self.ledger(), Ledger()),
+            RestoredState(history, Ledgers(ledger, Ledger(), {}, ())),
             ExportContext(
                 reader=cast("Reader", day),
                 publisher=cast("Publisher", wire),
-                measure=_no_offsets,
+                find_lost=_nothing_lost,
                 progress=lambda _file, _rows: None,
                 prefix=DEFAULTS.topic_prefix,
                 limits=RemovalLimits(0.2, DEFAULTS.removal_max_count),
@@ -403,6 +408,8 @@ class Wire:
     def __init__(self, world: World, *, kill: int | None, sleep: asyncio.Event | None) -> None:
         """Be killed at the `kill`-th step; sleep once until `sleep` is set."""
         self._world, self._kill, self._sleep = world, kill, sleep
+        self.ends: dict[TopicPartition, LogEnd] = {}
+        self.doubtful: list[tuple[TopicPartition, LogEnd]] = []
         self._nap_at = world.random.randrange(1, 40)
         self._steps = 0
         self._flying: list[Sent] = []
@@ -485,8 +492,8 @@ def _key(envelope: Envelope) -> int:
     return _event(envelope).animal_id
 
 
-async def _no_offsets() -> dict[str, int]:
-    return {}
+async def _nothing_lost(_ends: Mapping[TopicPartition, LogEnd]) -> list[TopicPartition]:
+    return []
 
 
 async def _completed(task: asyncio.Task[None]) -> bool:

@@ -84,9 +84,10 @@ def changed(**texts: bytes) -> codec.Headers:
 
 
 def test_a_head_is_what_the_headers_say() -> None:
-    listed = RecordHead(SEQUENCE, "d", listed=True, raw_digest=b"raw")
+    start = b"2026-11-20T00:00:00Z"
+    listed = RecordHead(SEQUENCE, "d", listed=True, raw_digest=b"raw", start=start)
     assert peek(event_headers(), VALUE) == listed
-    removed = RecordHead(SEQUENCE, "d", listed=False, raw_digest=b"")
+    removed = RecordHead(SEQUENCE, "d", listed=False, raw_digest=b"", start=start)
     assert peek(event_headers("pet.removed", b""), VALUE) == removed
 
 

@@ -157,7 +157,17 @@ def test_duplicates_rewinds_and_late_records_fold_to_the_same(seed: int) -> None
     for _ in range(5):
         world.log.extend(random.sample(world.log, len(world.log) // 3))
     again = world.history()
-    for name in ("completed", "started", "failed", "unread", "decided", "last", "_plans"):
+    for name in (
+        "completed",
+        "started",
+        "failed",
+        "unread",
+        "decided",
+        "unfinished",
+        "last_completed",
+        "debts",
+        "_plans",
+    ):
         assert getattr(again, name) == getattr(right, name), name
     export_id, base = next(iter(right.started)), int(START.timestamp())
     assert again.take_sequence(export_id, base) == right.take_sequence(export_id, base)
@@ -198,7 +208,7 @@ def test_a_log_of_0_1_is_folded_in_its_order_and_continued_above_it() -> None:
     log = [_as_in_0_1(said, digest) for said, digest in zip(events, "cba", strict=True)]
     world = World(seeded(0), list(log))
     history = world.history()
-    assert history.last == events[-1], "the last in the log, not the highest digest"
+    assert history.last_completed == events[-1], "the last in the log, not the highest digest"
     (held,) = history.held()
     assert held.plan_id == "P"
     decided = plan_decision(held, "approved", START)

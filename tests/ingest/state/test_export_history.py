@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
+from msgspec import structs
 
 from ingest.state.export_history import ExportHistory
 from petstream.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
 from petstream.fold import truncated
+from petstream.sequence import PER_SECOND
 
 START = datetime(2026, 11, 2, 8, 12, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -38,32 +39,14 @@ def base(start: datetime) -> int:
     return int(start.timestamp())
 
 
-@pytest.mark.parametrize(
-    ("gap", "mode"),
-    [
-        (timedelta(hours=24), "daily"),
-        (timedelta(hours=30), "daily"),
-        (timedelta(hours=30, seconds=1), "scrub"),
-        (2 * DAY, "scrub"),
-    ],
-)
-def test_t4_a_gap_of_more_than_30_hours_makes_a_scrub_and_says_why(
-    gap: timedelta, mode: str
-) -> None:
-    """T4: between the starts of exports, whatever the clock says."""
-    choice = memory(event("completed", mode="initial")).choose("auto", base(START + gap), "weekly")
-    assert choice.mode == mode
-    assert ("a day was missed" in (choice.why or "")) is (mode == "scrub")
-
-
 def test_t5_an_older_export_put_back_never_gets_a_higher_base() -> None:
     """T5: other files under an older start stamp are no reason to win over what came later."""
     later = event("completed", START + DAY)
-    identity = memory(event("completed"), later).identify(START, "other", START + 3 * DAY)
+    identity = memory(event("completed"), later).identify(START, "other")
     assert identity.export_id == "2026-11-02T08:12:04Z.2"
     assert identity.base < later.base
-    republished = memory(event("completed")).identify(START, "other", START + DAY / 2)
-    assert (republished.export_id, republished.base) == (identity.export_id, base(START + DAY / 2))
+    republished = memory(event("completed")).identify(START, "other")
+    assert (republished.export_id, republished.base) == (identity.export_id, base(START) + 1)
 
 
 def test_a_plan_expires_after_14_days_and_is_then_none_to_decide_about() -> None:
@@ -80,11 +63,11 @@ def test_t6_a_petlist_is_known_from_earlier_exports_but_not_from_its_own() -> No
     """T6: a republication may come with the same list; another day may not."""
     first = event("completed", petlist_digest="d")
     history = memory(first, event("completed", START + DAY, petlist_digest="e"))
-    tomorrow = history.identify(START + 2 * DAY, "g", START + 2 * DAY)
+    tomorrow = history.identify(START + 2 * DAY, "g")
     assert history.seen_with("d", tomorrow) is first
     assert history.seen_with("e", tomorrow) is history.newest
     assert history.seen_with("f", tomorrow) is None
-    assert history.seen_with("d", history.identify(START, "g", START + DAY / 24)) is None
+    assert history.seen_with("d", history.identify(START, "g")) is None
 
 
 def test_t28_values_of_all_exports_are_remembered() -> None:
@@ -113,10 +96,46 @@ def test_t47_a_partition_that_is_shorter_than_recorded_lost_records() -> None:
 
 def test_an_export_that_was_only_looked_at_leaves_nothing_to_be_made_good() -> None:
     tomorrow = START + 3 * DAY
-    whole = event("completed", START + 2 * DAY, mode="scrub")
     looked_at = event("failed", tomorrow, unread=True, reason="pets_2 is missing")
-    history = memory(whole, looked_at)
-    assert history.choose("auto", base(tomorrow), "weekly").mode == "daily"
+    history = memory(event("completed", START + 2 * DAY, mode="scrub"), looked_at)
+    assert history.unfinished is None
+    assert history.highest_base == base(START + 2 * DAY)
     assert history.unread == {looked_at.export_id: "pets_2 is missing"}
-    again = event("failed", tomorrow, reason="cut")
-    assert memory(whole, again).choose("auto", base(tomorrow + DAY), "weekly").mode == "scrub"
+
+
+def test_a_run_gets_a_base_above_all_that_is_known() -> None:
+    """Whatever lies in the log, in exports.v1 or is asked for: what is said now is newer."""
+    history = memory(event("completed"))
+    start = START + DAY
+    assert history.identify(start, "g").base == base(start)
+    assert history.identify(start, "g", known_base=base(start)).base == base(start) + 1
+    assert history.identify(start, "g", known_base=base(start) + 9).base == base(start) + 10
+    assert history.identify(start, "g", asked_base=base(start) + 5).base == base(start) + 6
+
+
+def test_the_same_files_keep_their_base_until_something_higher_is_known() -> None:
+    history = memory(event("completed"), event("started", START + DAY, fingerprint="g"))
+    start = START + DAY
+    assert history.identify(start, "g", known_base=base(start)).base == base(start)
+    assert history.identify(start, "g", known_base=base(start) + 1).base == base(start) + 2
+
+
+def test_a_snapshot_of_a_completed_export_is_a_republication() -> None:
+    history = memory(event("completed"))
+    snapshot = history.identify(START, "f", restating=True)
+    assert (snapshot.export_id, snapshot.base) == ("2026-11-02T08:12:04Z.2", base(START) + 1)
+    begun = event("started", export_id=snapshot.export_id, base=snapshot.base)
+    begun = structs.replace(begun, restated=snapshot.base * PER_SECOND)
+    killed = memory(event("completed"), begun)
+    assert killed.identify(START, "f", restating=True) == snapshot
+    asked = killed.identify(START, "f", restating=True, asked_base=snapshot.base)
+    assert asked.base == snapshot.base + 1
+
+
+def test_which_export_is_the_newest_its_start_says_and_not_its_base() -> None:
+    later = event("completed", START + DAY)
+    history = memory(later, event("completed", base=base(START + 9 * DAY)))
+    assert history.newest is later
+    last = history.last_completed
+    assert last is not None
+    assert last.base == base(START + 9 * DAY)

@@ -28,6 +28,7 @@ from kept_log import (
 from consumers.app import consume
 from consumers.audit import folded_log
 from consumers.registry import NAMES
+from ingest.state.debts import Offer, choose, found_in
 from ingest.state.ledger import Ledger, MemoryStore
 from ingest.state.restore import fold_exports, fold_ledgers
 from lab.simulator import serve_ftp
@@ -59,12 +60,14 @@ async def test_the_ingester_restores_what_it_knew(kafka: str, prefix: str) -> No
     access, expected = KafkaAccess(kafka), expectation("restored")
     await load(access, prefix, kept_log().records)
     damaged: list[str] = []
-    pets, orgs = await fold_ledgers(access, prefix, MemoryStore(), damaged.append)
+    history = await fold_exports(access, prefix)
+    ledgers = await fold_ledgers(access, prefix, history, MemoryStore(), damaged.append)
+    pets, orgs = ledgers.pets, ledgers.orgs
     assert len(damaged) == 1
+    assert not found_in(history, ledgers.late, ledgers.highest_base, "next")
     assert {"pets": described(pets), "orgs": described(orgs)} == {
         "pets": expected["pets"], "orgs": expected["orgs"],
     }  # fmt: skip
-    history = await fold_exports(access, prefix)
     newest = history.newest
     assert newest is not None
     plans = {plan_id: history.plan(plan_id) for plan_id in history.plan_ids()}
@@ -84,8 +87,8 @@ async def test_the_ingester_restores_what_it_knew(kafka: str, prefix: str) -> No
         "vocabulary_sha256": fingerprint(
             {name: sorted(values) for name, values in history.vocabulary.items()}
         ),
-        "next": [str(part) for part in history.identify(NEXT_DAY, "f", NEXT_DAY.replace(hour=9))],
-        "next_mode": history.choose("auto", int(NEXT_DAY.timestamp()), "weekly").mode,
+        "next": [str(part) for part in history.identify(NEXT_DAY, "f")],
+        "next_mode": choose(history, "auto", Offer(NEXT_DAY, "f", whole=True), "weekly").mode,
     }
     assert restored == expected["exports"]
 
