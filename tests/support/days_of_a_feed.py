@@ -17,7 +17,7 @@ from ingest.run import Result, ingest
 from ingest.state.ledger import Ledger
 from petstream import topics
 from petstream.codec import decode
-from petstream.events import Event, ExportEvent, PlanEvent
+from petstream.events import DebtEvent, Event, ExportEvent, PlanEvent
 from petstream.kafka.reader import read_to_end, read_topic
 from petstream.settings import KafkaAccess, Settings
 
@@ -50,6 +50,11 @@ class Days:
         """Return what exports.v1 says, in order."""
         events = [event async for event in self._events(topics.EXPORTS)]
         return [event for event in events if isinstance(event, ExportEvent | PlanEvent)]
+
+    async def debts(self) -> list[DebtEvent]:
+        """Return what exports.v1 says is owed, or was."""
+        events = [event async for event in self._events(topics.EXPORTS)]
+        return [event for event in events if isinstance(event, DebtEvent)]
 
     async def said(self) -> list[str]:
         """Return how exports and plans stand, in order."""
