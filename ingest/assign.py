@@ -118,7 +118,7 @@ async def assign(  # noqa: PLR0913, PLR0917  what a run is decided by
         known_base=ledgers.highest_base,
         asked_base=debts.base_asked(asked) if choice.restating else -1,
     )
-    await record(request.kafka, request.prefix, history, lead, owed, identity.base)
+    await record(request.kafka, request.prefix, history, lead, owed)
     newest = history.newest
     pays = choice.restating or (request.wanted == "auto" and choice.mode != "daily")
     return Assignment(

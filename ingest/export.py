@@ -153,7 +153,6 @@ class ExportRun:
             context.prefix,
             self._event,
             history.take_sequence,
-            base=identity.base,
             quiet=assignment.again,
             failed_before=(identity.export_id, assignment.files.fingerprint) in history.failed,
         )

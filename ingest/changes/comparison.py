@@ -303,8 +303,11 @@ class Comparison:
         self, key: int, change: Change, source: Source, raw_digest: bytes = b""
     ) -> Publication:
         """Return the event of a change, held as the key's newest, and count it."""
-        publication = encode_event(self.kind, self.facts, key, change, source, raw_digest)
-        if change.op == "updated" and not change.changed:
+        restates = change.op == "updated" and not change.changed
+        publication = encode_event(
+            self.kind, self.facts, key, change, source, raw_digest, restated=restates
+        )
+        if restates:
             self.restated += 1
             self.counts.unchanged += 1
         else:

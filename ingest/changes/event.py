@@ -109,8 +109,6 @@ def encode_event(  # noqa: PLR0913, PLR0917  the parts of one event, put togethe
         raw_digest=raw_digest,
         restated=restated,
     )
-    if change.op == "updated" and not change.changed:
-        headers = (*headers, (codec.RESTATED, b"1"))
     return Publication(str(key), value, headers)
 
 
@@ -127,9 +125,8 @@ def again(kind: Kind, key: int, entry: Entry) -> Publication:
         digest=entry.digest,
         time=start,
         raw_digest=entry.raw_digest,
+        restated=event["op"] == "updated" and not event["changed"],
     )
-    if event["op"] == "updated" and not event["changed"]:
-        headers = (*headers, (codec.RESTATED, b"1"))
     return Publication(str(key), entry.value(), headers)
 
 

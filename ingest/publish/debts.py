@@ -31,25 +31,24 @@ async def check_log(
     if not lost:
         return None
     debt = log_check.loss(last.export_id, lost, f"before or when {last.export_id} was completed")
-    await record(kafka, prefix, history, lead, [debt], last.base)
+    await record(kafka, prefix, history, lead, [debt])
     return debt
 
 
-async def record(  # noqa: PLR0913, PLR0917  how to publish, and what
+async def record(
     kafka: KafkaAccess,
     prefix: str,
     history: ExportHistory,
     lead: Leadership,
     debts: Sequence[DebtEvent],
-    base: int,
 ) -> None:
-    """Publish debts of an export of this base, and take them into the history."""
+    """Publish debts, and take them into the history."""
     if not debts:
         return
     name = topics.EXPORTS.full_name(prefix)
     async with Publisher(kafka, lead) as publisher:
         for debt in debts:
-            owed = debt_record(debt, base, history.take_sequence)
+            owed = debt_record(debt, history.take_sequence)
             await publisher.send(name, owed.key, owed.value, owed.headers)
     for debt in debts:
         if debt not in history.debts:

@@ -55,7 +55,6 @@ class Lifecycle:
         make_event: MakeEvent,
         take_sequence: TakeSequence,
         *,
-        base: int,
         quiet: bool,
         failed_before: bool = False,
     ) -> None:
@@ -66,7 +65,6 @@ class Lifecycle:
             prefix: of the topics.
             make_event: makes the event of the export as it stands.
             take_sequence: of the history that was folded under the lead.
-            base: of the run.
             quiet: the export was completed: publish its state only once there is news.
             failed_before: just these files were broken: that stays published until they aren't.
         """
@@ -76,7 +74,7 @@ class Lifecycle:
         self._failed_before = failed_before
         self._dead_letters: list[Publication] = []
         self._publisher, self._prefix, self._make_event = publisher, prefix, make_event
-        self._take_sequence, self._base = take_sequence, base
+        self._take_sequence = take_sequence
 
     async def start(self) -> None:
         """Publish `started`, unless that was done, or needn't be."""
@@ -105,7 +103,7 @@ class Lifecycle:
 
     async def record_debt(self, debt: DebtEvent) -> None:
         """Publish what is owed from now on."""
-        await self._publish(topics.EXPORTS, debt_record(debt, self._base, self._take_sequence))
+        await self._publish(topics.EXPORTS, debt_record(debt, self._take_sequence))
         await self.flush()
 
     async def publish_changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
@@ -150,12 +148,6 @@ def export_record(event: ExportEvent, take_sequence: TakeSequence) -> Publicatio
         subject = plan_subject(event.plan.plan_id, event.plan.part)
     sequence = take_sequence(event.export_id, event.base)
     return _record(f"export.{event.state}", subject, sequence, event)
-
-
-def debt_record(debt: DebtEvent, base: int, take_sequence: TakeSequence) -> Publication:
-    """Return the record of a debt that was found, of an export of this base."""
-    sequence = take_sequence(debt.export_id, base)
-    return _record("debt.found", debt_subject(sequence), sequence, debt)
 
 
 def held_plan_records(
