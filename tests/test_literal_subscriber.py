@@ -195,6 +195,15 @@ def test_it_asks_for_nothing_that_a_snapshot_healed_already() -> None:
     assert literal.request(NOW) is None
 
 
+def test_what_it_swept_itself_is_no_reason_to_ask() -> None:
+    literal, log = lost_a_day(healed=True)
+    assert "pet/5" in literal.newest
+    literal.positions = {place: (end, ("another", 0)) for place, end in log.now().ends.items()}
+    read(literal, log)
+    assert literal.request(NOW) is None
+    assert set(literal.begin(log.now())) == {place for place, end in log.now().ends.items() if end}
+
+
 def test_it_asks_for_nothing_where_nothing_was_lost() -> None:
     log, literal = LossyLog(heals=True), careful()()
     for day in range(3):

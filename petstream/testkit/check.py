@@ -175,11 +175,12 @@ class _Reader(Generic[S]):
         """Put a new subscriber to a trial."""
         tried, offsets = self._subscriber(), dict[Place, int]()
         handled: list[Record] = []
+        log = ReadableLog({})
         for number, reading in enumerate(trial.readings):
-            tried = self._restarted(tried) if number else tried
-            begin = getattr(tried, "begin", None)
-            if begin is not None:
-                offsets = dict(await _awaited(begin(reading.log)))
+            log.turn_into(reading.log)
+            if not reading.silent:
+                tried = self._restarted(tried) if number else tried
+                offsets = await _begun(tried, log, offsets)
             for step in self._records(reading, offsets):
                 try:
                     await _awaited(tried.handle(step))
@@ -220,6 +221,14 @@ class _Reader(Generic[S]):
         return _differ(
             states, {name: wanted[name] for name in wanted if not name.startswith("debt/")}, ""
         )
+
+
+async def _begun(
+    tried: Subscriber, log: ReadableLog, offsets: dict[Place, int]
+) -> dict[Place, int]:
+    """Return where a subscriber wants to go on, or where its client does if it says nothing."""
+    begin = getattr(tried, "begin", None)
+    return offsets if begin is None else dict(await _awaited(begin(log)))
 
 
 async def _awaited(result: Awaitable[T] | T) -> T:

@@ -1,7 +1,8 @@
 """Logs that lose what they acknowledged, and what a subscriber is to show after it. Pure.
 
 Rule 1: a trial is a row of readings: the log as it is from now on, and what of it is read. At each
-        reading the client connects anew; what was lost in between, nobody says.
+        reading the client connects anew, unless it is a silent one; what was lost in between,
+        nobody says.
 Rule 2: what is wanted at the end is what the feed says; but where not all was read, or not all
         could be stated, what is held stands.
 Rule 3: pets and organisations are the same to it: each trial has some of both.
@@ -19,6 +20,8 @@ _SWEEP: Final = (
     "Unlist what is below the newest snapshot, once all of its `ends` is applied (rule 5)"
 )
 _POSITION: Final = "Look whether the record before your position is still there (rule 5)"
+_STALE: Final = "Sweep only while the records before your own positions are there (rule 5)"
+_TOMBSTONE: Final = "Keep the snapshot as the sequence of what it sweeps (rule 5)"
 _WAIT: Final = "Sweep only when every partition in `ends` is applied up to there (rule 5)"
 _NAMED: Final = "Sweep only while the records that `ends` names are there (rule 5)"
 _STANDS: Final = "What is in `unstated` was not stated again, and hasn't left (rule 5)"
@@ -32,6 +35,8 @@ class Reading(NamedTuple):
 
     log: ReadableLog
     reads: tuple[Place, ...]
+    silent: bool = False
+    """The client goes on at its offsets, and the subscriber isn't asked where to begin."""
 
 
 class LossTrial(NamedTuple):
@@ -114,6 +119,17 @@ def _anew(log: LossyLog) -> LossTrial:
     return LossTrial("topics made anew", _POSITION, readings, listed(THEN, _ORGS))
 
 
+def _silently_anew(log: LossyLog) -> LossTrial:
+    """The first partition of the pets is as long as it was, so that nothing of it is read."""
+    first, second, _ = _two_days(log)
+    log.lose({})
+    _all_of(log.run(2, THEN, _ORGS, snapshot=True))
+    third = _whole(log)._replace(silent=True)
+    wanted = listed({**LOST, **THEN}, {**_MORE_ORGS, **_ORGS})
+    name = "a partition made anew without a word"
+    return LossTrial(name, _STALE, (first, second, third), wanted)
+
+
 def _partitions(log: LossyLog) -> LossTrial:
     first, second, kept = _two_days(log)
     log.lose(kept)
@@ -194,6 +210,18 @@ def _believed_later(log: LossyLog) -> LossTrial:
     return LossTrial("a petlist believed the day after", _SWEEP, readings, listed(THEN, _ORGS))
 
 
+def _past_comes_again(log: LossyLog) -> LossTrial:
+    first, second, kept = _two_days(log)
+    lost = log.now()
+    log.lose(kept)
+    _all_of(log.run(2, THEN, _ORGS, snapshot=True))
+    third = _whole(log)
+    log.come_again("pet/5", lost)
+    log.come_again("organization/9", lost)
+    readings = first, second, third, _whole(log)
+    return LossTrial("what was swept comes again", _TOMBSTONE, readings, listed(THEN, _ORGS))
+
+
 def _lost_again(log: LossyLog) -> LossTrial:
     _all_of(log.run(0, FIRST, _ORGS))
     first, kept = _whole(log), log.now().ends
@@ -206,6 +234,7 @@ def _lost_again(log: LossyLog) -> LossTrial:
 
 
 _TRIALS: Final[tuple[Callable[[LossyLog], LossTrial], ...]] = (
-    _regrown, _short, _anew, _partitions, _new_partitions_unread, _lagging, _lagging_then_there,
-    _new_subscriber, _unstated, _disbelieved, _believed_later, _lost_again,
+    _regrown, _short, _anew, _silently_anew, _partitions, _new_partitions_unread,
+    _lagging, _lagging_then_there, _new_subscriber, _unstated,
+    _disbelieved, _believed_later, _past_comes_again, _lost_again,
 )  # fmt: skip

@@ -45,12 +45,20 @@ _PARTITIONS: Final = 3
 
 
 class ReadableLog:
-    """The log as a client finds it: where its partitions end, and each record."""
+    """The log as a client finds it at any moment: where its partitions end, and each record."""
 
     def __init__(self, partitions: Mapping[Place, Sequence[Record]]) -> None:
         """Take the records of each partition, from offset 0 and without a gap."""
-        self._partitions: Final = {place: tuple(held) for place, held in partitions.items()}
-        self.ends: Final = {place: len(held) for place, held in self._partitions.items()}
+        self._partitions = {place: tuple(held) for place, held in partitions.items()}
+
+    def turn_into(self, other: ReadableLog) -> None:
+        """Be as another one from now on; whoever holds this isn't told."""
+        self._partitions = other._partitions
+
+    @property
+    def ends(self) -> dict[Place, int]:
+        """The end offset of each topic's partitions."""
+        return {place: len(held) for place, held in self._partitions.items()}
 
     def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
         """Return the record of an offset; None: there is none."""
@@ -89,6 +97,13 @@ class LossyLog:
         for place, held in self._records.items():
             if place[0] != EXPORTS:
                 del held[kept.get(place, 0) :]
+
+    def come_again(self, subject: str, lost: ReadableLog) -> None:
+        """Append what another log says of a subject: what its writer still had under way."""
+        for place, end in lost.ends.items():
+            for record in (lost.record_at(*place, offset) for offset in range(end)):
+                if record is not None and dict(record.headers)["ce_subject"].decode() == subject:
+                    self._append(place, record.key.decode(), record.headers, record.value)
 
     def raise_partitions(self, count: int) -> None:
         """Give the pets more partitions."""

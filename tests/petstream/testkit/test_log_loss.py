@@ -98,6 +98,25 @@ def _original(name: str) -> Callable[..., Any]:
     return method
 
 
+def _not_its_own(self: Any, name: str, end: dict[str, Any]) -> bool:
+    """Look at what `ends` names, and not at what was applied last."""
+    held = self.is_there
+    self.is_there = _yes
+    applied = bool(_original("is_applied")(self, name, end))
+    self.is_there = held
+    return applied
+
+
+def _forgotten_tombstones(self: Any) -> None:
+    """Sweep once for each completed, and delete what is swept with its sequence."""
+    before = dict(self.newest)
+    _original("sweep")(self)
+    swept = [name for name in before if self.newest[name] is not before[name]]
+    for subject in swept:
+        del self.newest[subject]
+    self.snapshot = 0 if swept else self.snapshot
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "never sweeps": ({"sweep": _never}, "a tail lost, and seen before it grew"),
     "keeps bare offsets": (
@@ -111,6 +130,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"is_applied": _where_it_reads}, "partitions added, and not yet read",
     ),
     "compares offsets only": ({"is_applied": _by_offset}, "a snapshot lost again"),
+    "looks at what is named only": (
+        {"is_applied": _not_its_own}, "a partition made anew without a word",
+    ),
+    "forgets what it swept": ({"sweep": _forgotten_tombstones}, "what was swept comes again"),
     "overlooks what is unstated": (
         {"sweep": _without_unstated}, "a pet that couldn't be stated",
     ),
@@ -154,8 +177,19 @@ async def test_asked_for_it_the_same_advice_fails() -> None:
     assert asked.trials == advised.trials + len(TRIALS)
 
 
+async def test_a_client_without_a_say_is_reset_where_the_log_ends_before_its_offset() -> None:
+    report = await check(plain(), topics=ALL, log_loss=True)
+    (short,) = (each for each in report.findings if each.trial.endswith("before it grew"))
+    assert short.found == (
+        "organization/9 is shown and was removed, or never was; "
+        "pet/5 is shown and was removed, or never was"
+    ), "all else was read again"
+
+
 async def test_who_cannot_read_exports_is_told_so_only_where_log_loss_counts() -> None:
-    assert (await check(PetsOnly)).ok, "it raises on a record of exports.v1"
+    report = await check(PetsOnly)
+    assert report.ok, "it raises on a record of exports.v1"
+    assert "raised" not in str(report)
     report = await check(PetsOnly, log_loss=True)
     assert "of petstream.exports.v1" in str(report)
 
