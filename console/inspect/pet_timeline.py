@@ -110,7 +110,7 @@ def _event_lines(timeline: PetTimeline, decoded: list[TimelineEvent]) -> Iterato
         event = entry.event
         row = f" row {event.source.row}" if event.source.row else ""
         file = formatting.shortened(event.source.file, 60)
-        late = ""
+        late = " (stated again, since the log lost records)" if entry.envelope.restated else ""
         if entry.rank <= highest:
             again = entry.rank == highest
             late = " (the same once more)" if again else " (late: what was before it is newer)"
@@ -186,13 +186,23 @@ def _table_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:
         if sequence < newest.envelope.sequence:
             state = "older than the newest event: a consumer is behind"
         elif sequence > newest.envelope.sequence:
-            state = "newer than the topic: was the topic made anew?"
+            state = "newer than the topic, which lost records: see docs/operating.md"
+            swept_by = _snapshot_of(timeline.published, sequence)
+            if view == "removed_pets" and swept_by is not None:
+                state = f"swept: the snapshot of export {swept_by} doesn't have it"
         detail = f", status {formatting.value(row['status'])}" if view == "pets" else ""
         export = formatting.escaped(str(row["export_id"]))
         yield f"  in petstream.{view}: sequence {sequence}, export {export}{detail}; {state}"
     if not rows:
         yield "  in no table yet"
     yield f"  petstream.pet_history: {tables['history'][0]['events']:,} events"
+
+
+def _snapshot_of(published: PublishedExports, sequence: int) -> str | None:
+    """Return the export whose snapshot has this sequence, if there is one."""
+    events = published.history.completed.values()
+    named = (event.export_id for event in events if event.restated == sequence)
+    return next((formatting.escaped(export_id) for export_id in named), None)
 
 
 def _listing_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str]:

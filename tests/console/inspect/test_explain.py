@@ -110,6 +110,27 @@ def test_tables_are_compared_with_the_newest_event() -> None:
     assert "petstream.pet_history: 2 events" in text
 
 
+def test_what_is_stated_again_after_a_loss_is_called_so() -> None:
+    again = record("pet.updated", changed=[], old={}, headers={"ps_restated": "1"})
+    assert "row 417 (stated again, since the log lost records)" in render(timeline(again))
+    assert "stated again" not in render(timeline(record("pet.updated")))
+
+
+def test_a_row_above_the_log_was_swept_by_a_snapshot_or_knows_of_lost_records() -> None:
+    snapshot = 7_181_686_096_000_777
+    row = {"sequence": snapshot, "export_id": "E"}
+    tables = {"pets": [], "removed_pets": [row], "pictures": [], "history": [{"events": 2}]}
+    text = render(timeline(record("pet.updated"), tables=tables))
+    assert "in petstream.removed_pets: sequence 7181686096000777, export E; newer than" in text
+    assert "which lost records" in text
+    swept = published_exports([record("export.completed", restated=snapshot, snapshot=snapshot)])
+    text = render(timeline(record("pet.updated"), tables=tables, published=swept))
+    assert "swept: the snapshot of export 2026-11-23T08:12:04Z doesn't have it" in text
+    row = row | {"status": "Available"}
+    listed = tables | {"pets": [row], "removed_pets": []}
+    assert "swept" not in render(timeline(record("pet.updated"), tables=listed, published=swept))
+
+
 def test_without_postgres_it_says_so_and_shows_the_rest() -> None:
     text = render(timeline(record("pet.added"), pictures=[record("picture.stored")]))
     assert "  not reachable (ConnectionRefusedError)" in text
