@@ -34,6 +34,7 @@ MENDED: Final = "text that was mended"
 WINDOWS_1252: Final = "text in Windows-1252"
 
 _MOST_BLANKS: Final = 4_096
+_BUFFER_BYTES: Final = 64 * 1024
 _WORDS: Final = (b"false", b"null", b"true")
 _ARRAY_BEGINS: Final = re.compile(rb"[{\]]|false|null|true")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -172,8 +173,11 @@ def kept_of(raw: bytes) -> bytes:
 
 def _parsed_together(ready: Sequence[bytes]) -> list[dict[str, Any]] | None:
     try:
-        data = b"\n".join(ready)  # one buffer: the parser scans a text again for each it is in
-        objects = list(ijson.items(data, "", multiple_values=True, buf_size=max(len(data), 1)))
+        data = b"\n".join(ready)
+        # the parser scans a text again for each buffer that it reaches into: one for a long row
+        has_long = any(len(row) > _BUFFER_BYTES for row in ready)
+        size_bytes = len(data) if has_long else _BUFFER_BYTES
+        objects = list(ijson.items(data, "", multiple_values=True, buf_size=size_bytes))
     except (ijson.JSONError, ValueError, SystemError):
         return None
     whole = len(objects) == len(ready) and all(isinstance(each, dict) for each in objects)

@@ -24,6 +24,7 @@ LONGEST: Final = 64
 _NOTHING: Final = re.compile(
     r"|0{1,19}(\.0+)?|(0{4}[-/]00[-/]00|00/00/0{4})([T ]00:00(:00)?(\.0+)?Z?)?", re.ASCII
 )
+_USUAL_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DIGITS: Final = re.compile(r"([0-9]{4,19})(?:\.[0-9]{1,9})?", re.ASCII)
 _COMPACT: Final = re.compile(r"([0-9]{8})T([0-9]{6}|[0-9]{4})(?![0-9])(.*)", re.ASCII)
 _MONTHS: Final = (
@@ -90,6 +91,9 @@ def instant(text: str) -> datetime | None:
     Raises:
         ValueError: it is no time, or none that is plausible.
     """
+    usual = plausible.usual_instant(text)
+    if usual is not None:
+        return usual  # on every row's way
     text = text.strip()
     if _NOTHING.fullmatch(text):
         return None
@@ -117,8 +121,12 @@ def day(text: str) -> date | None:
     text = text.strip()
     if _NOTHING.fullmatch(text):
         return None
-    digits = _DIGITS.fullmatch(text)
-    written = plausible.day_of(digits[1]) if digits else _written(text).date()
+    written: date | None
+    if _USUAL_DAY.fullmatch(text):
+        written = date.fromisoformat(text)
+    else:
+        digits = _DIGITS.fullmatch(text)
+        written = plausible.day_of(digits[1]) if digits else _written(text).date()
     if written is None or not plausible.is_plausible_day(written):
         raise ValueError("not a plausible date")
     return written

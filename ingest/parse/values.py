@@ -85,7 +85,7 @@ def size(value: Any) -> float | None:
 
 def instant(value: Any) -> datetime | None:
     """Return a point in time that is plausible for a row or a picture."""
-    return times.instant(_digits(value))
+    return times.instant(value if type(value) is str else _digits(value))
 
 
 def day(value: Any) -> date | None:

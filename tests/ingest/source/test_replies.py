@@ -53,3 +53,9 @@ def test_f2_a_size_is_a_whole_number_or_none(answer: str, size: int | None) -> N
 def test_f2_a_file_time_is_of_fourteen_digits_or_none(answer: str, time: datetime | None) -> None:
     """F2."""
     assert replies.time([answer]) == time
+
+
+def test_f10_only_line_ends_end_a_name() -> None:
+    """F10: other signs that Python takes for line ends stand in names of other people's files."""
+    listed = "x\x85pets_2.json\r\ny\x1cpets_3.json\nz\x0cpets_4.json\r\n"
+    assert replies.names(listed) == ["x\x85pets_2.json", "y\x1cpets_3.json", "z\x0cpets_4.json"]
