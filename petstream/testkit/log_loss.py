@@ -25,6 +25,7 @@ _TOMBSTONE: Final = "Keep the snapshot as the sequence of what it sweeps (rule 5
 _WAIT: Final = "Sweep only when every partition in `ends` is applied up to there (rule 5)"
 _NAMED: Final = "Sweep only while the records that `ends` names are there (rule 5)"
 _STANDS: Final = "What is in `unstated` was not stated again, and hasn't left (rule 5)"
+_NEWEST: Final = "What is in `unstated` is said anew by each completed: take the newest (rule 5)"
 _ONLY: Final = "A `completed` with `snapshot` sweeps; none does with `restated` alone (rule 5)"
 
 Names = Mapping[int, str]
@@ -191,6 +192,18 @@ def _unstated(log: LossyLog) -> LossTrial:
     return LossTrial("a pet that couldn't be stated", _STANDS, readings, listed(THEN, _ORGS))
 
 
+def _unstated_then_gone(log: LossyLog) -> LossTrial:
+    """Of pet 5 the log knows nothing more: nobody can say that it was removed."""
+    first, second, kept = _two_days(log)
+    log.lose(kept)
+    _all_of(log.run(2, {**THEN, 5: "Ash"}, _ORGS, snapshot=True, unreadable=(5,)))
+    third = _whole(log)
+    _all_of(log.run(3, THEN, _ORGS))
+    readings = first, second, third, _whole(log)
+    name = "a pet that couldn't be stated, and left"
+    return LossTrial(name, _NEWEST, readings, listed(THEN, _ORGS))
+
+
 def _disbelieved(log: LossyLog) -> LossTrial:
     first, second, kept = _two_days(log)
     log.lose(kept)
@@ -235,6 +248,6 @@ def _lost_again(log: LossyLog) -> LossTrial:
 
 _TRIALS: Final[tuple[Callable[[LossyLog], LossTrial], ...]] = (
     _regrown, _short, _anew, _silently_anew, _partitions, _new_partitions_unread,
-    _lagging, _lagging_then_there, _new_subscriber, _unstated,
+    _lagging, _lagging_then_there, _new_subscriber, _unstated, _unstated_then_gone,
     _disbelieved, _believed_later, _past_comes_again, _lost_again,
 )  # fmt: skip

@@ -7,7 +7,7 @@ Rule 2: the ingester may be one that doesn't heal: it reads the feed whole, publ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -85,7 +85,7 @@ class LossyLog:
         self._records |= {(PETS, number): [] for number in range(_PARTITIONS)}
         self._at_ms = int(_START.timestamp() * 1000)
         self._snapshot: int | None = None
-        self._unstated = Unstated()
+        self._unstated: set[str] = set()
         self._restating: int | None = None
 
     def now(self) -> ReadableLog:
@@ -135,7 +135,6 @@ class LossyLog:
         heals = snapshot and self.heals
         if heals:
             self._snapshot, self._restating = None, base * PER_SECOND
-            self._unstated = Unstated(tuple(unreadable))
             self._debt(start)
         restated = self._restating if heals else None
         self._export(start, "started", restated=restated)
@@ -145,7 +144,8 @@ class LossyLog:
         unread = {f"pet/{key}" for key in unreadable}
         for position, (subject, name) in enumerate(feed.items()):
             held = self._fold().get(subject)
-            op = _op(held, name, restated or 0)
+            unstated = subject in self._unstated and self._snapshot is not None
+            op = _op(held, name, self._snapshot or 0 if unstated else restated or 0)
             if op is not None and subject not in unread:
                 again = held is not None and op == "updated" and held.name == name
                 self._change(start, op, subject, name, base * PER_SECOND + position, again=again)
@@ -155,7 +155,12 @@ class LossyLog:
                 self._change(start, "removed", subject, held.name, removal_sequence(base))
                 yield
         if believed and self._restating is not None:
-            self._snapshot = self._restating
+            self._snapshot, known = self._restating, self._fold()
+            self._unstated = {
+                subject
+                for subject in feed
+                if subject not in known or known[subject].sequence < self._snapshot
+            }
         self._export(start, "completed", restated=restated)
 
     def owe(self) -> None:
@@ -217,7 +222,7 @@ class LossyLog:
             event = structs.replace(
                 event, ends=self._ends(),
                 snapshot=UNSET if self._snapshot is None else self._snapshot,
-                unstated=UNSET if self._snapshot is None else self._unstated,
+                unstated=UNSET if self._snapshot is None else _unstated(self._unstated),
             )  # fmt: skip
         self._say(start, f"export.{state}", export_subject(_stamp(start)), event)
 
@@ -251,6 +256,15 @@ class LossyLog:
                     end = LogEnd(len(held), named, held[-1].timestamp)
                 ends[f"{topic}/{partition}"] = end
         return ends
+
+
+def _unstated(subjects: Iterable[str]) -> Unstated:
+    split = [subject.split("/") for subject in sorted(subjects)]
+    pets, orgs = (
+        tuple(int(key) for family, key in split if family == wanted)
+        for wanted in ("pet", "organization")
+    )
+    return Unstated(pets, orgs)
 
 
 def _op(held: _Held | None, name: str, restated: int) -> Op | None:

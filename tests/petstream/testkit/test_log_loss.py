@@ -107,6 +107,12 @@ def _not_its_own(self: Any, name: str, end: dict[str, Any]) -> bool:
     return applied
 
 
+def _first_of_a_snapshot(self: Any, record: Any) -> None:
+    """Take the first completed of a snapshot, and never look at a later one."""
+    known = f'"snapshot":{self.snapshot},'.encode()
+    _original("handle")(self, record._replace(value=record.value.replace(known, b"")))
+
+
 def _forgotten_tombstones(self: Any) -> None:
     """Sweep once for each completed, and delete what is swept with its sequence."""
     before = dict(self.newest)
@@ -132,6 +138,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "compares offsets only": ({"is_applied": _by_offset}, "a snapshot lost again"),
     "looks at what is named only": (
         {"is_applied": _not_its_own}, "a partition made anew without a word",
+    ),
+    "keeps the first unstated": (
+        {"handle": _first_of_a_snapshot}, "a pet that couldn't be stated, and left",
     ),
     "forgets what it swept": ({"sweep": _forgotten_tombstones}, "what was swept comes again"),
     "overlooks what is unstated": (
