@@ -157,7 +157,7 @@ async def features(ftp: FtpUrl, *, give_up_after_s: float = 0) -> frozenset[str]
             if (_code(error) or "").startswith("5"):
                 return None
             raise
-    words = (line.split() for line in lines[1:-1])
+    words = (line.lstrip("- ").split() for line in lines[1:-1])
     return frozenset(command[0].upper() for command in words if command)
 
 
