@@ -135,9 +135,15 @@ class ExportRun:
         self._change_rate = ChangeRate(pets, identity.base, read_before=begun)
         self._snapshots = Snapshots(history, identity.base, assignment.choice)
         # what the log has lost grows back at once
-        first = not history.completed or assignment.choice.restating
-        new_pets = GrowthCheck(pets, PETS.plural, is_first=first)
-        new_orgs = GrowthCheck(orgs, ORGS.plural, is_first=first)
+        counts = (
+            []
+            if assignment.choice.restating
+            else [event.counts for event in history.completed.values()]
+        )
+        most_pets = max((each.pets.read for each in counts), default=0)
+        most_orgs = max((each.orgs.read for each in counts), default=0)
+        new_pets = GrowthCheck(pets, PETS.plural, most_read=most_pets)
+        new_orgs = GrowthCheck(orgs, ORGS.plural, most_read=most_orgs)
         restate, vocabulary = self._snapshots, history.vocabulary
         self._pets = _observed(
             PETS, pets, facts, restate.of_pets, vocabulary, self._change_rate, new_pets

@@ -1,6 +1,7 @@
 """Whether an export brings more that is new than any day can: then it isn't believed. Pure.
 
-Rule 1: what counts is what would be published as added; a first import has bounds of its own.
+Rule 1: what counts is what would be published as added; a first import has bounds of its own, and
+        what an export had before may come again, whatever the log has lost.
 Rule 2: it is noticed before the batch that is too much is published.
 """
 
@@ -24,16 +25,17 @@ _ADDED: Final = b'{"op":"added",'
 class GrowthCheck:
     """How many pets, or organisations, an export brings that nobody knew."""
 
-    def __init__(self, ledger: Ledger, plural: str, *, is_first: bool) -> None:
+    def __init__(self, ledger: Ledger, plural: str, *, most_read: int) -> None:
         """Begin over a ledger that was just restored.
 
         Args:
-            ledger: what is known; a first import that broke off has left some of it.
+            ledger: what is known; a log that lost records knows less than there was.
             plural: of what.
-            is_first: no export was ever completed.
+            most_read: how many rows of them a completed export had at the most; 0: there was none,
+                and what a first import that broke off has left is no measure.
         """
-        self._known = len(ledger)
-        self._most = most_added(0 if is_first else self._known, plural)
+        self._known = max(len(ledger), most_read)
+        self._most = most_added(self._known if most_read else 0, plural)
         self._plural = plural
         self._added = 0
 
