@@ -237,7 +237,8 @@ class Comparison:
         else:  # it was recognised, but a row before it in this batch has changed its key since
             (fields,) = parse([row])
         if isinstance(fields, BadRow):
-            return fields
+            is_stamp = family == "orgs" and normalise.start_stamp_of(fields.raw) is not None
+            return None if is_stamp else fields
         key = self.kind.key_of(fields)
         if key is not None:
             return key, fields

@@ -9,6 +9,7 @@ Rule 3: whenever the same row would come out differently, the normaliser has ano
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,7 @@ Held = Callable[[], Mapping[str, Any] | None]
 """Gives the record that is held for the row's key, as attributes, when a row lacks keys."""
 
 _Known = tuple[str, Callable[[Any], Any]]
+_LONGEST_STAMP_ROW_BYTES: Final = 1_000
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 _CONVERTERS: Final[dict[Any, Callable[[Any], Any]]] = {
@@ -109,7 +111,17 @@ def _without_contacts(attributes: dict[str, Any], known: Mapping[str, _Known]) -
     return {**attributes, "extra": kept}
 
 
-def start_stamp(row: Mapping[str, Any], latest: datetime = _EVER) -> datetime | None:
+def start_stamp_of(raw: bytes, latest: datetime = _EVER) -> datetime | None:
+    """Return the export's start from a row of orgs_n that is no object: a list, or bare text."""
+    if len(raw) > _LONGEST_STAMP_ROW_BYTES:
+        return None
+    try:
+        return start_stamp(json.loads(raw), latest)
+    except (ValueError, RecursionError):
+        return None
+
+
+def start_stamp(row: Any, latest: datetime = _EVER) -> datetime | None:
     """Return the export's start from the row of orgs_n that says it, under whatever key.
 
     Of several times it is the last that isn't later than `latest`: the last export's may stand

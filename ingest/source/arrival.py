@@ -17,7 +17,7 @@ from typing import Final
 
 from ingest.parse import normalise
 from ingest.parse.plausible import CLOCKS_DIFFER
-from ingest.parse.rows import Row, parse
+from ingest.parse.rows import BadRow, Row, parse
 from ingest.source.ftp import listing
 from ingest.source.listing import NO_FILES, ExportSet, changed, export_set
 from ingest.source.reader import Reader, from_ftp
@@ -85,9 +85,13 @@ async def start_stamp(
     async with aclosing(reader.rows(first[0])) as batches:
         async for batch in batches:
             for row in parse([row for row in batch[:_FIRST_ROWS] if isinstance(row, Row)]):
-                if isinstance(row, dict) and normalise.organization_id(row) is None:
+                if isinstance(row, BadRow):
+                    stamp = normalise.start_stamp_of(row.raw, latest)
+                elif normalise.organization_id(row) is None:
                     stamp = normalise.start_stamp(row, latest)
-                    if stamp is not None:
-                        return stamp
+                else:
+                    continue
+                if stamp is not None:
+                    return stamp
             break
     return None

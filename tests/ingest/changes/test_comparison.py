@@ -282,3 +282,26 @@ def test_a_crash_anywhere_and_a_second_reading_end_in_the_undisturbed_state(
         sequence = event_of(record).sequence
         assert sequence > by_key.get(record.key, 0)
         by_key[record.key] = sequence
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        b'{"exportDate":"20261120"}', b'{"count":6200,"at":"Fri, 20 Nov 2026 03:00:01 -0500"}',
+        b'["2026-11-20 03:00:01"]', b'"2026-11-20 03:00:01"', b'{"export":{"at":"11/20/2026"}}',
+    ],
+)  # fmt: skip
+def test_f4_a_stamp_row_of_whatever_shape_is_no_refusal(stamp: bytes) -> None:
+    """F4: a refused row among the organisations would hold every removal of them."""
+    run = Comparison(ORGS, Ledger(), facts())
+    batch = run.compare(framed(stamp, b'{"orgID":"7","name":"Paws"}'), "orgs", "orgs_1.json")
+    assert (batch.refused, run.counts.read, run.counts.added) == ([], 1, 1)
+
+
+@pytest.mark.parametrize(
+    "row", [b"false", b"null", b'["Paws"]', b'{"name":"Paws"}', b'{"at":"soon"}']
+)
+def test_f4_what_says_no_time_is_no_stamp_row(row: bytes) -> None:
+    """F4: it is refused, and so it's seen."""
+    run = Comparison(ORGS, Ledger(), facts())
+    assert len(run.compare(framed(row), "orgs", "orgs_1.json").refused) == 1
