@@ -140,6 +140,12 @@ LAST_RECORDS = (("pets", 0), 1), (("pets", 1), 1)
 IN_MID_RUN = [Fault(2, "cut", 7, more=LAST_RECORDS), Fault(4, "cut", 6, more=LAST_RECORDS), *ALONE]
 OWED_FOR_LONG = [Fault(2, "cut", 99, more=LAST_RECORDS), Fault(3, "pets_n missing"), *ALONE]
 
+EACH_CUT = (("pets", 0), 2), (("pets", 1), 2), (("pets", 2), 2)
+REFUSED = [
+    Fault(2, "cut", AFTER_THE_RUNS, more=EACH_CUT),
+    Fault(3, "refused", more=frozenset(range(12))),
+]
+
 RULES_OUT = {
     "no snapshots": Broken({"snapshots": False}, "no scrub", 1, "ours"),
     "a position without a record is sure": Broken({"unnamed_is_unsure": False}, "sharp", 78, "r5"),
@@ -162,6 +168,19 @@ RULES_OUT = {
     "a base that doesn't pay is taken again": Broken(
         {"resumed_pays": False}, "no scrub", 144, "snapshots"
     ),
+    "a snapshot's base is below the clock": Broken(
+        {"clock": "none"}, "no scrub", 127, "snapshots", [Fault(2, "put back", 7, more=4)]
+    ),
+    "what has no good row is restated from the ledger": Broken(
+        {"restate_from_ledger": True}, "no scrub", 34, "log", REFUSED
+    ),
+    "what wasn't restated waits for a change": Broken(
+        {"next_good_row": False}, "no scrub", 0, "ours swept", REFUSED
+    ),
+    "organisations are never unstated": Broken(
+        {"unstated_orgs": False}, "no scrub", 42, "r5 swept"
+    ),
+    "the petlist alone is believed": Broken({"both_believed": False}, "no scrub", 39, "ours swept"),
     "pets are never unstated": Broken({"unstated_pets": False}, "no scrub", 44, "ours swept"),
     "what is listed below the snapshot is stated": Broken(
         {"unstated_below": False}, "no scrub", 42, "r5 swept"
