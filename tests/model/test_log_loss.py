@@ -181,6 +181,7 @@ RULES_OUT = {
         {"unstated_orgs": False}, "no scrub", 42, "r5 swept"
     ),
     "the petlist alone is believed": Broken({"both_believed": False}, "no scrub", 39, "ours swept"),
+    "strangers don't ask": Broken({"requests_of_r5": False}, "quiet", 161, "r5"),
     "pets are never unstated": Broken({"unstated_pets": False}, "no scrub", 44, "ours swept"),
     "what is listed below the snapshot is stated": Broken(
         {"unstated_below": False}, "no scrub", 42, "r5 swept"

@@ -1,6 +1,6 @@
 """The rules of the protocol against a lost log, each of which may be left out.
 
-As they stand, all hold. What breaks without one is listed in tests/model/log_loss/README.md.
+As they stand, all hold; test_log_loss.py keeps what breaks without one.
 """
 
 from __future__ import annotations
