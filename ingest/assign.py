@@ -117,6 +117,7 @@ async def assign(  # noqa: PLR0913, PLR0917  what a run is decided by
         restating=choice.restating,
         known_base=ledgers.highest_base,
         asked_base=debts.base_asked(asked) if choice.restating else -1,
+        now=request.clock(),
     )
     await record(request.kafka, request.prefix, history, lead, owed)
     newest = history.newest

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from ingest.changes import schema_drift
-from ingest.changes.comparison import BatchObserver, Comparison, Restatement
+from ingest.changes.comparison import BatchObserver, Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Kind
 from ingest.changes.file_check import FileCheck
 from ingest.changes.growth_check import GrowthCheck
@@ -144,15 +144,13 @@ class ExportRun:
         most_orgs = max((each.orgs.read for each in counts), default=0)
         new_pets = GrowthCheck(pets, PETS.plural, most_read=most_pets)
         new_orgs = GrowthCheck(orgs, ORGS.plural, most_read=most_orgs)
-        restate, vocabulary = self._snapshots, history.vocabulary
-        self._pets = _observed(
-            PETS, pets, facts, restate.of_pets, vocabulary, self._change_rate, new_pets
-        )
-        self._orgs = _observed(ORGS, orgs, facts, restate.of_orgs, {}, new_orgs)
+        below, vocabulary = self._snapshots.below, history.vocabulary
+        self._pets = _observed(PETS, pets, facts, below, vocabulary, self._change_rate, new_pets)
+        self._orgs = _observed(ORGS, orgs, facts, below, {}, new_orgs)
         self._read: list[FileRead] = []
         self._notes = assignment.notes()
         self._petlist_digest: str | None = None
-        self._petlist_ids: AbstractSet[int] | None = None
+        self._petlist_ids: AbstractSet[int] = frozenset()
         self._believed = False
         self._lifecycle = Lifecycle(
             context.publisher,
@@ -231,8 +229,9 @@ class ExportRun:
         for positions in (*doubtful, self._log_ends()):
             lost = await self._context.find_lost(positions)
             if lost:
-                export_id = self._assignment.identity.export_id
-                debt = log_check.loss(export_id, lost, f"while {export_id} was read")
+                identity = self._assignment.identity
+                when = f"while {identity.export_id} was read"
+                debt = log_check.loss(identity.export_id, identity.base, lost, when)
                 await self._lifecycle.record_debt(debt)
                 raise LostRecordsError(f"{debt.reason}: every key is stated again by the next run")
 
@@ -310,16 +309,18 @@ class ExportRun:
             return event
         ends = {str(partition): end for partition, end in sorted(self._log_ends().items())}
         pets, orgs = self._pets.comparison, self._orgs.comparison
-        snapshot = self._snapshots.told(pets, orgs, self._petlist_ids, believed=self._believed)
+        announced = self._snapshots.announced(
+            pets, orgs, self._petlist_ids, believed=self._believed
+        )
         return structs.replace(
             event,
             end_offsets={name: end.offset for name, end in ends.items()},
             ends=ends,
             fold_ends={str(at): end.offset for at, end in sorted(self._ledgers.ends.items())},
             drift=self._drift(),
-            restated=snapshot.restated,
-            snapshot=snapshot.snapshot,
-            unstated=snapshot.unstated,
+            restated=announced.restated,
+            snapshot=announced.snapshot,
+            unstated=announced.unstated,
         )
 
     def _base_event(self, state: ExportState, reason: str | None) -> ExportEvent:
@@ -347,7 +348,7 @@ def _observed(
     kind: Kind,
     ledger: Ledger,
     facts: Facts,
-    restatement: Restatement,
+    restate_below: int,
     vocabulary: Vocabulary,
     *observers: BatchObserver,
 ) -> _Observed:
@@ -357,7 +358,7 @@ def _observed(
         kind,
         ledger,
         facts,
-        restatement=restatement,
+        restate_below=restate_below,
         row_observers=(drift,),
         batch_observers=(check, *observers),
     )

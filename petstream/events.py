@@ -174,13 +174,15 @@ class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):
 class DebtEvent(Struct, frozen=True, rename="camel", kw_only=True):
     """Something is owed: the log lost records that were acknowledged, or an event came too late.
 
-    `owes` is what pays it: an export read whole, or a snapshot. `partitions` names where.
+    `owes` is what pays it: an export read whole, or a snapshot, with a base above `base`, the
+    highest that was known when it was found. `partitions` names where.
     """
 
     export_id: str
     owes: Owed
     at: datetime
     reason: str
+    base: int = 0
     partitions: tuple[str, ...] = ()
 
 

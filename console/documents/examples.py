@@ -51,7 +51,7 @@ _OF_THE_LOG: Final[dict[type[events.Event], dict[str, Any]]] = {
     DebtEvent: {
         "exportId": _EXPORT_ID, "owes": "snapshot", "at": "2026-11-24T08:20:00Z",
         "reason": "petstream.pets.v1/0 ends at 21,950 and had ended at 22,417",
-        "partitions": ["petstream.pets.v1/0"],
+        "partitions": ["petstream.pets.v1/0"], "base": _BASE,
     },
     SnapshotRequest: {
         "askedBy": "my-site", "sequence": _SEQUENCE + 416, "at": "2026-11-23T17:20:00Z",

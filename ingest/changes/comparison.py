@@ -6,8 +6,8 @@ Rule 1: a row whose bytes are known costs a hash and no parsing. Its key is read
         that were the wrong one, its event wouldn't have come from these very bytes.
 Rule 2: rows are judged one by one in the order they are read: chunking changes nothing.
 Rule 3: a refused row is never an absent one: it says so, and nothing else follows from it.
-Rule 4: a snapshot, and a key that the last one couldn't state, publish an unchanged row again; it
-        still counts as unchanged.
+Rule 4: a snapshot publishes unchanged rows again, and so does every later run for the keys that it
+        couldn't state; they still count as unchanged.
 Rule 5: observers are called with what happens, and change nothing of it; but one may refuse to go
         on, before anything of its batch is published.
 """
@@ -61,24 +61,6 @@ class Batch(NamedTuple):
     refused: list[RefusedRow]
 
 
-class Restatement(NamedTuple):
-    """Which keys are stated again at their next row, though nothing changed.
-
-    Every key that is held below the sequence `below`, and the keys `unstated` that are held below
-    `snapshot`, the last one, which couldn't state them.
-    """
-
-    below: int = 0
-    unstated: AbstractSet[int] = frozenset()
-    snapshot: int = 0
-
-    def wants(self, key: int, held_sequence: int) -> bool:
-        """Return whether a key is to be stated again."""
-        return held_sequence < self.below or (
-            held_sequence < self.snapshot and key in self.unstated
-        )
-
-
 class RowObserver(Protocol):
     """Is called with each row that was parsed (an unchanged one isn't)."""
 
@@ -102,11 +84,20 @@ class Comparison:
         ledger: Ledger,
         facts: Facts,
         *,
-        restatement: Restatement = Restatement(),  # noqa: B008  frozen
+        restate_below: int = 0,
         row_observers: Sequence[RowObserver] = (),
         batch_observers: Sequence[BatchObserver] = (),
     ) -> None:
-        """Begin a run over a ledger that was just restored."""
+        """Begin a run over a ledger that was just restored.
+
+        Args:
+            kind: pets or organisations.
+            ledger: what is known of them.
+            facts: of the run.
+            restate_below: a key that is held below this sequence is stated again at its next row.
+            row_observers: see the rows that are parsed.
+            batch_observers: see each batch.
+        """
         self.kind = kind
         self.ledger = ledger
         self.facts = facts
@@ -114,8 +105,7 @@ class Comparison:
         self.odd: Counter[str] = Counter()
         self.restated = 0
         """How many keys were stated again."""
-        self._restatement = restatement
-        self._restates = bool(restatement.below or restatement.unstated)
+        self._restate_below = restate_below
         self._row_observers, self._batch_observers = row_observers, batch_observers
         self._winners: dict[int, Precedence | Family] = {}
         self._rows_read: dict[Family, int] = {}
@@ -139,7 +129,8 @@ class Comparison:
             if known_key is not None and ledger.came_from(known_key, raw_digest):  # still
                 self._keep(known_key, family)
                 counts.read += 1
-                change = self._restated(known_key, family, index) if self._restates else None
+                below = self._restate_below
+                change = self._restated(known_key, family, index) if below else None
                 if change is None:
                     counts.unchanged += 1
                 else:
@@ -268,8 +259,10 @@ class Comparison:
 
     def _restated(self, key: int, family: Family, index: int) -> Change | None:
         """Return a key stated again, if that is wanted: its row is unchanged (rule 4)."""
+        if self.ledger.sequence(key) >= self._restate_below:
+            return None
         held = self.ledger.get(key)
-        if held is None or not self._restatement.wants(key, held.sequence):
+        if held is None:
             return None
         return restated(self.kind.record, row_sequence(self.facts.base, family, index), held)
 
@@ -289,7 +282,7 @@ class Comparison:
         if not wins(row, before):
             return None
         change = change_of(self.kind.record, codec.encode(record), sequence, held)
-        if change is None and self._restates:
+        if change is None:
             change = self._restated(key, family, index)
         newer_is_held = change is not None and held is not None and outdated(row, sequence, held)
         # the family is enough, and a quarter of the memory, where the ledger holds this very row

@@ -30,7 +30,8 @@ async def check_log(
     lost = await log_check.lost_since(kafka, last)
     if not lost:
         return None
-    debt = log_check.loss(last.export_id, lost, f"before or when {last.export_id} was completed")
+    when = f"before {last.export_id} was completed"
+    debt = log_check.loss(last.export_id, history.highest_base, lost, when)
     await record(kafka, prefix, history, lead, [debt])
     return debt
 

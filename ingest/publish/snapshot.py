@@ -1,31 +1,32 @@
-"""Snapshots: what a run states again, and what `completed` may say of it. Pure.
+"""Snapshots: what a run states again, and what *completed* may say of it. Pure.
 
 Rule 1: a snapshot is named by a sequence: the base of the run that states every key again. What a
         subscriber lists below it, and isn't in `unstated`, has left the feed.
-Rule 2: it is announced only by a run whose removals were believed, of pets and organisations: until
+Rule 2: only good rows state a key again. One that had none keeps what is held of it, and is stated
+        at its next good row, by whatever run.
+Rule 3: it is announced only by a run whose removals were believed, of pets and organisations: until
         then the run that restated says so (`restated`), and a later one announces it.
-Rule 3: each later *completed* carries it on with its own `unstated`: ids of its petlist that the
-        log doesn't list, and those the snapshot couldn't state, while they are still below it.
-        Where the petlist isn't believed, those of the one before.
-Rule 4: while a loss is owed for, nothing is carried on: the log isn't what the snapshot says.
+Rule 4: each later *completed* carries it on with its own `unstated`: what its lists name and the
+        log doesn't list, or only below the snapshot. Where the lists aren't believed, that of the
+        one before.
+Rule 5: while a snapshot is owed, nothing is carried on: the log isn't what the last one says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from ingest.changes.comparison import Comparison, Restatement
+from ingest.changes.comparison import Comparison
 from ingest.state.debts import Choice
 from ingest.state.export_history import ExportHistory
 from petstream.events import Unstated
 from petstream.sequence import PER_SECOND
 
 
-class ToldSnapshot(NamedTuple):
+class AnnouncedSnapshot(NamedTuple):
     """What *completed* says of a snapshot."""
 
     restated: int | UnsetType = UNSET
@@ -40,80 +41,43 @@ class Snapshots:
         """Begin a run of this base."""
         self.own: int | UnsetType = base * PER_SECOND if choice.restating else UNSET
         last = history.last_restated
-        self._announced = last is not None and last.snapshot is not UNSET
-        self._last = 0
-        self._unstated = Unstated()
-        if last is not None and choice.unpaid != "snapshot":
-            sequence = last.snapshot if self._announced else last.restated
-            self._last = sequence if isinstance(sequence, int) else 0
-            self._unstated = last.unstated if isinstance(last.unstated, Unstated) else Unstated()
+        self._last = 0 if choice.unpaid == "snapshot" else history.restated_from
+        self._was_announced = last is not None and last.snapshot == self._last
+        self._unstated: Unstated | UnsetType = UNSET if last is None else last.unstated
 
     @property
-    def of_pets(self) -> Restatement:
-        """Which pets are stated again."""
-        return self._restatement(self._unstated.pets)
+    def below(self) -> int:
+        """Below which sequence a key is stated again at its next good row; 0: none is."""
+        return self._last if self.own is UNSET else self.own
 
-    @property
-    def of_orgs(self) -> Restatement:
-        """Which organisations are stated again."""
-        return self._restatement(self._unstated.orgs)
-
-    def _restatement(self, unstated: Iterable[int]) -> Restatement:
-        if self.own is not UNSET:
-            return Restatement(below=self.own)
-        return Restatement(unstated=frozenset(unstated), snapshot=self._last)
-
-    def told(
-        self,
-        pets: Comparison,
-        orgs: Comparison,
-        petlist_ids: AbstractSet[int] | None,
-        *,
-        believed: bool,
-    ) -> ToldSnapshot:
+    def announced(
+        self, pets: Comparison, orgs: Comparison, petlist_ids: Iterable[int], *, believed: bool
+    ) -> AnnouncedSnapshot:
         """Return what *completed* says, behind all that was published.
 
         Args:
             pets: the comparison of pets.
-            orgs: of organisations.
-            petlist_ids: the ids of the petlist; None: there is none.
+            orgs: of organisations; its rows are its list.
+            petlist_ids: the ids of the petlist.
             believed: the removals of both were published.
         """
-        if self.own is not UNSET:
-            unstated = Unstated(
-                _sorted(_below(pets, self.own) | _unknown(pets, petlist_ids)),
-                _sorted(_below(orgs, self.own)),
-            )
-            return ToldSnapshot(self.own, self.own if believed else UNSET, unstated)
-        if not self._last:
-            return ToldSnapshot()
+        sequence = self.below
+        if not sequence:
+            return AnnouncedSnapshot()
         if not believed:
-            announced = self._last if self._announced else UNSET
-            restated = UNSET if self._announced else self._last
-            return ToldSnapshot(restated, announced, self._unstated)
-        still = {
-            key
-            for key in self._unstated.pets
-            if (petlist_ids is None or key in petlist_ids)
-            and pets.ledger.sequence(key) < self._last
-        }
+            if self._was_announced and self.own is UNSET:
+                return AnnouncedSnapshot(snapshot=sequence, unstated=self._unstated)
+            return AnnouncedSnapshot(restated=sequence)
         unstated = Unstated(
-            _sorted(still | _unknown(pets, petlist_ids)),
-            _sorted({key for key in self._unstated.orgs if orgs.ledger.sequence(key) < self._last}),
+            _unstated(pets, petlist_ids, sequence), _unstated(orgs, orgs.present(), sequence)
         )
-        return ToldSnapshot(snapshot=self._last, unstated=unstated)
+        return AnnouncedSnapshot(self.own, sequence, unstated)
 
 
-def _below(comparison: Comparison, sequence: int) -> set[int]:
-    """Return the listed keys that had no good row: they are held below the snapshot."""
+def _unstated(comparison: Comparison, keys: Iterable[int], sequence: int) -> tuple[int, ...]:
+    """Return the keys of a list that the log doesn't list, or only below the snapshot."""
     ledger = comparison.ledger
-    return {key for key in ledger.listed() if ledger.sequence(key) < sequence}
-
-
-def _unknown(pets: Comparison, petlist_ids: AbstractSet[int] | None) -> set[int]:
-    """Return the ids of the petlist that the log doesn't list."""
-    return set() if petlist_ids is None else set(petlist_ids).difference(pets.ledger.listed())
-
-
-def _sorted(keys: Iterable[int]) -> tuple[int, ...]:
-    return tuple(sorted(keys))
+    listed = frozenset(ledger.listed())
+    return tuple(
+        sorted(key for key in keys if key not in listed or ledger.sequence(key) < sequence)
+    )

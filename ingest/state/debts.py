@@ -182,13 +182,14 @@ def found_in(
         export_id: the export that is about to be read.
     """
     owed = {event.owes for event in history.debts}
+    known = max(highest_base, history.highest_base)
     debts = []
     if highest_base > history.highest_base and "snapshot" not in owed:
         reason = "exports.v1 knows no run of events that are there: it lost records"
-        debts.append(debt(export_id, "snapshot", reason))
+        debts.append(debt(export_id, known, "snapshot", reason))
     if late and not owed:
         reason = f"events of an older export came late, and won, of {len(late):,} keys"
-        debts.append(debt(export_id, "whole", reason))
+        debts.append(debt(export_id, known, "whole", reason))
     return debts
 
 
@@ -196,7 +197,7 @@ def unrecorded(history: ExportHistory, offer: Offer, export_id: str) -> list[Deb
     """Return the debts that nobody would know of once a daily export is completed (rule 3)."""
     said = {event.reason for event in history.debts}
     return [
-        debt(export_id, owed.owes, owed.why)
+        debt(export_id, history.highest_base, owed.owes, owed.why)
         for owed in debts_of(history, offer, scrub="", asked=0)
         if owed.why not in said
     ]

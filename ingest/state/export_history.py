@@ -22,7 +22,7 @@ from msgspec import UNSET
 
 from petstream.codec import Envelope
 from petstream.errors import PetstreamError
-from petstream.events import DebtEvent, ExportEvent, Owed, Plan, PlanEvent, plan_part_of
+from petstream.events import DebtEvent, ExportEvent, Plan, PlanEvent, plan_part_of
 from petstream.fold import SubjectOrder
 from petstream.sequence import LIMIT, PER_SECOND
 
@@ -78,11 +78,10 @@ class ExportHistory:
         self.vocabulary: dict[str, set[str]] = {}
         self.unfinished: ExportEvent | None = None
         """What was started last, if it wasn't completed since."""
-        self.last_completed: ExportEvent | None = None
-        """By the order of the log: the one that says where the log ended."""
         self.debts: list[DebtEvent] = []
         """What was found to be owed, and wasn't paid since."""
         self.highest_base = -1
+        self._highest_debt = -1
         self._plans: dict[str, dict[int, tuple[ExportEvent, Plan]]] = {}
         self._parts: dict[str, set[int]] = {}
         self._decided_parts: dict[str, set[int]] = {}
@@ -108,6 +107,8 @@ class ExportHistory:
         """
         if isinstance(event, DebtEvent):
             self.debts.append(event)
+            self._highest_debt = max(self._highest_debt, event.base)
+            self.highest_base = max(self.highest_base, event.base)
         elif isinstance(event, PlanEvent):
             self.decided[event.plan_id] = event
             every = self._parts.get(event.plan_id, ())
@@ -136,10 +137,10 @@ class ExportHistory:
             self.unfinished = event
         elif event.state == "completed":
             self.completed.pop(event.export_id, None)  # completed again, it is the last one
-            self.completed[event.export_id] = self.last_completed = event
+            self.completed[event.export_id] = event
             if self.unfinished is not None and self.unfinished.export_id == event.export_id:
                 self.unfinished = None
-            self.debts = [debt for debt in self.debts if not pays(event, debt.owes)]
+            self.debts = [debt for debt in self.debts if not pays(event, debt)]
             for name, values in event.drift.new_values.items() if event.drift is not None else ():
                 self.vocabulary.setdefault(name, set()).update(values)
 
@@ -153,14 +154,22 @@ class ExportHistory:
         )
 
     @property
+    def last_completed(self) -> ExportEvent | None:
+        """The completed run with the highest base, which says where the log ended.
+
+        (The last in the log may be a dead leader's, which arrived behind its successor's.)
+        """
+        return max(self.completed.values(), key=lambda event: event.base, default=None)
+
+    @property
     def last_restated(self) -> ExportEvent | None:
-        """The completed export that tells of the newest snapshot, or of one not yet announced."""
+        """The completed run with the highest base that tells of a snapshot, announced or not."""
         restatements = (
             event
-            for event in reversed(self.completed.values())
+            for event in self.completed.values()
             if event.snapshot is not UNSET or event.restated is not UNSET
         )
-        return next(restatements, None)
+        return max(restatements, key=lambda event: event.base, default=None)
 
     @property
     def restated_from(self) -> int:
@@ -244,7 +253,7 @@ class ExportHistory:
         )
         return max(earlier, key=lambda event: event.base, default=None)
 
-    def identify(
+    def identify(  # noqa: PLR0913  what a base depends on, each by its name
         self,
         start: datetime,
         fingerprint: str,
@@ -252,6 +261,7 @@ class ExportHistory:
         restating: bool = False,
         known_base: int = -1,
         asked_base: int = -1,
+        now: datetime | None = None,
     ) -> Identity:
         """Name the run of this export, and give it a base (rules 1 and 2).
 
@@ -261,6 +271,8 @@ class ExportHistory:
             restating: the run states every key again.
             known_base: the highest base that is known besides those of exports.v1.
             asked_base: the highest that somebody asks for a snapshot above.
+            now: the time; a run that states every key again has no base below it, for runs of
+                this very export may be lost that nobody knows of.
         """
         name = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         before = [
@@ -276,9 +288,10 @@ class ExportHistory:
             if event.fingerprint == fingerprint and is_restating(event) == restating
         ]
         for event in sorted(same, key=lambda event: -event.base):
-            if older or (event.base >= known_base and event.base > asked_base):
+            highest = max(asked_base, self._highest_debt)
+            if older or (event.base >= known_base and event.base > highest):
                 return Identity(event.export_id, event.base, start)
-        first = int(start.timestamp())
+        first = int(max(start, now).timestamp() if restating and now else start.timestamp())
         if older:  # it was put back: never on top of what came since
             base = max([event.base + 1 for event in before], default=first)
         else:
@@ -292,6 +305,8 @@ def is_restating(event: ExportEvent) -> bool:
     return event.restated == event.base * PER_SECOND
 
 
-def pays(completed: ExportEvent, owes: Owed) -> bool:
-    """Return whether an export that was completed pays a debt."""
-    return is_restating(completed) if owes == "snapshot" else completed.mode != "daily"
+def pays(completed: ExportEvent, debt: DebtEvent) -> bool:
+    """Return whether an export that was completed pays a debt: it began behind it."""
+    if completed.base <= debt.base:
+        return False
+    return is_restating(completed) if debt.owes == "snapshot" else completed.mode != "daily"

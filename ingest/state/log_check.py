@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from msgspec import UNSET
 
@@ -17,6 +18,8 @@ from petstream.kafka.client import unreachable
 from petstream.kafka.positions import standings
 from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
+
+_NAMED: Final = 3  # partitions in a line for a person; the event has all of them
 
 
 def ends_of(completed: ExportEvent | None) -> dict[TopicPartition, LogEnd]:
@@ -50,24 +53,31 @@ async def lost_behind(
     return sorted(partition for partition, standing in now.items() if standing == "lost")
 
 
-def loss(export_id: str, partitions: list[TopicPartition], when: str) -> DebtEvent:
-    """Return the debt of records that were acknowledged, and aren't there any more."""
+def loss(export_id: str, base: int, partitions: list[TopicPartition], when: str) -> DebtEvent:
+    """Return the debt of records that were acknowledged, and aren't there any more.
+
+    Args:
+        export_id: of the run that found it, or of the last one that was completed.
+        base: the highest that is known.
+        partitions: where.
+        when: they were acknowledged.
+    """
     names = tuple(map(str, partitions))
-    return debt(
-        export_id,
-        "snapshot",
-        f"the log lost records that were acknowledged {when} ({', '.join(names)})",
-        names,
-    )
+    where = ", ".join(names[:_NAMED]) + (f", … {len(names)} partitions" if names[_NAMED:] else "")
+    reason = f"the log lost records that were acknowledged {when} ({where})"
+    return debt(export_id, base, "snapshot", reason, names)
 
 
-def debt(export_id: str, owes: Owed, reason: str, partitions: tuple[str, ...] = ()) -> DebtEvent:
+def debt(
+    export_id: str, base: int, owes: Owed, reason: str, partitions: tuple[str, ...] = ()
+) -> DebtEvent:
     """Return a debt that was found now."""
     return DebtEvent(
         export_id=export_id,
         owes=owes,
         at=datetime.now(UTC).replace(microsecond=0),
         reason=reason,
+        base=base,
         partitions=partitions,
     )
 

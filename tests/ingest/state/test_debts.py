@@ -34,9 +34,10 @@ def event(state: ExportState, start: datetime = START, **changes: Any) -> Export
     return ExportEvent(**given | changes)
 
 
-def debt(owes: Owed, reason: str = "the log lost records") -> DebtEvent:
-    """Return a debt that was found."""
-    return DebtEvent(export_id="2026-11-02T08:12:04Z", owes=owes, at=START, reason=reason)
+def debt(owes: Owed, reason: str = "the log lost records", base: int = BASE) -> DebtEvent:
+    """Return a debt that was found when runs up to a base were known."""
+    export_id = "2026-11-02T08:12:04Z"
+    return DebtEvent(export_id=export_id, owes=owes, at=START, reason=reason, base=base)
 
 
 def history(*events: ExportEvent | DebtEvent) -> ExportHistory:
@@ -53,7 +54,9 @@ def offer(days: float = 1, *, whole: bool = True) -> Offer:
     return Offer(start, f"{start:%d}", whole)
 
 
-SNAPSHOT: dict[str, Any] = {"mode": "scrub", "restated": BASE * PER_SECOND}
+SNAPSHOT: dict[str, Any] = {
+    "mode": "scrub", "base": BASE + 1, "restated": (BASE + 1) * PER_SECOND,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -118,9 +121,18 @@ def test_a_loss_owes_a_snapshot_until_a_whole_one_is_completed() -> None:
 
 def test_a_snapshot_that_is_carried_on_pays_nothing() -> None:
     """Each later completed export tells of the snapshot; only its own run pays a loss."""
-    carried = event("completed", START + DAY, restated=BASE * PER_SECOND, mode="scrub")
+    carried = event("completed", START + DAY, restated=SNAPSHOT["restated"], mode="scrub")
     carries = history(event("completed", **SNAPSHOT), debt("snapshot"), carried)
     assert choose(carries, "auto", offer(2), "off").restating
+
+
+def test_what_began_before_a_loss_was_found_does_not_pay_for_it() -> None:
+    """A dead leader's `completed` may arrive behind the debt: its run knew nothing of the loss."""
+    snapshot = event("completed", **SNAPSHOT)
+    lost = debt("snapshot", base=BASE + 1)
+    assert choose(history(lost, snapshot), "auto", offer(), "off").restating
+    later = event("completed", mode="scrub", base=BASE + 2, restated=(BASE + 2) * PER_SECOND)
+    assert not choose(history(lost, later), "auto", offer(), "off").restating
 
 
 def test_a_snapshot_that_was_killed_is_owed_for_the_same_files_too() -> None:

@@ -8,7 +8,16 @@ from typing import Any
 from msgspec import structs
 
 from ingest.state.export_history import ExportHistory
-from petstream.events import Counts, Drift, ExportCounts, ExportEvent, ExportState, Plan, PlanEvent
+from petstream.events import (
+    Counts,
+    DebtEvent,
+    Drift,
+    ExportCounts,
+    ExportEvent,
+    ExportState,
+    Plan,
+    PlanEvent,
+)
 from petstream.fold import truncated
 from petstream.sequence import PER_SECOND
 
@@ -26,7 +35,7 @@ def event(state: ExportState, start: datetime = START, **changes: Any) -> Export
     return ExportEvent(**given | changes)
 
 
-def memory(*events: ExportEvent | PlanEvent) -> ExportHistory:
+def memory(*events: ExportEvent | PlanEvent | DebtEvent) -> ExportHistory:
     """Fold events."""
     history = ExportHistory()
     for event in events:
@@ -139,3 +148,29 @@ def test_which_export_is_the_newest_its_start_says_and_not_its_base() -> None:
     last = history.last_completed
     assert last is not None
     assert last.base == base(START + 9 * DAY)
+
+
+def test_the_end_of_the_log_is_told_by_the_run_with_the_highest_base() -> None:
+    """A dead leader's `completed` arrives behind its successor's, and knows less."""
+    successor = event("completed", START + DAY)
+    assert memory(successor, event("completed")).last_completed is successor
+
+
+def test_a_base_at_which_a_loss_was_found_is_not_used_again() -> None:
+    """Of its run's records some were lost: said again at other places, they'd look the same."""
+    start = START + DAY
+    begun = event("started", start, fingerprint="g")
+    lost = DebtEvent(
+        export_id=begun.export_id, owes="snapshot", at=start, reason="", base=base(start)
+    )
+    assert memory(begun).identify(start, "g").base == base(start)
+    assert memory(begun, lost).identify(start, "g").base == base(start) + 1
+
+
+def test_a_snapshot_has_no_base_below_the_clock() -> None:
+    """Runs of this very export may be lost: nothing of them may lie above the snapshot."""
+    now = START + DAY / 2
+    assert memory().identify(START, "f", restating=True, now=now).base == base(now)
+    assert memory().identify(START, "f", now=now).base == base(START)
+    early = START - DAY
+    assert memory().identify(START, "f", restating=True, now=early).base == base(START)
