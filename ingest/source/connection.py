@@ -167,8 +167,11 @@ class Connection(aioftp.Client):
         """Return the port where data wait; a reply that is left over from before is passed over."""
         code, lines = await self.command(command, "2xx")
         if code not in {"227", "229"}:
-            async with asyncio.timeout(_NEXT_REPLY_S):
-                code, lines = await self.command(None, "2xx")
+            try:
+                async with asyncio.timeout(_NEXT_REPLY_S):
+                    code, lines = await self.command(None, "2xx")
+            except TimeoutError as error:
+                raise UnreadableReplyError(command) from error
         port = replies.passive_port(lines)
         if port is None:
             raise UnreadableReplyError(command)

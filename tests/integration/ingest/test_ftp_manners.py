@@ -73,6 +73,7 @@ UNDERSTOOD: dict[str, Manners] = {
     "EPSV with words for a port": answers(EPSV="229 (|||many|)"),
     "EPSV with port 0": answers(EPSV="229 (|||0|)"),
     "EPSV with port 99999": answers(EPSV="229 (|||99999|)"),
+    "EPSV answered by 200": answers(EPSV="200 yes"),
     "EPSV refused by 522": answers(EPSV="522 protocol"),
     "EPSV refused by 425": answers(EPSV="425 not now"),
     "EPSV refused by 501": answers(EPSV="501 what"),
