@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from random import Random
 
 from log_loss.approvals import decide
-from log_loss.events import is_pet
 from log_loss.faults import AFTER_THE_RUNS, LOSSES, SUBSCRIBERS, Fault, Kind, Late
 from log_loss.feed import DAY, Export, history
 from log_loss.ingester import Run, Steps
@@ -196,8 +195,9 @@ class Simulation:
             before = self.feed[day - 1]
             # what changed behind the export, and what was refused in it, stands in the next
             again = {*before.between, *(before.first.bad & {*before.first.updated})}
-            again = {key for key in again if key in days.first.rows and is_pet(key)}
-            days.first.updated = sorted({*days.first.updated, *again})
+            for export in (days.first, days.again):
+                pets = again & {*export.pets()}
+                export.updated = sorted({*export.updated, *pets})
         return server
 
     # faults
