@@ -1,6 +1,7 @@
 """The current state of listed pets and organisations: rows from events.
 
-Rule 1: a row is derived from one event alone, never from the row before it.
+Rule 1: a row is derived from one event alone, never from the row before it; only `changed_at`
+        stands where an event states again what the row holds.
 Rule 2: what was removed is a row as well, not listed: what comes late loses against it.
 """
 
@@ -42,46 +43,81 @@ def op_of(change: DecodedEvent) -> str | None:
 
 
 async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None:
-    """Write the newest of each pet and organisation, if it isn't older than what is held."""
+    """Write the newest of each pet and organisation, if it isn't older than what is held.
+
+    Removals aren't written here.
+    """
+    listed = [change for change in changes if op_of(change) != "removed"]
     for kind, name, row_of in (
         (PetEvent, "upsert_pet", pet_row),
         (OrganizationEvent, "upsert_organization", organization_row),
     ):
-        of_kind = [change for change in changes if isinstance(change.envelope.event, kind)]
+        of_kind = [change for change in listed if isinstance(change.envelope.event, kind)]
         latest = newest(of_kind, key=key_of, rank=rank_of)
         if latest:
+            before = _stated_before(latest, changes, kind)
             # not a list: rows are made while Postgres works on those before them
-            await connection.executemany(query(name), (row_of(change) for change in latest))
+            await connection.executemany(
+                query(name), (row_of(change, before.get(key_of(change))) for change in latest)
+            )
 
 
-def pet_row(change: DecodedEvent) -> tuple[Any, ...]:
-    """Return the parameters of `upsert_pet`."""
+def _stated_before(
+    latest: Sequence[DecodedEvent],
+    changes: Sequence[DecodedEvent],
+    kind: type[PetEvent | OrganizationEvent],
+) -> dict[int, DecodedEvent]:
+    """Return what each event that states again follows among these changes, if anything."""
+    restated = {key_of(change) for change in latest if change.envelope.restated}
+    if not restated:
+        return {}
+    stated = [
+        change
+        for change in changes
+        if isinstance(change.envelope.event, kind)
+        and not change.envelope.restated
+        and key_of(change) in restated
+    ]
+    return {key_of(change): change for change in newest(stated, key=key_of, rank=rank_of)}
+
+
+def pet_row(change: DecodedEvent, before: DecodedEvent | None = None) -> tuple[Any, ...]:
+    """Return the parameters of `upsert_pet`; `before`: what an event that restates follows."""
     event = change.envelope.event
     assert isinstance(event, PetEvent)  # noqa: S101  chosen by type above
     pet = event.pet
     html = rendered(pet.description_html, pet.description_text, pet.tracker_image_url)
     columns = (getattr(pet, name) for name in PET_COLUMNS)
-    return (*columns, html, *_state(change, event, _PET_REST))
+    return (*columns, html, *_state(change, before, event, _PET_REST))
 
 
-def organization_row(change: DecodedEvent) -> tuple[Any, ...]:
-    """Return the parameters of `upsert_organization`."""
+def organization_row(change: DecodedEvent, before: DecodedEvent | None = None) -> tuple[Any, ...]:
+    """Return the parameters of `upsert_organization`; `before` as for a pet."""
     event = change.envelope.event
     assert isinstance(event, OrganizationEvent)  # noqa: S101  chosen by type above
     columns = (getattr(event.organization, name) for name in ORGANIZATION_COLUMNS)
-    return (*columns, *_state(change, event, _ORGANIZATION_REST))
+    return (*columns, *_state(change, before, event, _ORGANIZATION_REST))
 
 
 def _state(
-    change: DecodedEvent, event: PetEvent | OrganizationEvent, rest: msgspec.json.Decoder[Any]
+    change: DecodedEvent,
+    before: DecodedEvent | None,
+    event: PetEvent | OrganizationEvent,
+    rest: msgspec.json.Decoder[Any],
 ) -> Iterator[Any]:
     envelope = change.envelope
+    is_same = (
+        before is not None
+        and before.envelope.digest == envelope.digest
+        and op_of(before) != "removed"
+    )
     yield attributes(change.value, rest)
     yield event.first_seen_at
-    yield envelope.time
+    yield before.envelope.time if before is not None and is_same else envelope.time
     yield envelope.export_id
     yield event.sequence
     yield envelope.digest
+    yield envelope.restated and before is None
 
 
 def attributes(value: bytes, rest: msgspec.json.Decoder[Any]) -> str:

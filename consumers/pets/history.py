@@ -39,8 +39,7 @@ def read(record: ConsumerRecord) -> Item:
 async def apply(connection: Connection, items: Sequence[Item]) -> None:
     """Apply a batch: the newest of each key to the state, all to the history."""
     changes = [item for item in items if isinstance(item, DecodedEvent)]
-    listed = [change for change in changes if current.op_of(change) != "removed"]
-    await current.apply(connection, listed)
+    await current.apply(connection, changes)
     envelopes = [change.envelope for change in changes]
     await _record_pet_events(connection, envelopes)
     await _record_exports(connection, envelopes)
@@ -60,7 +59,7 @@ async def _record_pet_events(connection: Connection, envelopes: Sequence[Envelop
             envelope.time, event.changed, codec.encode(event.old).decode(),
         )
         for envelope in envelopes
-        if isinstance(event := envelope.event, PetEvent)
+        if isinstance(event := envelope.event, PetEvent) and not envelope.restated
     ]  # fmt: skip
     if rows:
         rows.sort(key=lambda row: row[:3])  # so that two writers never deadlock

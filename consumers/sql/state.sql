@@ -1,7 +1,8 @@
 -- The current state of listed pets and organisations.
 
 -- name: upsert_pet
--- A pet as its newest event says; an equal event derives the row anew.
+-- A pet as its newest event says; an equal event derives the row anew. ($37: what the row holds is
+-- only stated again: it was changed when it was.)
 INSERT INTO petstream.pet AS held (
     animal_id, org_id, status, name, species, breed, primary_breed, secondary_breed, mixed,
     sex, age, size, birthdate, color, altered, declawed, housetrained, special_needs,
@@ -26,13 +27,15 @@ ON CONFLICT (animal_id) DO UPDATE SET
     excluded.description_text, tracker_url = excluded.tracker_url, pet_url = excluded.pet_url,
     updated_at = excluded.updated_at, media_updated_at = excluded.media_updated_at,
     description_rendered = excluded.description_rendered, attributes = excluded.attributes,
-    first_seen_at = excluded.first_seen_at, changed_at = excluded.changed_at, export_id =
-    excluded.export_id, sequence = excluded.sequence, digest = excluded.digest, listed = true,
-    removed_at = NULL
+    first_seen_at = excluded.first_seen_at, changed_at = CASE
+        WHEN $37 AND held.listed AND held.digest = excluded.digest THEN held.changed_at
+        ELSE excluded.changed_at END,
+    export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,
+    listed = true, removed_at = NULL
 WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest);
 
 -- name: upsert_organization
--- An organisation as its newest event says.
+-- An organisation as its newest event says ($21: as for a pet).
 INSERT INTO petstream.organization AS held (
     org_id, name, address, city, state, postal_code, country, phone, email, url, facebook_url,
     type, species, about, attributes, first_seen_at, changed_at, export_id, sequence, digest,
@@ -47,6 +50,9 @@ ON CONFLICT (org_id) DO UPDATE SET
     excluded.phone, email = excluded.email, url = excluded.url, facebook_url =
     excluded.facebook_url, type = excluded.type, species = excluded.species, about =
     excluded.about, attributes = excluded.attributes, first_seen_at = excluded.first_seen_at,
-    changed_at = excluded.changed_at, export_id = excluded.export_id, sequence =
-    excluded.sequence, digest = excluded.digest, listed = true, removed_at = NULL
+    changed_at = CASE
+        WHEN $21 AND held.listed AND held.digest = excluded.digest THEN held.changed_at
+        ELSE excluded.changed_at END,
+    export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,
+    listed = true, removed_at = NULL
 WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest);
