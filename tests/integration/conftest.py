@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from lossy_kafka import LossyKafka
 from server_homes import put_away
 
 from console.embedded import servers
@@ -29,6 +30,13 @@ def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def kafka(servers_dir: Path) -> str:
     """The bootstrap address of a real Kafka."""
     return servers.ensure_kafka(servers_dir, for_tests=True)
+
+
+@pytest.fixture(scope="session")
+def lossy_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LossyKafka]:
+    """A Kafka of its own for tests that let it lose what it acknowledged."""
+    with put_away(tmp_path_factory.mktemp("lossy")) as directory:
+        yield LossyKafka(directory)
 
 
 @pytest.fixture(scope="session")
