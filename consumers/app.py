@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from consumers.audit import schedule
+from consumers.audit import schedule, settlement
 from consumers.engine.migrate import check_migrated
 from consumers.engine.runner import Consumer, RunContext, run
 from consumers.pets import history, removals
@@ -17,6 +17,7 @@ from consumers.registry import Name
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import GIVE_UP_AFTER_S, ensure_topics
 from petstream.metrics import RECORDS
+from petstream.setting_values import RemovalLimits
 from petstream.settings import KafkaAccess, Settings
 from petstream.waiting import Backoff, Delays, pause, unless_stopped
 
@@ -70,6 +71,8 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         kafka=kafka, database_url=database_url, prefix=settings.topic_prefix, drain=drain,
         stopping=stopping, progress=counted,
     )  # fmt: skip
+    limits = RemovalLimits(settings.removal_max_share, settings.removal_max_count)
+    auditor = settlement.Auditor(context, settings.pictures, limits)
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
@@ -81,15 +84,22 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
                 forgetting = keep_forgetting(policy_of(settings), context)
                 group.create_task(unless_stopped(forgetting, stopping), name="retention")
             if "pets" in names and not drain:
-                auditing = schedule.keep_auditing(settings.pictures, context, applied)
+                auditing = schedule.keep_auditing(auditor, applied)
                 group.create_task(unless_stopped(auditing, stopping), name="audit")
-        if "deletions" in names and drain:
-            await unless_stopped(forget_once(policy_of(settings), context), stopping)
+        if drain:
+            await unless_stopped(_finish(names, settings, auditor), stopping)
     except ExceptionGroup as errors:
         ours, others = errors.split(PetstreamError)
         if ours is None or others is not None:
             raise
         raise _first(ours) from None
+
+
+async def _finish(names: Sequence[Name], settings: Settings, auditor: settlement.Auditor) -> None:
+    """Do behind consumers that drained what else goes on beside them."""
+    await settlement.settle_once(auditor)
+    if "deletions" in names:
+        await forget_once(policy_of(settings), auditor.context)
 
 
 def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:

@@ -182,6 +182,35 @@ LETTERS = counter(
 )
 for _origin in ("rows", "events"):
     LETTERS.labels(_origin)  # from 0 on: a series that begins at 1 is no increase to an alert
+POSITIONS_REWRITTEN = counter(
+    "petstream_positions_rewritten_total",
+    "Partitions whose log wasn't the one that a consumer had read, by consumer: each was read "
+    "again from its beginning.",
+    unit="partitions",
+    remedy="Kafka lost records, or was put back: docs/audit.md, and `petstream audit`.",
+    labels=("consumer",),
+)
+SWEPT = counter(
+    "petstream_rows_swept_total",
+    "Rows taken off the lists since a snapshot doesn't state them, by table (pets, organizations, "
+    "pictures).",
+    unit="rows",
+    remedy="They left the feed while the log lost records: docs/audit.md.",
+    labels=("table",),
+)
+SWEEPS_HELD = gauge(
+    "petstream_sweeps_held",
+    "Plans of snapshot sweeps that wait for a person.",
+    unit="plans",
+    remedy="`petstream removals list`, then approve or reject: docs/audit.md.",
+)
+SNAPSHOT_ASKED = gauge(
+    "petstream_snapshot_asked",
+    "1 while a snapshot is asked for: the tables hold what the log lost.",
+    unit="0 or 1",
+    remedy="The next ingest that can read the whole export makes one; 1 for over a day: see "
+    "`petstream status`.",
+)
 BATCH_SECONDS = histogram(
     "petstream_consumer_batch_seconds",
     "How long a batch took from decoding to the committed offset.",

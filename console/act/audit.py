@@ -27,7 +27,10 @@ _MEANINGS: Final = {
     "missing": "the log has it, the table hasn't",
     "behind": "the row is of an older event than the newest of the log",
     "listing": "row and log disagree about whether it is listed",
-    "ahead": "the row is newer than the log, which has lost records: the next scrub mends it",
+    "ahead": "the row is newer than the log, which lost records: a snapshot is asked for, and "
+    "settles it",
+    "left": "the newest snapshot doesn't state it: the next sweep takes it off the lists, or a "
+    "person decides",
 }
 
 
@@ -64,6 +67,7 @@ def audit(options: Namespace) -> int:
 
 def audit_document(result: Audit) -> dict[str, Any]:
     """Return what a comparison found, as plain JSON types: every difference, not only the first."""
+    question = result.losses.question
     return {
         "equal": result.equal,
         "completedExportId": result.completed.export_id if result.completed else None,
@@ -81,8 +85,42 @@ def audit_document(result: Audit) -> dict[str, Any]:
                 "key": difference.key,
                 "newestEventAt": _newest_at(difference),
                 "refusedBecause": difference.refused_because,
+                "sequence": difference.sequence,
             }
-            for difference in sorted(result.differences)
+            for difference in sorted(result.differences, key=_order)
+        ],
+        "unstated": result.unstated,
+        "snapshot": None
+        if result.snapshot is None
+        else {"sequence": result.snapshot.sequence, "exportId": result.snapshot.export_id},
+        "asked": None
+        if question is None
+        else {
+            "askedBy": question.asked_by,
+            "sequence": question.sequence,
+            "reason": question.reason,
+            "askedAt": question.asked_at.isoformat(),
+        },
+        "rewritten": [
+            {
+                "consumer": position.consumer,
+                "partition": str(position.partition),
+                "offset": position.offset,
+                "recordId": position.record_id,
+                "standing": position.standing,
+                "foundAt": position.found_at.isoformat(),
+                "settled": position.settled,
+            }
+            for position in result.losses.rewritten
+        ],
+        "sweepPlans": [
+            {
+                "planId": plan.plan_id,
+                "entity": plan.entity,
+                "count": len(plan.keys),
+                "state": plan.state,
+            }
+            for plan in result.losses.plans
         ],
         "repair": None,
     }
@@ -117,12 +155,13 @@ def described(result: Audit) -> Iterator[str]:
             yield f"consumer {name} has {lag.records:,} records before it{never}: no difference"
     if result.passed_over:
         yield f"{result.passed_over:,} records are no events of petstream, and were passed over"
-    for line in result.lost:
-        yield f"the log lost records: {line}; nothing is repaired until the next scrub"
+    yield from result.lost
+    yield from _loss_lines(result)
     if not result.differences:
         yield "the tables are what the log says" if result.equal else "no row differs"
     kinds = groupby(
-        sorted(result.differences), key=lambda difference: (difference.table, difference.kind)
+        sorted(result.differences, key=_order),
+        key=lambda difference: (difference.table, difference.kind),
     )
     for (table, kind), group in kinds:
         differing = list(group)
@@ -130,6 +169,36 @@ def described(result: Audit) -> Iterator[str]:
         yield from map(_line, differing[:_SHOWN])
         if len(differing) > _SHOWN:
             yield f"  and {len(differing) - _SHOWN:,} more"
+
+
+def _loss_lines(result: Audit) -> Iterator[str]:
+    """Say what is owed where the log lost records, and how it stands."""
+    for position in result.losses.rewritten:
+        if not position.settled:
+            yield (
+                f"consumer {position.consumer} found {position.partition} rewritten at "
+                f"{position.found_at:%Y-%m-%dT%H:%M:%SZ}, and reads it from the beginning"
+            )
+    question = result.losses.question
+    if question is not None:
+        yield (
+            f"a snapshot above {question.sequence} is asked for: the log lacks what the tables "
+            f"hold ({question.reason}): the next export that is read whole makes it"
+        )
+    for plan in result.losses.held:
+        yield (
+            f"a sweep of {len(plan.keys):,} {plan.entity} is held: "
+            f"'petstream removals show {plan.plan_id}'"
+        )
+    if result.unstated:
+        yield (
+            f"{result.unstated:,} rows stay as they are: the feed lists them and the newest "
+            "snapshot couldn't state them, or a person kept them"
+        )
+
+
+def _order(difference: Difference) -> tuple[str, str, int]:
+    return difference.table, difference.kind, difference.key
 
 
 def described_repair(before: Audit, after: Audit, refused: list[RepairRefused]) -> Iterator[str]:

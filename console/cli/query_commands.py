@@ -119,7 +119,7 @@ def removals(options: Namespace) -> int:
     from console.act.removals import decide
 
     settings = load()
-    kafka = kafka_of(settings, note)
+    kafka, database = kafka_of(settings, note), known_database(settings, note)
     reason, by = getattr(options, "reason", None), getattr(options, "by", None)
 
     def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
@@ -128,6 +128,7 @@ def removals(options: Namespace) -> int:
             kafka,
             options.action,
             options.ident,
+            database_url=database,
             reason=reason,
             by=by,
             as_json=options.json,

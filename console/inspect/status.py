@@ -30,6 +30,9 @@ from petstream.settings import KafkaAccess, Settings
 
 _LAST: Final = 7
 _LAST_EXPIRED: Final = 3
+_SWEEPS: Final = """
+    SELECT plan_id, export_id, entity, removals, reason, created_at FROM petstream.removal_plans
+    WHERE state = 'held' AND plan_id LIKE '%.sweep%' ORDER BY created_at, plan_id"""
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
 
 
@@ -52,7 +55,10 @@ async def gather(
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
         letters=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
         lags=await lag(kafka, prefix),
-        tables=await fetch_rows(database_url, {"pictures": (query("pictures_by_status"), ())}),
+        tables=await fetch_rows(
+            database_url,
+            {"pictures": (query("pictures_by_status"), ()), "sweeps": (_SWEEPS, ())},
+        ),
         now=datetime.now(UTC),
         last=last,
         due=schedule(settings.window),
@@ -79,7 +85,7 @@ def document(  # noqa: PLR0913  what was read, each by name
         "at": _to_second(now),
         "feed": _feed(published, now, due),
         "exports": [_export(export) for export in reversed(published.exports[-last:])],
-        "heldPlans": list(_plans(published, now, "held")),
+        "heldPlans": [*_plans(published, now, "held"), *_sweeps(tables)],
         "expiredPlans": list(_plans(published, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
         "deadLetters": {"total": len(letters), "byReason": dead_letters.by_reason(letters)},
@@ -137,6 +143,20 @@ def _plans(published: PublishedExports, now: datetime, state: str) -> Iterator[d
                 "heldAt": _to_second(plan.at),
                 "decide": _DECIDE.format(plan.plan_id) if state == "held" else None,
             }
+
+
+def _sweeps(tables: Rows | Unavailable) -> Iterator[dict[str, Any]]:
+    """Return the snapshot sweeps that wait for a decision: they are in Postgres alone."""
+    for row in [] if isinstance(tables, Unavailable) else tables.get("sweeps", []):
+        yield {
+            "planId": row["plan_id"],
+            "exportId": row["export_id"],
+            "entity": row["entity"],
+            "removals": row["removals"],
+            "reason": row["reason"],
+            "heldAt": _to_second(row["created_at"]),
+            "decide": _DECIDE.format(row["plan_id"]),
+        }
 
 
 def _lags(lags: Sequence[GroupLag]) -> Iterator[dict[str, Any]]:

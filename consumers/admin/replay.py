@@ -6,7 +6,8 @@ Rule 2: a consumer begins at the lower of its offset stored in Postgres and its 
         crash in between leaves the group's moved alone: the consumer begins there all the same, and
         replaying again is harmless. A consumer that was started meanwhile finds its stored offset
         moved under it, and begins again at the lower of both.
-Rule 3: Kafka itself refuses the offsets of a group that has members, whatever was seen before.
+Rule 3: a position set so knows the record before it, where that is still there.
+Rule 4: Kafka itself refuses the offsets of a group that has members, whatever was seen before.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from consumers.engine.queries import query
 from consumers.registry import Name, group_of, topics_of
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError, UsageError
+from petstream.events import LogEnd
 from petstream.kafka import groups
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.kafka.groups import InUseError, group_offsets
-from petstream.kafka.reader import bounds, first_offsets, offsets_since
+from petstream.kafka.positions import end_behind
+from petstream.kafka.reader import bounds, first_offsets, offsets_since, records_at
 from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS
@@ -124,7 +127,8 @@ async def _plan(
     targets = await _targets(start, access, measured, EXPORTS.full_name(prefix))
     rewinds = []
     for partition, (begin, end) in sorted(measured.items()):
-        now = offsets.begins_at(stored.get(partition), committed.get(partition), begin, end)
+        held = stored.get(partition)
+        now = offsets.begins_at(held, committed.get(partition), begin, end)
         to = max(begin, min(now, targets.get(partition, end)))
         rewinds.append(Rewind(partition, now, to, end))
     return rewinds
@@ -183,10 +187,14 @@ async def _move(
     access: KafkaAccess,
     connection: Connection,
 ) -> None:
-    rows = [
-        (consumer, partition.topic, partition.partition, to)
-        for partition, to in sorted(moves.items())
-    ]
+    rows = []
+    before = await records_at(access, {at: to - 1 for at, to in moves.items() if to})
+    for partition, to in sorted(moves.items()):
+        record = before[partition].record if to else None
+        end = LogEnd(to) if record is None else end_behind(record)
+        rows.append((
+            consumer, partition.topic, partition.partition, to, end.record_id, end.timestamp_ms,
+        ))  # fmt: skip
     async with connection.transaction():
         await connection.executemany(query("set_position"), rows)
         await groups.set_offsets(access, group, moves)

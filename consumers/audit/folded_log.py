@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from petstream import codec
-from petstream.codec import UndecodableError
-from petstream.events import ExportEvent
-from petstream.fold import Rank, SubjectOrder, is_newest, key_of, peek, truncated
+from petstream.codec import Envelope, UndecodableError
+from petstream.events import ExportEvent, LogEnd, Unstated
+from petstream.fold import Rank, SubjectOrder, is_newest, key_of, peek
+from petstream.kafka.positions import end_behind, standings
 from petstream.kafka.reader import bounds, read
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
@@ -44,12 +46,29 @@ class Newest(Struct, frozen=True, gc=False):
 
 
 class Completed(NamedTuple):
-    """The export that was completed last: where it says so, and how long the topics were."""
+    """The export that was completed last: where it says so, and where the topics ended then."""
 
     export_id: str
     topic_partition: TopicPartition
-    offset: int
-    end_offsets: Mapping[str, int]
+    end: LogEnd
+    """The position behind the record that says so."""
+    ends: Mapping[TopicPartition, LogEnd]
+
+
+class Snapshot(NamedTuple):
+    """The newest snapshot, as the last *completed* says that has it.
+
+    What is listed below its `sequence` has left, but for what is `unstated`, once all is applied up
+    to `ends`. `export_id` and `at` are of the export that was the first to say so; `base` is of the
+    last.
+    """
+
+    sequence: int
+    base: int
+    export_id: str
+    at: datetime
+    ends: Mapping[TopicPartition, LogEnd]
+    unstated: Unstated
 
 
 class Log:
@@ -63,11 +82,24 @@ class Log:
         self.letters: dict[tuple[str, str], str] = {}
         """Why the event of an origin was refused, by consumer and origin."""
         self.completed: Completed | None = None
+        self.snapshot: Snapshot | None = None
+        self.restated = 0
+        """From which sequence on every key was stated again, the last time."""
+        self.is_snapshot_lost = False
+        """Whether a record that the snapshot's *completed* names isn't there (any more)."""
+        self.lost: list[str] = []
+        self.lost_in: set[TopicPartition] = set()
+        """Where the log isn't the one that the last *completed* tells of."""
         self.passed_over = 0
         self.ends: dict[TopicPartition, int] = {}
         self.begins: dict[TopicPartition, int] = {}
         self._prefix = prefix
         self._order = SubjectOrder()
+
+    @property
+    def newest_export_id(self) -> str:
+        """The export that was completed last; empty before the first."""
+        return "" if self.completed is None else self.completed.export_id
 
     def take(self, records: Iterable[ConsumerRecord]) -> None:
         """Fold records; each partition's in order."""
@@ -79,11 +111,6 @@ class Log:
                 self._take_export(record)
             else:
                 self._take_letter(record)
-
-    def lost(self) -> list[str]:
-        """Say which partitions are shorter than when the last export was completed."""
-        recorded = self.completed.end_offsets if self.completed else {}
-        return truncated(recorded, {str(partition): end for partition, end in self.ends.items()})
 
     def _take_event(self, newest: dict[int, Newest], record: ConsumerRecord) -> None:
         key, head = key_of(record.key), peek(record.headers, record.value)
@@ -106,9 +133,26 @@ class Log:
         if not isinstance(event, ExportEvent) or event.state == "held":
             return
         if self._order.is_newest(envelope.subject, envelope.rank) and event.state == "completed":
-            self.completed = Completed(
-                event.export_id, record.topic_partition, record.offset, event.end_offsets
-            )
+            self._take_completed(record, envelope, event)
+
+    def _take_completed(
+        self, record: ConsumerRecord, envelope: Envelope, event: ExportEvent
+    ) -> None:
+        ends = ends_of(event)
+        self.completed = Completed(
+            event.export_id, record.topic_partition, end_behind(record), ends
+        )
+        sequence = event.snapshot or 0
+        held = self.snapshot
+        if sequence and (held is None or event.base >= held.base):  # a late one may be in between
+            unstated = event.unstated or Unstated()
+            if held is not None and sequence == held.sequence:
+                self.snapshot = held._replace(base=event.base, ends=ends, unstated=unstated)
+            else:
+                self.snapshot = Snapshot(
+                    sequence, event.base, event.export_id, envelope.time, ends, unstated
+                )
+        self.restated = max(self.restated, sequence, event.restated or 0)
 
     def _take_letter(self, record: ConsumerRecord) -> None:
         headers = dict(codec.details_of(record.headers))
@@ -123,17 +167,49 @@ async def folded(access: KafkaAccess, prefix: str) -> Log:
     # the exports first: were they read later, they could tell of more than there was
     await _read(access, log, [EXPORTS.full_name(prefix)])
     await _read(access, log, [topic.full_name(prefix) for topic in (PETS, ORGS, DEAD_LETTERS)])
+    await _look_for_ends(access, log)
     return log
+
+
+def ends_of(event: ExportEvent) -> dict[TopicPartition, LogEnd]:
+    """Return where the topics ended when an export was completed; 0.1 told only offsets."""
+    by_name = (
+        {name: LogEnd(offset) for name, offset in event.end_offsets.items()}
+        if event.ends is UNSET
+        else event.ends
+    )
+    ends: dict[TopicPartition, LogEnd] = {}
+    for name, end in by_name.items():
+        topic, _, number = name.rpartition("/")
+        ends[TopicPartition(topic, int(number))] = end
+    return ends
 
 
 async def last_completed(access: KafkaAccess, prefix: str) -> Log:
-    """Return the same of the exports alone, with the ends of the topics they tell of."""
+    """Return the same of the exports alone, and whether the topics are those they tell of."""
     log = Log(prefix)
     await _read(access, log, [EXPORTS.full_name(prefix)])
-    # behind the exports, as above
-    measured = await bounds(access, [topic.full_name(prefix) for topic in (PETS, ORGS)])
-    log.ends |= {partition: end for partition, (_, end) in measured.items()}
+    await _look_for_ends(access, log)
     return log
+
+
+async def _look_for_ends(access: KafkaAccess, log: Log) -> None:
+    """Look whether what the last *completed* names is still there; behind the reading, as above."""
+    if log.completed is None:
+        return
+    if log.snapshot is not None:
+        named = await standings(access, log.snapshot.ends)
+        log.is_snapshot_lost = any(standing != "there" for standing in named.values())
+    ends = log.completed.ends
+    for partition, standing in sorted((await standings(access, ends)).items()):
+        if standing == "lost":
+            record = ends[partition].record_id or "the record"
+            log.lost_in.add(partition)
+            log.lost.append(
+                f"the log lost records: {record} before {partition} offset "
+                f"{ends[partition].offset:,} isn't there; nothing of that partition is repaired "
+                "until the next export is completed"
+            )
 
 
 async def _read(access: KafkaAccess, log: Log, topics: list[str]) -> None:

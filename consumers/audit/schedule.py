@@ -1,182 +1,153 @@
-"""The audit by itself: once after each completed export, when the consumers have applied all of it.
+"""The audit by itself: after each completed export, and where a consumer found another log.
 
 Rule 1: it has a task and connections of its own, so it never keeps a consumer from its records.
 Rule 2: one process at a time does it (an advisory lock), and each export is done once: which was
-        the last stands with the consumers' offsets, under the name `audit`.
-Rule 3: while the log is shorter than the export says it was, nothing is repaired.
-Rule 4: a line if anything differed, none otherwise.
+        the last stands with the consumers' positions, under the name `audit`.
+Rule 3: what an audit does, and what is done in between where something is owed: `settlement`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from consumers.audit.compare import Audit, compare
 from consumers.audit.folded_log import Completed, Log, last_completed
-from consumers.audit.repair import RepairRefused, repair
+from consumers.audit.questions import NAME, settle_question
+from consumers.audit.settlement import Auditor, compare_and_repair, settle
 from consumers.engine import offsets
 from consumers.engine.backoff import Retry
 from consumers.engine.postgres import Connection, connected
 from consumers.engine.queries import query
-from consumers.engine.runner import RunContext
 from consumers.registry import NAMES, topics_of
+from petstream.events import LogEnd
 from petstream.kafka.records import TopicPartition
 from petstream.topics import EXPORTS
 
-NAME: Final = "audit"
-"""Under which the last export that was audited stands with the offsets."""
-
-_log = logging.getLogger(__name__)
-
 
 class AuditTimings(NamedTuple):
-    """How long it waits: between two polls, and for consumers other than pets."""
+    """How long it waits: between two polls, for consumers other than pets, and with nothing new."""
 
     poll_s: float = 5.0
     others_s: float = 300.0
+    look_s: float = 60.0
 
 
 TIMINGS: Final = AuditTimings()
 
 
 async def keep_auditing(
-    pictures: str | None,
-    context: RunContext,
-    applied: asyncio.Event,
-    timings: AuditTimings = TIMINGS,
+    auditor: Auditor, applied: asyncio.Event, timings: AuditTimings = TIMINGS
 ) -> None:
-    """Poll whenever the consumer pets has applied something; goes on for ever.
+    """Poll whenever the consumer pets has applied something, and now and then; goes on for ever.
 
     Args:
-        pictures: the setting `PETSTREAM_PICTURES`.
-        context: where the consumers run.
+        auditor: where the consumers run, the setting `PETSTREAM_PICTURES`, and the limits.
         applied: set by whoever applies records of the consumer pets.
         timings: how long to wait for what.
     """
-    schedule = _Schedule(pictures, context, timings.others_s)
-    retry = Retry("audit", context.stopping, limited=False)
+    schedule = _Schedule(auditor, timings.others_s)
+    retry = Retry("audit", auditor.context.stopping, limited=False)
     while True:
         applied.clear()
         async with retry:
             await schedule.poll()
             retry.progressed()
         if not schedule.waiting:
-            await applied.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timings.look_s):
+                    await applied.wait()
         await asyncio.sleep(timings.poll_s)
 
 
 class _Schedule:
     """Which export is next, and since when the other consumers are waited for."""
 
-    def __init__(self, pictures: str | None, context: RunContext, others_s: float) -> None:
+    def __init__(self, auditor: Auditor, others_s: float) -> None:
         self.waiting = True
-        self._pictures, self._context, self._others_s = pictures, context, others_s
+        self._auditor, self._others_s = auditor, others_s
         self._log: Log | None = None
-        self._exports_offset: int | None = None  # when the exports were read last
+        self._exports_end: LogEnd | None = None  # when the exports were read last
         self._waiting_since: float | None = None
+        self._is_first = True
 
     async def poll(self) -> None:
-        """Compare and repair if an export is to be audited."""
-        async with connected(self._context.database_url) as connection:
+        """Compare and repair if an export is to be audited; else look whether anything is owed."""
+        async with connected(self._auditor.context.database_url) as connection:
             log = await self._exports(connection)
-            audited = await offsets.stored(connection, NAME)
             export = log.completed
-            if export is None or audited.get(export.topic_partition) == export.offset + 1:
+            if export is None or await _was_audited(connection, export):
                 self.waiting = False
+                await self._settle(connection, log)
                 return
             self.waiting = True
             if await self._is_ready(connection, log, export):
                 locked = await connection.fetchval(query("audit_lock"))
                 # another process may have done it until it gave the lock away
-                audited = await offsets.stored(connection, NAME)
-                if locked and audited.get(export.topic_partition) != export.offset + 1:
+                if locked and not await _was_audited(connection, export):
                     await self._audit(connection, log, export)
                 self.waiting = not locked
 
+    async def _settle(self, connection: Connection, log: Log) -> None:
+        await settle(self._auditor, connection, log, at_start=self._is_first)
+        self._is_first = False
+
     async def _exports(self, connection: Connection) -> Log:
         """Read what the exports say, if the consumer pets has come further since."""
-        exports = TopicPartition(EXPORTS.full_name(self._context.prefix), 0)
-        offset = (await offsets.stored(connection, "pets")).get(exports, 0)
-        if self._log is None or offset != self._exports_offset:
-            self._log = await last_completed(self._context.kafka, self._context.prefix)
-            self._exports_offset = offset
+        context = self._auditor.context
+        exports = TopicPartition(EXPORTS.full_name(context.prefix), 0)
+        end = (await offsets.stored(connection, "pets")).get(exports)
+        if self._log is None or end != self._exports_end:
+            self._log = await last_completed(context.kafka, context.prefix)
+            self._exports_end = end
         return self._log
 
     async def _is_ready(self, connection: Connection, log: Log, export: Completed) -> bool:
         """Return whether the consumers have applied all that was there when it was completed."""
-        if log.lost():
+        if log.lost or await connection.fetchval(query("any_unsettled")):
             return True
-        reached = await offsets.stored(connection, "pets")
-        if reached.get(export.topic_partition, 0) <= export.offset or _is_behind(
-            reached, export.end_offsets
+        reached = await _reached(connection, "pets")
+        if reached.get(export.topic_partition, 0) < export.end.offset or _is_behind(
+            reached, export.ends
         ):
             return False
         now = asyncio.get_running_loop().time()
         self._waiting_since = now if self._waiting_since is None else self._waiting_since
         for consumer in (name for name in NAMES if name != "pets"):
-            topics = topics_of(consumer, self._context.prefix)
-            end_offsets = {
+            topics = topics_of(consumer, self._auditor.context.prefix)
+            ends = {
                 partition: end
-                for partition, end in export.end_offsets.items()
-                if partition.rpartition("/")[0] in topics
+                for partition, end in export.ends.items()
+                if partition.topic in topics
             }
-            if _is_behind(await offsets.stored(connection, consumer), end_offsets):
+            if _is_behind(await _reached(connection, consumer), ends):
                 return now - self._waiting_since >= self._others_s
         return True
 
     async def _audit(self, connection: Connection, log: Log, export: Completed) -> None:
         self._waiting_since = None
-        if lost := log.lost():
-            _log.warning("%s", loss_line(export, lost))
-        else:
-            before = await self._compare()
-            if not before.equal:
-                refused = await self._repair(before)
-                after = await self._compare() if before.repairable else before
-                _log.warning("%s", difference_line(export, before, after, refused))
+        await settle_question(connection, self._auditor.context, log, at_start=self._is_first)
+        self._is_first = False
+        await compare_and_repair(self._auditor, connection, export.export_id)
         await connection.execute(
             query("set_position"), NAME, export.topic_partition.topic,
-            export.topic_partition.partition, export.offset + 1,
+            export.topic_partition.partition, export.end.offset, export.end.record_id,
+            export.end.timestamp_ms,
         )  # fmt: skip
 
-    async def _compare(self) -> Audit:
-        context = self._context
-        return await compare(context.kafka, context.database_url, context.prefix)
 
-    async def _repair(self, audit: Audit) -> list[RepairRefused]:
-        context = self._context
-        return await repair(audit.repairable, context.kafka, context.database_url, self._pictures)
+async def _was_audited(connection: Connection, export: Completed) -> bool:
+    audited = await offsets.stored(connection, NAME)
+    return audited.get(export.topic_partition) in {export.end, LogEnd(export.end.offset)}
 
 
-def difference_line(
-    export: Completed, before: Audit, after: Audit, refused: list[RepairRefused]
-) -> str:
-    """Return the line about what differed."""
-    if before.lost:
-        return loss_line(export, before.lost)
-    kinds = Counter(f"{difference.table} {difference.kind}" for difference in before.differences)
-    counts = ", ".join(f"{kind} {number:,}" for kind, number in sorted(kinds.items()))
-    left = len(after.differences)
-    line = f"audit after {export.export_id}: the tables differed from the log ({counts})"
-    line += f"; {left:,} still do" if left else "; all was put right"
-    if refused:
-        reasons = ", ".join(sorted({refusal.reason for refusal in refused}))
-        line += f"; {len(refused):,} events were refused again ({reasons})"
-    return f"{line}: see 'petstream audit'" if left else line
+async def _reached(connection: Connection, consumer: str) -> dict[TopicPartition, int]:
+    positions = await offsets.stored(connection, consumer)
+    return {partition: position.offset for partition, position in positions.items()}
 
 
-def loss_line(export: Completed, lost: list[str]) -> str:
-    """Return the line about a log that is shorter than it was."""
-    return (
-        f"audit after {export.export_id}: the log lost records ({'; '.join(lost)}), so nothing "
-        "was repaired; the next ingest reads the full pet files"
-    )
-
-
-def _is_behind(reached: Mapping[TopicPartition, int], end_offsets: Mapping[str, int]) -> bool:
-    now = {str(partition): offset for partition, offset in reached.items()}
-    return any(now.get(partition, 0) < end for partition, end in end_offsets.items())
+def _is_behind(
+    reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, LogEnd]
+) -> bool:
+    return any(reached.get(partition, 0) < end.offset for partition, end in ends.items())

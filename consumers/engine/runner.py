@@ -3,17 +3,20 @@
 Rule 1: data, history and stored offsets are one transaction; Kafka's offset is committed last.
 Rule 2: a partition begins at the lower of the group's offset and the one stored in Postgres;
         without a row there, or with an offset that the log doesn't hold, at the beginning.
-Rule 3: a stored offset moves only from the value it was read as: if somebody else moved it, it is
+Rule 3: a stored position moves only from what it was read as: if somebody else moved it, it is
         read again.
 Rule 4: trouble with a server ends the session and begins another; it makes no dead letters.
 Rule 5: a rebalance puts even kept partitions back to the group's offsets, which may be ahead of the
         database: all of them are sought again, and what was polled across it is dropped.
+Rule 6: before a partition is read on from its position, the record before that is looked for; so
+        it is when its leader was reached anew or the client was put back (what was polled then is
+        dropped), and every 30 s. If it isn't there, the partition is read from its beginning.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
@@ -28,10 +31,11 @@ from consumers.registry import Name, group_of
 from petstream import failpoints
 from petstream.codec import UndecodableError
 from petstream.errors import PetstreamError
-from petstream.events import SOURCE
+from petstream.events import SOURCE, LogEnd
+from petstream.kafka.positions import end_behind, standings
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.kafka.writer import send_all
-from petstream.metrics import BATCH_SECONDS, LETTERS
+from petstream.metrics import BATCH_SECONDS, LETTERS, POSITIONS_REWRITTEN
 from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, Topic
 
@@ -69,6 +73,7 @@ async def run(consumer: Consumer[T], context: RunContext) -> None:
     """Run a consumer until it's told to stop or, when draining, has applied all there was."""
     retry = Retry(f"consumer {consumer.name}", context.stopping, limited=context.drain)
     limit = RefusalLimit()
+    POSITIONS_REWRITTEN.labels(consumer.name)  # from 0 on: a first one is an increase
     targets: dict[TopicPartition, int] = {}
     while not context.stopping.is_set():
         async with retry:
@@ -91,8 +96,10 @@ class _ConsumerSession(Generic[T]):
         self._consumer, self._context = consumer, context
         self._retry, self._limit, self._targets = retry, limit, targets
         self._group = group_of(consumer.name, context.prefix)
-        self._held: dict[TopicPartition, int | None] = {}
+        self._held: dict[TopicPartition, LogEnd | None] = {}
+        self._next: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}  # as the last probe found them
+        self._links: dict[TopicPartition, object] = {}  # as they were before the last look
         self._rebalances = 0
 
     async def run(self) -> None:
@@ -108,7 +115,7 @@ class _ConsumerSession(Generic[T]):
 
     async def _loop(self, connection: Connection, subscription: Subscription) -> None:
         clock = asyncio.get_running_loop()
-        probed = clock.time()
+        probed = looked = clock.time()
         while not self._context.stopping.is_set():
             await self._seek_new(connection, subscription)
             drained = self._context.drain and await self._drained(connection, subscription)
@@ -118,6 +125,9 @@ class _ConsumerSession(Generic[T]):
             if drained:
                 return
             records = [record for record in records if record.topic_partition in self._held]
+            if self._may_be_rewritten(records, subscription.links()):
+                await self._seek_again(connection, subscription)
+                continue
             if records:
                 with BATCH_SECONDS.labels(self._consumer.name).time():
                     await self._apply(connection, subscription, records)
@@ -126,14 +136,55 @@ class _ConsumerSession(Generic[T]):
             elif clock.time() - probed > _PROBE_EVERY_S:
                 await self._probe(subscription)
                 probed = clock.time()
+            if clock.time() - looked > _PROBE_EVERY_S:
+                await self._look(connection, self._held)
+                looked = clock.time()
 
     async def _probe(self, subscription: Subscription) -> None:
         """Ask something that fails when Kafka is away, or stays silent: a poll never does."""
         positions = {partition: await subscription.position(partition) for partition in self._held}
         if stalled := offsets.stalled(self._ends, positions):
             raise TimeoutError(f"{stalled} gives no records though it has more")
-        bounds = await subscription.bounds(self._held or self._targets)
+        bounds = await subscription.bounds({*self._held, *self._targets})
         self._ends = {partition: end for partition, (_, end) in bounds.items()}
+        for partition, end in self._targets.items():
+            # a log that became shorter is never as long again as it was to be read
+            self._targets[partition] = min(end, self._ends[partition])
+
+    def _may_be_rewritten(
+        self, records: Sequence[ConsumerRecord], links: Mapping[TopicPartition, object]
+    ) -> bool:
+        """Return whether a leader was reached anew, or the client was put back, since the look."""
+        if any(self._links.get(at) is not link for at, link in links.items() if at in self._held):
+            return True
+        seen: set[TopicPartition] = set()
+        for record in records:
+            if record.topic_partition not in seen:
+                seen.add(record.topic_partition)
+                if record.offset < self._next[record.topic_partition]:
+                    return True
+        return False
+
+    async def _seek_again(self, connection: Connection, subscription: Subscription) -> None:
+        """Look, and go on from where we are: what was polled and prefetched is fetched anew."""
+        self._links = subscription.links()
+        await self._look(connection, self._held)
+        for partition in self._held:
+            subscription.seek(partition, self._next[partition])
+
+    async def _look(
+        self, connection: Connection, held: Mapping[TopicPartition, LogEnd | None]
+    ) -> None:
+        """Look whether the log is still the one that positions are of.
+
+        Raises:
+            MovedError: it isn't, and these positions were dropped: begin again.
+        """
+        positions = {partition: end for partition, end in held.items() if end is not None}
+        now = await standings(self._context.kafka, positions)
+        if await offsets.drop_rewritten(connection, self._consumer.name, positions, now):
+            self._targets.clear()
+            raise offsets.MovedError
 
     async def _seek_new(self, connection: Connection, subscription: Subscription) -> None:
         """Seek every partition that has become ours to where it begins; forget those lost."""
@@ -145,12 +196,14 @@ class _ConsumerSession(Generic[T]):
             return
         stored = await offsets.stored(connection, self._consumer.name)
         bounds = await subscription.bounds(new)
+        self._links |= subscription.links()  # before the look, as in `_seek_again`
+        await self._look(connection, {partition: stored.get(partition) for partition in new})
         for partition in sorted(new):
             begin, end = bounds[partition]
-            committed = await subscription.committed(partition)
-            start = offsets.begins_at(stored.get(partition), committed, begin, end)
+            held, committed = stored.get(partition), await subscription.committed(partition)
+            start = offsets.begins_at(held, committed, begin, end)
             if subscription.seek(partition, start):
-                self._held[partition] = stored.get(partition)
+                self._held[partition], self._next[partition] = held, start
 
     async def _drained(self, connection: Connection, subscription: Subscription) -> bool:
         others: dict[TopicPartition, int] = {}  # another member of the group has them
@@ -163,14 +216,18 @@ class _ConsumerSession(Generic[T]):
                 return False
         if others:
             stored = await offsets.stored(connection, self._consumer.name)
-            return all(stored.get(partition, 0) >= end for partition, end in others.items())
+            return all(
+                (partition in stored and stored[partition].offset >= end) or not end
+                for partition, end in others.items()
+            )
         return True
 
     async def _apply(
         self, connection: Connection, subscription: Subscription, records: list[ConsumerRecord]
     ) -> None:
         decoded, refused = self._decode(records)
-        ends = {record.topic_partition: record.offset + 1 for record in records}
+        last = {record.topic_partition: record for record in records}
+        ends = {partition: end_behind(record) for partition, record in last.items()}
         async with connection.transaction():
             failpoints.point("consumer.apply.before")
 
@@ -189,8 +246,10 @@ class _ConsumerSession(Generic[T]):
             failpoints.point("consumer.commit.before")
         failpoints.point("consumer.commit.after")
         self._held.update(ends)
+        next_offsets = {partition: end.offset for partition, end in ends.items()}
+        self._next.update(next_offsets)
         self._context.progress(self._consumer.name, len(records))
-        await subscription.commit(ends)
+        await subscription.commit(next_offsets)
         failpoints.point("consumer.offset.after")
 
     def _decode(

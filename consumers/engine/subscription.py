@@ -1,7 +1,8 @@
 """A member of a consumer group: its partitions, polls and commits.
 
 Rule 1: the group's offset is committed by hand, and last; it's a lower bound, never the truth.
-Rule 2: aiokafka hands out records before a rebalance callback has finished, and swallows what it
+Rule 2: topics are looked at every 15 s: partitions that come and go are dealt out anew.
+Rule 3: aiokafka hands out records before a rebalance callback has finished, and swallows what it
         raises: callbacks only count. Whose a partition is, is asked between two polls.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as ClientPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import IllegalStateError
 
 from petstream.kafka import client
@@ -25,6 +27,7 @@ from petstream.topics import MAX_MESSAGE_BYTES
 
 _DEADLINE_S: Final = 40.0
 _COMMIT_S: Final = 5.0
+_TOPICS_EVERY_MS: Final = 15_000
 
 
 class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -58,6 +61,24 @@ class Subscription:
     def assigned(self) -> frozenset[TopicPartition]:
         """Return the partitions that are ours now."""
         return frozenset(TopicPartition(*partition) for partition in self._consumer.assignment())
+
+    def links(self) -> dict[TopicPartition, object]:
+        """Return the connection to the leader of each of our partitions, as far as there is one.
+
+        Another one than before: its leader was reached anew, and may have another log.
+        """
+        client = self._consumer._client  # noqa: SLF001  in public nothing tells of a reconnection
+        links = {
+            partition: client._conns.get(  # noqa: SLF001  as above
+                (client.cluster.leader_for_partition(partition), ConnectionGroup.DEFAULT)
+            )
+            for partition in self.assigned()
+        }
+        return {
+            partition: link
+            for partition, link in links.items()
+            if link is not None and link.connected()
+        }
 
     async def poll(self, timeout_ms: int = 500, max_records: int = 1_000) -> list[ConsumerRecord]:
         """Return the next records of our partitions; each one's in order."""
@@ -128,6 +149,7 @@ async def subscribed(
         # few large transactions cost Postgres less than many small ones
         fetch_min_bytes=512 * 1024,
         fetch_max_wait_ms=300,
+        metadata_max_age_ms=_TOPICS_EVERY_MS,
     )
     consumer.subscribe(topics, listener=rebalances)
     try:

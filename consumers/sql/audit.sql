@@ -1,8 +1,9 @@
 -- The tables as they are, compared with the folded log.
 
--- name: audit_offsets
+-- name: audit_positions
 -- How far every consumer is.
-SELECT consumer, topic, partition, next_offset FROM petstream.consumer_position;
+SELECT consumer, topic, partition, next_offset, record_id, timestamp_ms
+FROM petstream.consumer_position;
 
 -- name: audit_pets
 -- Which event every pet's row is of, removed ones too.

@@ -98,6 +98,21 @@ def test_a_held_plan_is_shown_with_its_reason_and_how_to_decide() -> None:
     assert "petstream removals show 2026-11-23T08:12:04Z.pets" in text
 
 
+def test_a_held_snapshot_sweep_is_shown_among_the_plans() -> None:
+    sweep = {
+        "plan_id": "2026-11-23T08:12:04Z.sweep", "export_id": "2026-11-23T08:12:04Z",
+        "entity": "pets", "removals": 7, "created_at": START,
+        "reason": "snapshot sweep: 7 of 30 pets would go",
+    }  # fmt: skip
+    status = gathered(*DONE, record("export.held"), tables={"pictures": [], "sweeps": [sweep]})
+    ids = [plan["planId"] for plan in status["heldPlans"]]
+    assert ids == ["2026-11-23T08:12:04Z.pets", "2026-11-23T08:12:04Z.sweep"]
+    text = render(status)
+    assert "2026-11-23T08:12:04Z.sweep: 7 pets, held" in text
+    assert "petstream removals show 2026-11-23T08:12:04Z.sweep" in text
+    assert json.loads(json.dumps(status)) == status
+
+
 def test_a_plan_that_was_decided_or_expired_is_not_shown() -> None:
     assert not gathered(record("export.held"), record("removals.rejected"))["heldPlans"]
     late = gathered(record("export.held"), now=START + timedelta(days=15))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
+from handmade_events import START
+from msgspec.structs import replace
 
 from consumers.audit import folded_log
-from consumers.audit.folded_log import Completed, Log, folded, last_completed
-from petstream.kafka.records import Bounds, TopicPartition
+from consumers.audit.folded_log import Completed, Log, Snapshot, folded, last_completed
+from petstream import codec
+from petstream.events import Counts, ExportCounts, ExportEvent, LogEnd, Unstated, export_subject
+from petstream.kafka.positions import Standing
+from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS, PETS
+
+PLACE = TopicPartition("t.pets.v1", 3)
 
 
 @pytest.mark.parametrize("look", [last_completed, folded])
@@ -33,10 +40,59 @@ async def test_an_export_completed_meanwhile_doesnt_look_like_lost_records(
         if place.topic in names:
             # what is read, is read after the ends were asked for, and by then there is more
             at = looks + (len(names) > 1)
-            log.completed = Completed(f"export {at}", place, at, {f"{pets}/0": at})
+            ends = {TopicPartition(pets, 0): LogEnd(at)}
+            log.completed = Completed(f"export {at}", place, LogEnd(at), ends)
+
+    async def standings(
+        access: KafkaAccess, ends: Mapping[TopicPartition, LogEnd]
+    ) -> dict[TopicPartition, Standing]:
+        now = await bounds(access, [place.topic for place in ends])
+        return {
+            place: "there" if now[place].end >= end.offset else "lost"
+            for place, end in ends.items()
+        }
 
     monkeypatch.setattr(folded_log, "bounds", bounds)
     monkeypatch.setattr(folded_log, "_read", read)
+    monkeypatch.setattr(folded_log, "standings", standings)
     log = await look(KafkaAccess("nowhere:1"), "t.")
     assert log.completed is not None
-    assert log.lost() == []
+    assert log.lost == []
+
+
+def completed(
+    base: int, offset: int, *, snapshot: int | None = None, unstated: tuple[int, ...] = ()
+) -> ConsumerRecord:
+    """Return a record of exports.v1; its export is named by its base."""
+    event = ExportEvent(
+        export_id=f"export-{base}", mode="daily", state="completed", at=START, base=base,
+        counts=ExportCounts(Counts(), Counts()), end_offsets={"t.pets.v1/3": base},
+    )  # fmt: skip
+    if snapshot is not None:
+        ends = {"t.pets.v1/3": LogEnd(base, f"id-{base}", 7)}
+        event = replace(event, snapshot=snapshot, ends=ends, unstated=Unstated(pets=unstated))
+    value = codec.encode(event)
+    headers = codec.headers(
+        type_="export.completed", subject=export_subject(event.export_id), sequence=base,
+        export_id=event.export_id, digest=codec.digest(value), time=START,
+    )  # fmt: skip
+    return ConsumerRecord(TopicPartition("t.exports.v1", 0), offset, b"", value, headers)
+
+
+def test_a_snapshot_is_carried_on_with_the_ends_and_the_unstated_of_the_newest_export() -> None:
+    log = Log("t.")
+    log.take([completed(5, 0, snapshot=50, unstated=(1, 2))])
+    log.take([completed(6, 1, snapshot=50, unstated=(2,)), completed(7, 2)])
+    assert log.snapshot == Snapshot(
+        50, 6, "export-5", START, {PLACE: LogEnd(6, "id-6", 7)}, Unstated(pets=(2,))
+    )
+    assert log.completed is not None
+    assert log.completed.ends == {PLACE: LogEnd(7)}, "0.1 told only offsets"
+    assert log.restated == 50
+
+
+def test_a_snapshot_that_arrives_late_is_not_the_newest() -> None:
+    log = Log("t.")
+    log.take([completed(9, 0, snapshot=90), completed(8, 1, snapshot=50)])
+    assert log.snapshot is not None
+    assert (log.snapshot.sequence, log.snapshot.base) == (90, 9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from consumers.engine.offsets import begins_at, stalled
+from petstream.events import LogEnd
 from petstream.kafka.records import TopicPartition
 
 HERE, THERE = TopicPartition("pets.v1", 0), TopicPartition("pets.v1", 1)
@@ -23,8 +24,8 @@ def test_a_partition_that_was_lost_is_not_stalled() -> None:
 
 def test_a_consumer_begins_at_the_lower_of_both_or_where_the_log_does() -> None:
     """T42."""
-    assert begins_at(40, 100, 0, 120) == 40
-    assert begins_at(100, 40, 0, 120) == 40
-    assert begins_at(None, 100, 0, 120) == begins_at(100, None, 0, 120) == 0
-    assert begins_at(40, 40, 50, 120) == 50
-    assert begins_at(200, 200, 0, 120) == 0
+    assert begins_at(LogEnd(40), 100, 0, 120) == 40
+    assert begins_at(LogEnd(100), 40, 0, 120) == 40
+    assert begins_at(None, 100, 0, 120) == begins_at(LogEnd(100), None, 0, 120) == 0
+    assert begins_at(LogEnd(40), 40, 50, 120) == 50
+    assert begins_at(LogEnd(200), 200, 0, 120) == 0
