@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from console.inspect.database_reader import fetch_rows
+from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import published_exports
 from console.inspect.pet_timeline import PetTimeline, render
 from petstream import topics
@@ -47,8 +47,17 @@ async def explain(
     key = str(animal_id).encode("ascii")
     topic = topics.PETS.full_name(prefix)
     records = await read_topic(kafka, topic, key=key)
+    tables = await fetch_rows(
+        database_url,
+        {
+            "pets": (_PETS, (animal_id,)),
+            "removed_pets": (_REMOVED, (animal_id,)),
+            "pictures": (_PICTURES, (animal_id,)),
+            "history": (_HISTORY, (animal_id,)),
+        },
+    )
     if not records:
-        text = unknown(animal_id, topic)
+        text = unknown(animal_id, topic, tables)
         _print(json.dumps(document(animal_id, text, [])) if as_json else text)
         return 1
     partition = records[0].partition
@@ -60,15 +69,7 @@ async def explain(
         pictures=await read_topic(kafka, topics.PICTURES.full_name(prefix), key=key),
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
         offsets=await offsets_by_group(kafka, prefix, TopicPartition(topic, partition)),
-        tables=await fetch_rows(
-            database_url,
-            {
-                "pets": (_PETS, (animal_id,)),
-                "removed_pets": (_REMOVED, (animal_id,)),
-                "pictures": (_PICTURES, (animal_id,)),
-                "history": (_HISTORY, (animal_id,)),
-            },
-        ),
+        tables=tables,
         now=datetime.now(UTC),
     )
     text = render(timeline)
@@ -113,8 +114,21 @@ def _print(text: str) -> None:
     print(text)  # noqa: T201  the command's output
 
 
-def unknown(animal_id: int, topic: str) -> str:
-    """Return the line about an id that has no event."""
+def unknown(animal_id: int, topic: str, tables: Rows | Unavailable) -> str:
+    """Return the line about an id that has no event, but maybe a row: Kafka may have lost it."""
+    rows = {} if isinstance(tables, Unavailable) else tables
+    for row in rows.get("removed_pets", []):
+        return (
+            f"The log doesn't know pet {animal_id} (any more: nothing in {topic} has that key). "
+            f"The tables hold it as removed by export {row['export_id']}: Kafka lost records, and "
+            "a snapshot didn't state it again"
+        )
+    for row in rows.get("pets", []):
+        return (
+            f"The log doesn't know pet {animal_id} (any more: nothing in {topic} has that key). "
+            f"The tables list it, as export {row['export_id']} said: Kafka lost records; "
+            "'petstream audit' says what is done about it"
+        )
     return (
         f"There is no pet {animal_id}: no export that was read named it "
         f"(nothing in {topic} has that key)"

@@ -157,13 +157,8 @@ class _ConsumerSession(Generic[T]):
         """Return whether a leader was reached anew, or the client was put back, since the look."""
         if any(self._links.get(at) is not link for at, link in links.items() if at in self._held):
             return True
-        seen: set[TopicPartition] = set()
-        for record in records:
-            if record.topic_partition not in seen:
-                seen.add(record.topic_partition)
-                if record.offset < self._next[record.topic_partition]:
-                    return True
-        return False
+        first = {record.topic_partition: record.offset for record in reversed(records)}
+        return any(offset < self._next[partition] for partition, offset in first.items())
 
     async def _seek_again(self, connection: Connection, subscription: Subscription) -> None:
         """Look, and go on from where we are: what was polled and prefetched is fetched anew."""

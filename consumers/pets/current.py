@@ -57,9 +57,12 @@ async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None
         if latest:
             before = _stated_before(latest, changes, kind)
             # not a list: rows are made while Postgres works on those before them
-            await connection.executemany(
-                query(name), (row_of(change, before.get(key_of(change))) for change in latest)
+            rows = (
+                (row_of(change, before.get(key_of(change))) for change in latest)
+                if before
+                else (row_of(change) for change in latest)
             )
+            await connection.executemany(query(name), rows)
 
 
 def _stated_before(

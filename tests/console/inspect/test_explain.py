@@ -155,9 +155,19 @@ def test_records_of_another_version_are_counted_and_not_fatal() -> None:
 
 
 def test_an_unknown_id_is_one_clear_line() -> None:
-    text = unknown(5, "petstream.pets.v1")
+    text = unknown(5, "petstream.pets.v1", Unavailable("away"))
     assert "There is no pet 5" in text
     assert "\n" not in text
+    assert unknown(5, "petstream.pets.v1", {"pets": [], "removed_pets": []}) == text
+
+
+def test_a_pet_that_only_the_tables_know_is_said_to_be_lost_by_the_log() -> None:
+    row = {"export_id": "2026-11-23T08:12:04Z"}
+    swept = unknown(5, "petstream.pets.v1", {"pets": [], "removed_pets": [row]})
+    assert "removed by export 2026-11-23T08:12:04Z" in swept
+    listed = unknown(5, "petstream.pets.v1", {"pets": [row], "removed_pets": []})
+    assert "petstream audit" in listed
+    assert "There is no pet" not in swept + listed
 
 
 @pytest.mark.parametrize(
