@@ -179,7 +179,7 @@ class ExportRun:
         return Outcome(export_id, self._mode, self._counts(), held, notes)
 
     async def _read_and_publish(self) -> tuple[str, ...]:
-        self._context.publisher.ends.update(self._ledgers.ends)
+        self._context.publisher.log_ends.begin(self._ledgers.ends)
         await self._republish_stale()
         await self._read_families(self._orgs, "orgs")
         await self._read_families(self._pets, *PET_FAMILIES[self._mode])
@@ -224,8 +224,7 @@ class ExportRun:
         Raises:
             LostRecordsError: it doesn't.
         """
-        publisher = self._context.publisher
-        doubtful = [dict([position]) for position in publisher.doubtful]
+        doubtful = [dict([position]) for position in self._context.publisher.log_ends.doubtful]
         for positions in (*doubtful, self._log_ends()):
             lost = await self._context.find_lost(positions)
             if lost:
@@ -237,9 +236,8 @@ class ExportRun:
 
     def _log_ends(self) -> dict[TopicPartition, LogEnd]:
         """Return where the topics of pets and organisations end, as far as we know."""
-        ours = {kind.topic.full_name(self._context.prefix) for kind in (PETS, ORGS)}
-        ends = self._context.publisher.ends
-        return {partition: end for partition, end in ends.items() if partition.topic in ours}
+        ours = frozenset(kind.topic.full_name(self._context.prefix) for kind in (PETS, ORGS))
+        return self._context.publisher.log_ends.of(ours)
 
     async def _republish_stale(self) -> None:
         """Publish again what an older event was appended behind: the last record must be newest."""
@@ -307,7 +305,7 @@ class ExportRun:
         event = self._base_event(state, reason)
         if state != "completed":
             return event
-        ends = {str(partition): end for partition, end in sorted(self._log_ends().items())}
+        ends = {str(partition): end for partition, end in self._log_ends().items()}
         pets, orgs = self._pets.comparison, self._orgs.comparison
         announced = self._snapshots.announced(
             pets, orgs, self._petlist_ids, believed=self._believed

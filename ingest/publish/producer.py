@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
+from ingest.publish.log_ends import Acknowledgement
 from petstream.events import LogEnd
 from petstream.kafka.client import KAFKA_ERRORS, producer_options
 from petstream.kafka.records import ProducerRecord, TopicPartition
@@ -30,14 +31,6 @@ BATCH_BYTES: Final = 256 * 1024
 
 _STOP_DEADLINE_S: Final = 10.0
 _LOG_APPEND_TIME: Final = 1
-
-
-class Acknowledgement(NamedTuple):
-    """Where the broker has put a batch: its first offset (-1: it doesn't say), and its end."""
-
-    partition: TopicPartition
-    first_offset: int
-    end: LogEnd
 
 
 class RecordBatch:

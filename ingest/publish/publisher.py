@@ -6,8 +6,6 @@ Rule 2: after any error the producer is thrown away, and what wasn't acknowledge
 Rule 3: what is in flight is bounded: a slow broker stops the caller, who stops reading the FTP.
 Rule 4: before every batch the lead is checked; whoever lost it sends nothing of what it still has.
 Rule 5: no batch is kept open for long: its records would be too old for their topic.
-Rule 6: acknowledgements of a partition follow each other. Where one doesn't, the log may have lost
-        what lay before the gap: that position is kept, to be looked up before the run ends well.
 """
 
 from __future__ import annotations
@@ -19,19 +17,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from ingest.leadership.election import Leadership, NotLeadingError
-from ingest.publish.producer import (
-    Acknowledgement,
-    Producer,
-    RecordBatch,
-    StaleError,
-    TooLargeError,
-)
+from ingest.publish.log_ends import LogEnds
+from ingest.publish.producer import Producer, RecordBatch, StaleError, TooLargeError
 from petstream import failpoints
 from petstream.codec import Headers
 from petstream.errors import PetstreamError, UnreachableError
-from petstream.events import LogEnd
 from petstream.kafka.client import KAFKA_ERRORS
-from petstream.kafka.records import ProducerRecord, TopicPartition
+from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess
 from petstream.waiting import Backoff, Delays
 
@@ -58,10 +50,7 @@ class Publisher:
     ) -> None:
         """Make a publisher that gives up after `patience_s` without Kafka (None: never)."""
         self.sent = 0
-        self.ends: dict[TopicPartition, LogEnd] = {}
-        """Where each partition ends: what the fold saw, raised by acknowledgements."""
-        self.doubtful: list[tuple[TopicPartition, LogEnd]] = []
-        """Positions before gaps between acknowledgements (rule 6)."""
+        self.log_ends = LogEnds()
         self._lead = lead
         self._closed_old_s = 0.0
         self._access = access
@@ -154,16 +143,7 @@ class Publisher:
             ) from error
         failpoints.point("ingest.acknowledged")
         self._in_flight.popleft()
-        self._follow(acknowledgement)
-
-    def _follow(self, acknowledgement: Acknowledgement) -> None:
-        """Raise the end of a partition, and doubt it where the batch doesn't follow (rule 6)."""
-        partition, first_offset, end = acknowledgement
-        before = self.ends.get(partition)
-        if before is not None and first_offset != before.offset:
-            self.doubtful.append((partition, before))
-        if first_offset >= 0:
-            self.ends[partition] = end
+        self.log_ends.follow(acknowledgement)
 
     async def _all_acknowledged(self) -> None:
         for partition in tuple(self._filling):

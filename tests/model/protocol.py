@@ -28,6 +28,7 @@ from ingest.changes.comparison import Comparison
 from ingest.changes.event import PETS, Facts
 from ingest.export import Assignment, ExportContext, ExportRun, RestoredState
 from ingest.publish.lifecycle import decision_records, plan_decision
+from ingest.publish.log_ends import LogEnds
 from ingest.publish.publisher import Publisher
 from ingest.source.listing import ExportSet, Part, RemoteFile, refuse_incomplete
 from ingest.source.reader import Reader
@@ -408,8 +409,7 @@ class Wire:
     def __init__(self, world: World, *, kill: int | None, sleep: asyncio.Event | None) -> None:
         """Be killed at the `kill`-th step; sleep once until `sleep` is set."""
         self._world, self._kill, self._sleep = world, kill, sleep
-        self.ends: dict[TopicPartition, LogEnd] = {}
-        self.doubtful: list[tuple[TopicPartition, LogEnd]] = []
+        self.log_ends = LogEnds()
         self._nap_at = world.random.randrange(1, 40)
         self._steps = 0
         self._flying: list[Sent] = []
