@@ -97,6 +97,13 @@ class ExportContext:
     publish_contacts: bool
 
 
+class Restated(NamedTuple):
+    """How many rows were published again, though they hadn't changed."""
+
+    pets: int = 0
+    orgs: int = 0
+
+
 class Outcome(NamedTuple):
     """What became of an export; `held` names the plans that wait for a person."""
 
@@ -105,6 +112,7 @@ class Outcome(NamedTuple):
     counts: ExportCounts
     held: tuple[str, ...]
     notes: tuple[str, ...]
+    restated: Restated = Restated()
 
 
 class _Observed(NamedTuple):
@@ -176,7 +184,8 @@ class ExportRun:
                 await self._lifecycle.flush()
             raise
         export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
-        return Outcome(export_id, self._mode, self._counts(), held, notes)
+        restated = Restated(self._pets.comparison.restated, self._orgs.comparison.restated)
+        return Outcome(export_id, self._mode, self._counts(), held, notes, restated)
 
     async def _read_and_publish(self) -> tuple[str, ...]:
         self._context.publisher.log_ends.begin(self._ledgers.ends)

@@ -11,8 +11,21 @@ from msgspec import structs
 
 from ingest.export import Outcome
 from ingest.leadership.election import NotLeadingError
-from petstream.errors import BrokenFileError, NotReadyError, PetstreamError
-from petstream.metrics import LETTERS, LOOKS, PLANS_HELD, ROWS, STAGE_SECONDS, WARNINGS
+from petstream.errors import (
+    BrokenFileError,
+    LostRecordsError,
+    NotReadyError,
+    PetstreamError,
+)
+from petstream.metrics import (
+    LETTERS,
+    LOOKS,
+    PLANS_HELD,
+    RESTATED,
+    ROWS,
+    STAGE_SECONDS,
+    WARNINGS,
+)
 
 Stage = Literal["listing", "folding", "reading"]
 
@@ -38,6 +51,8 @@ def count_run(outcome: Outcome | None, plans_held: int) -> None:
             for name, rows in counts.items():
                 ROWS.labels(entity, name).inc(rows)
             LETTERS.labels("rows").inc(counts["refused"])
+        RESTATED.labels("pets").inc(outcome.restated.pets)
+        RESTATED.labels("orgs").inc(outcome.restated.orgs)
         WARNINGS.set(sum(note.startswith("warning:") for note in outcome.notes))
     PLANS_HELD.set(plans_held)
 
@@ -46,6 +61,8 @@ def count_failure(error: PetstreamError) -> None:
     """Count a run that didn't."""
     if isinstance(error, NotLeadingError):
         LOOKS.labels("not_leading").inc()
+    elif isinstance(error, LostRecordsError):
+        LOOKS.labels("lost_records").inc()
     elif isinstance(error, BrokenFileError):
         LOOKS.labels("broken").inc()
     else:

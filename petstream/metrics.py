@@ -115,10 +115,10 @@ EXPORT_LATE = gauge(
 LOOKS = counter(
     "petstream_feed_looks_total",
     "Looks at the feed, by what came of them: completed, held, nothing_new, not_ready, broken, "
-    "unreachable, not_leading (another ingester reads).",
+    "unreachable, lost_records (by Kafka, meanwhile), not_leading (another ingester reads).",
     unit="looks",
     remedy="broken or not_ready all day: `petstream status` names the file; unreachable: check the "
-    "account by `petstream doctor`.",
+    "account by `petstream doctor`; lost_records: docs/operating.md, *Kafka lost something*.",
     labels=("outcome",),
 )
 ROWS = counter(
@@ -142,6 +142,35 @@ STAGE_SECONDS = gauge(
     unit="seconds",
     remedy="docs/performance.md has what to expect.",
     labels=("stage",),
+)
+RESTATED = counter(
+    "petstream_rows_restated_total",
+    "Rows published again by snapshots, though they hadn't changed, by entity (pets, orgs).",
+    unit="rows",
+    remedy="What a loss costs every subscriber; see petstream_snapshots_last_day.",
+    labels=("entity",),
+)
+DEBTS = gauge(
+    "petstream_debts",
+    "What is owed as exports.v1 and requests.v1 say, by what pays it (whole: an export read whole; "
+    "snapshot: one in which every key is stated again). Told by whoever watches the feed.",
+    unit="debts",
+    remedy="`petstream status` says what was lost, where and since when; petstream pays by itself: "
+    "docs/operating.md, *Kafka lost something*.",
+    labels=("owes",),
+)
+SNAPSHOT_COMPLETED = gauge(
+    "petstream_snapshot_completed_timestamp_seconds",
+    "When the newest snapshot was completed; 0: there was none.",
+    unit="seconds",
+    remedy="Nothing to do: a snapshot mends what Kafka lost.",
+)
+SNAPSHOTS_LAST_DAY = gauge(
+    "petstream_snapshots_last_day",
+    "Snapshots that were completed within the last 24 hours.",
+    unit="snapshots",
+    remedy="More than one: Kafka goes on losing records, or somebody asks for what no snapshot "
+    "gives; look at the broker's disk and log, and at `petstream status`.",
 )
 WARNINGS = gauge(
     "petstream_export_warnings",

@@ -71,7 +71,10 @@ def parser(*, is_whole: bool = False) -> argparse.ArgumentParser:
     env.add_argument("--json", action="store_true", help=_JSON)
 
     ingest = _command(add, "ingest", commands.ingest, "read one export, publish what changed")
-    ingest.add_argument("--mode", choices=("auto", *get_args(Mode), "snapshot"), default="auto")
+    ingest.add_argument(
+        "--mode", choices=("auto", *get_args(Mode), "snapshot"), default="auto",
+        help="instead of what is due (auto); snapshot: read it whole, publish every key again",
+    )  # fmt: skip
     ingest.add_argument(
         "--watch", action="store_true", help="as a daemon: every export as it comes"
     )

@@ -7,6 +7,8 @@ Rule 3: what isn't ready, and a server that is away or refuses, is said once, an
         server can end it; what is wrong on our side does.
 Rule 4: a feed without a new export for 30 hours is said so once a day, and nothing else is done.
 Rule 5: how long it waits, and how long something lasts, no step of the clock changes.
+Rule 6: while it rests, Kafka is asked each minute what is owed (`console.daemon.debt_watch`), also
+        outside the window: whoever asks for a snapshot doesn't wait for a day.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from console.daemon.debt_watch import DebtWatch
 from console.inspect import summary
 from console.inspect.schedule import NEW_YORK, landing, schedule, today
 from ingest import metrics
@@ -29,7 +32,7 @@ from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.metrics import EXPORT_LATE, EXPORT_STARTED, ROWS_READ
 from petstream.settings import KafkaAccess, Settings
-from petstream.waiting import pause, unless_stopped
+from petstream.waiting import unless_stopped
 
 LASTS_AFTER_S: Final = 1_800.0
 """How long an export may be unready in the same way before it's said to have failed."""
@@ -45,6 +48,7 @@ class PollIntervals(NamedTuple):
     rarely_s: float = 300.0
     broken_s: float = 600.0
     away_s: float = 15.0
+    debts_s: float = 60.0
 
 
 async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
@@ -61,6 +65,7 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
 ) -> None:
     """Read every export as it comes, until `stopping`."""
     watcher = _Watcher(settings, say, clock, monotonic)
+    debts = DebtWatch(kafka, settings.topic_prefix, clock)
     while not stopping.is_set():
         rows = _RowCounter(progress)
         try:
@@ -82,7 +87,7 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
         if watcher.is_late():
             await unless_stopped(watcher.warn_of_lateness(settings, kafka), stopping)
         watcher.warn_if_missed()
-        await pause(stopping, wait_s)
+        await debts.rest(stopping, wait_s, intervals.debts_s)
 
 
 class _Watcher:

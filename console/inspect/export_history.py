@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from console.inspect.debts import DebtTracker, PaidDebt
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
 from petstream.codec import UndecodableError, decode
 from petstream.events import ExportCounts, ExportEvent
@@ -49,6 +50,8 @@ class PublishedExports(NamedTuple):
     exports: tuple[ExportStatus, ...]
     history: ExportHistory
     undecodable: int
+    paid: tuple[PaidDebt, ...] = ()
+    """The debts that were paid, the first one first."""
 
     @property
     def newest_completed(self) -> ExportStatus | None:
@@ -76,7 +79,7 @@ def published_exports(records: Iterable[ConsumerRecord]) -> PublishedExports:
     history = ExportHistory()
     exports: dict[str, ExportStatus] = {}
     order = SubjectOrder()
-    undecodable = 0
+    undecodable, debts = 0, DebtTracker()
     for record in records:
         try:
             envelope = decode(record.headers, record.value)
@@ -85,13 +88,14 @@ def published_exports(records: Iterable[ConsumerRecord]) -> PublishedExports:
             continue
         history.fold_record(envelope)
         event = envelope.event
+        debts.follow(history, event)
         if (
             isinstance(event, ExportEvent)
             and event.state != "held"
             and order.is_newest(envelope.subject, envelope.rank)
         ):
             exports[event.export_id] = _after(exports.pop(event.export_id, None), event)
-    return PublishedExports(tuple(exports.values()), history, undecodable)
+    return PublishedExports(tuple(exports.values()), history, undecodable, tuple(debts.paid))
 
 
 def _after(before: ExportStatus | None, event: ExportEvent) -> ExportStatus:

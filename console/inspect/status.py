@@ -1,4 +1,4 @@
-"""How everything stands: exports, held plans, lag, dead letters, pictures, age of the feed.
+"""How everything stands: exports, debts, held plans, lag, dead letters, pictures, age of the feed.
 
 Rule 1: it works without Postgres, starts no server, and changes nothing.
 Rule 2: ``--json`` is one object whose names stay; fields are only ever added.
@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from console.embedded.endpoints import address_of
-from console.inspect import dead_letters, formatting
+from console.inspect import dead_letters, debts, formatting
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
 from console.inspect.schedule import Schedule, landing, schedule, usually
@@ -33,6 +33,9 @@ _LAST_EXPIRED: Final = 3
 _SWEEPS: Final = """
     SELECT plan_id, export_id, entity, removals, reason, created_at FROM petstream.removal_plans
     WHERE state = 'held' AND plan_id LIKE '%.sweep%' ORDER BY created_at, plan_id"""
+_LAST_PAID: Final = 3
+_DAY: Final = timedelta(days=1)
+_PAYING: Final = {"whole": "a whole read", "snapshot": "a snapshot"}
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
 
 
@@ -53,6 +56,7 @@ async def gather(
     await ensure_topics(kafka, prefix)
     gathered = document(
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
+        requests=await read_topic(kafka, topics.REQUESTS.full_name(prefix)),
         letters=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
         lags=await lag(kafka, prefix),
         tables=await fetch_rows(
@@ -70,6 +74,7 @@ async def gather(
 def document(  # noqa: PLR0913  what was read, each by name
     *,
     published: PublishedExports,
+    requests: Sequence[ConsumerRecord] = (),
     letters: Sequence[ConsumerRecord],
     lags: Sequence[GroupLag],
     tables: Rows | Unavailable,
@@ -85,6 +90,8 @@ def document(  # noqa: PLR0913  what was read, each by name
         "at": _to_second(now),
         "feed": _feed(published, now, due),
         "exports": [_export(export) for export in reversed(published.exports[-last:])],
+        "debts": _debts(published, requests, now),
+        "snapshots": _snapshots(published, now),
         "heldPlans": [*_plans(published, now, "held"), *_sweeps(tables)],
         "expiredPlans": list(_plans(published, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
@@ -128,6 +135,45 @@ def _export(export: ExportStatus) -> dict[str, Any]:
         "counts": msgspec.to_builtins(export.counts),
         "reason": export.reason,
         "notes": list(export.notes),
+    }
+
+
+def _debts(
+    published: PublishedExports, requests: Sequence[ConsumerRecord], now: datetime
+) -> dict[str, Any]:
+    """Return what is owed, and what was paid last, newest first."""
+    owed = debts.standing(published.history, requests, now)
+    return {
+        "owed": [
+            {
+                "owes": debt.owes,
+                "reason": debt.why,
+                "since": None if debt.since is None else _to_second(debt.since),
+                "partitions": list(debt.partitions),
+            }
+            for debt in owed
+        ],
+        "paid": [
+            {
+                "owes": paid.debt.owes,
+                "reason": paid.debt.reason,
+                "since": _to_second(paid.debt.at),
+                "partitions": list(paid.debt.partitions),
+                "paidBy": paid.paid_by,
+                "paidAt": _to_second(paid.paid_at),
+            }
+            for paid in reversed(published.paid[-_LAST_PAID:])
+        ],
+    }
+
+
+def _snapshots(published: PublishedExports, now: datetime) -> dict[str, Any]:
+    snapshots = published.history.snapshots()
+    newest = max(snapshots, key=lambda event: event.at, default=None)
+    return {
+        "newest": None if newest is None else newest.export_id,
+        "completedAt": None if newest is None else _to_second(newest.at),
+        "inLastDay": sum(now - _DAY < event.at <= now for event in snapshots),
     }
 
 
@@ -178,6 +224,7 @@ def render(gathered: dict[str, Any]) -> str:
     return "\n".join([
         *_feed_lines(gathered["feed"]),
         *_export_lines(gathered["exports"]),
+        *_debt_lines(gathered["debts"], gathered["snapshots"]),
         *_plan_lines(gathered["heldPlans"], gathered["expiredPlans"]),
         *_lag_lines(gathered["lag"]),
         _dead_letter_line(gathered["deadLetters"]),
@@ -216,6 +263,22 @@ def _export_lines(exports: list[dict[str, Any]]) -> Iterator[str]:
             yield f"    why: {formatting.shortened(export['reason'], 300)}"
         for note in export["notes"]:
             yield f"    note: {formatting.shortened(note, 300)}"
+
+
+def _debt_lines(known: dict[str, Any], snapshots: dict[str, Any]) -> Iterator[str]:
+    for debt in known["owed"]:
+        why = formatting.shortened(debt["reason"], 500)
+        yield f"Owed: {_PAYING[debt['owes']]}, since {debt['since'] or 'just now'}"
+        yield f"  why: {why}"
+    for debt in known["paid"]:
+        when = f"at {debt['paidAt']} by {formatting.escaped(debt['paidBy'])}"
+        yield f"Paid: {_PAYING[debt['owes']]}, owed since {debt['since']}, {when}"
+        yield f"  why: {formatting.shortened(debt['reason'], 500)}"
+    if snapshots["inLastDay"] > 1:
+        yield (
+            f"WARNING: {snapshots['inLastDay']} snapshots within a day: Kafka goes on losing "
+            "records: look at the broker's disk and log"
+        )
 
 
 def _plan_lines(held: list[dict[str, Any]], expired: list[dict[str, Any]]) -> Iterator[str]:

@@ -94,9 +94,13 @@ def headline(status: dict[str, Any]) -> Headline:
     window = f"PETSTREAM_WINDOW ended at {feed['windowEnds']} in New York."
     failed = status["exports"] and status["exports"][0]["state"] == "failed"
     away = not status["postgres"]["reachable"]
+    lost = [debt["reason"] for debt in status["debts"]["owed"] if debt["owes"] == "snapshot"]
+    again = status["snapshots"]["inLastDay"] > 1
     for holds, level, text, why in (
+        (again, "bad", "Kafka loses records again and again", " Look at the broker's disk."),
         (feed["late"], "bad", "The feed is late", " A day was missed, or nobody reads it."),
         (feed["lateToday"], "warn", "Today's export is late", f" {window}"),
+        (lost, "warn", "Kafka lost records", f" A snapshot is owed: {'; '.join(lost)}."),
         (failed, "warn", "The last export couldn't be read", ""),
         (status["heldPlans"], "warn", "Fresh, but removals are held", ""),
         (away, "warn", "Fresh, but Postgres can't be asked", ""),

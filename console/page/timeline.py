@@ -22,7 +22,20 @@ def timeline(status: dict[str, Any]) -> list[TimelineEntry]:
         what = f"{plan['removals']:,} removals of {plan['entity']}"
         state = "held: they wait for a person" if plan["decide"] else "held, and expired undecided"
         entries.append(TimelineEntry(plan["heldAt"], f"{what} {state}", "warn"))
+    entries += [entry for debt in status["debts"]["owed"] for entry in _of_debt(debt)]
+    entries += [entry for debt in status["debts"]["paid"] for entry in _of_debt(debt)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:_SHOWN]
+
+
+def _of_debt(debt: dict[str, Any]) -> list[TimelineEntry]:
+    entries = []
+    if debt["since"] is not None:
+        entries.append(TimelineEntry(debt["since"], debt["reason"], "bad"))
+    if "paidBy" in debt:
+        what = "snapshot" if debt["owes"] == "snapshot" else "whole read"
+        paid = f"the {what} that was owed is done: {debt['paidBy']}"
+        entries.append(TimelineEntry(debt["paidAt"], paid, "good"))
+    return entries
 
 
 def _of_export(export: dict[str, Any]) -> list[TimelineEntry]:

@@ -44,10 +44,12 @@ class Choice(NamedTuple):
 
 
 class Debt(NamedTuple):
-    """What is owed, and why."""
+    """What is owed, and why; since when, and in which partitions, where a record says so."""
 
     owes: Owed
     why: str
+    since: datetime | None = None
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,13 @@ def standing_debts(history: ExportHistory, asked: int) -> list[Debt]:
         history: of exports.v1.
         asked: the highest sequence that somebody asks for a snapshot above; 0: nobody does.
     """
-    debts = [Debt(event.owes, event.reason) for event in history.debts]
+    debts = [Debt(event.owes, event.reason, event.at, event.partitions) for event in history.debts]
     if asked > history.restated_from:
         debts.append(Debt("snapshot", f"a snapshot above {asked} is asked for on requests.v1"))
     unfinished = history.unfinished
     if unfinished is not None and is_restating(unfinished):
-        debts.append(Debt("snapshot", f"the snapshot {unfinished.export_id} was never finished"))
+        why = f"the snapshot {unfinished.export_id} was never finished"
+        debts.append(Debt("snapshot", why, unfinished.at))
     return debts
 
 

@@ -171,6 +171,10 @@ class ExportHistory:
         )
         return max(restatements, key=lambda event: event.base, default=None)
 
+    def snapshots(self) -> list[ExportEvent]:
+        """Return the completed runs that stated every key again, by the order of the log."""
+        return [event for event in self.completed.values() if is_restating(event)]
+
     @property
     def restated_from(self) -> int:
         """The sequence from which the log was restated last, announced or not; 0: it never was."""

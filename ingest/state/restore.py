@@ -76,7 +76,7 @@ async def fold_requests(kafka: KafkaAccess, prefix: str) -> Requests:
     async with aclosing(read_to_end(kafka, [topics.REQUESTS.full_name(prefix)])) as batches:
         async for records in batches:
             for record in records:
-                sequence = _asked(record)
+                sequence = asked_in(record)
                 who = (record.key or b"").decode("utf-8", "replace")
                 by[who] = max(sequence, by.get(who, 0))
     return Requests(by)
@@ -144,7 +144,8 @@ class _LateRecords:
         )
 
 
-def _asked(record: ConsumerRecord) -> int:
+def asked_in(record: ConsumerRecord) -> int:
+    """Return the sequence that a record of requests.v1 asks above; 0: it's no request."""
     try:
         return _ASKED.decode(record.value or b"").sequence
     except msgspec.DecodeError:

@@ -10,20 +10,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.daemon import feed_watch
+from console.daemon import debt_watch, feed_watch
 from console.inspect import summary
 from ingest.export import Outcome
 from ingest.run import Result
 from ingest.source.ftp import RefusedError
+from ingest.state.debts import Requests
 from ingest.state.export_history import ExportHistory
 from petstream import metrics
 from petstream.errors import (
     BrokenFileError,
+    LostRecordsError,
     NotReadyError,
     UnreachableError,
     UsageError,
 )
 from petstream.events import Counts, ExportCounts, ExportEvent, FileRead
+from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess, Settings
 
 KAFKA = KafkaAccess("127.0.0.1:1")
@@ -50,6 +53,14 @@ class PlayedFeed:
     async def remember(self, *_: object) -> ExportHistory:
         """Return what exports.v1 says."""
         return self.memory
+
+    async def requests(self, *_: object) -> Requests:
+        """Return what is asked for."""
+        return Requests({})
+
+    async def lost(self, *_: object) -> list[TopicPartition]:
+        """Return where the log lost records."""
+        return []
 
     def publish(self, reason: str) -> None:
         """Publish that the export can't be read."""
@@ -90,6 +101,10 @@ async def watched(
     monkeypatch.setattr(feed_watch, "ingest", feed.ingest)
     monkeypatch.setattr(feed_watch, "ensure_topics", feed.nothing)
     monkeypatch.setattr(feed_watch, "fold_exports", feed.remember)
+    monkeypatch.setattr(debt_watch, "ensure_topics", feed.nothing)
+    monkeypatch.setattr(debt_watch, "fold_exports", feed.remember)
+    monkeypatch.setattr(debt_watch, "fold_requests", feed.requests)
+    monkeypatch.setattr(debt_watch, "lost_since", feed.lost)
     await feed_watch.watch(
         Settings(),
         KAFKA,
@@ -97,7 +112,7 @@ async def watched(
         say=said.append,
         progress=lambda _name, _total: None,
         wanted="scrub",
-        intervals=feed_watch.PollIntervals(0, 0, 0, 0),
+        intervals=feed_watch.PollIntervals(0, 0, 0, 0, 0),
         clock=now if callable(now) else lambda: now,
         monotonic=monotonic,
     )
@@ -227,15 +242,37 @@ async def test_f2_a_server_that_refuses_ends_no_watch_and_is_not_asked_all_the_t
     """F2: a login may be refused while the server's own directory is away."""
     waits: list[float] = []
 
-    async def pause(_: asyncio.Event, seconds: float) -> None:
+    async def rest(_self: object, _: asyncio.Event, seconds: float, _every: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(feed_watch, "pause", pause)
+    monkeypatch.setattr(debt_watch.DebtWatch, "rest", rest)
     monkeypatch.setattr(
-        feed_watch.PollIntervals, "__new__", lambda cls, *_: tuple.__new__(cls, (1, 2, 600, 3))
+        feed_watch.PollIntervals, "__new__", lambda cls, *_: tuple.__new__(cls, (1, 2, 600, 3, 4))
     )
     looks: list[Result | Exception] = [RefusedError("the login is refused")] * 3
     looks += [UnreachableError("FTP is away")]
     said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
     assert said == ["the login is refused", "FTP is away"]
     assert waits == [600, 600, 600, 3]
+
+
+async def test_records_that_kafka_loses_end_no_watch_and_the_next_look_comes_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    async def rest(_self: object, _: asyncio.Event, seconds: float, _every: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(debt_watch.DebtWatch, "rest", rest)
+    monkeypatch.setattr(
+        feed_watch.PollIntervals, "__new__", lambda cls, *_: tuple.__new__(cls, (1, 2, 600, 3, 4))
+    )
+    lost = "the log lost records (p/3): every key is stated again by the next run"
+    looks: list[Result | Exception] = [LostRecordsError(lost)]
+    looks.append(Result(OUTCOME.export_id, OUTCOME, ()))
+    said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
+    assert said == [lost, *summary.lines(Result(OUTCOME.export_id, OUTCOME, ()))]
+    assert waits == [3, 2]
+    shown = metrics.exposition().decode()
+    assert 'petstream_feed_looks_total{outcome="lost_records"} 1.0' in shown

@@ -15,6 +15,8 @@ from console.inspect.export_history import published_exports
 from console.inspect.schedule import Schedule
 from console.inspect.status import document, render
 from consumers.admin.lag import GroupLag
+from petstream.kafka.records import ConsumerRecord, TopicPartition
+from petstream.sequence import PER_SECOND
 
 START = datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC)
 AWAY = Unavailable("not reachable (ConnectionRefusedError)")
@@ -169,6 +171,80 @@ def test_pictures_are_counted_by_state() -> None:
     status = gathered(tables={"pictures": rows})
     assert status["pictures"] == {"due": 3, "stored": 1200, "failed": 0, "gone": 0, "off": 0}
     assert "Pictures: 3 due, 1,200 stored" in render(status)
+
+
+LOST = record("debt.found")
+BASE = 1795421600
+
+
+def snapshot(base: int, at: str) -> Any:
+    """Return the completed record of a run that stated every key again."""
+    return record(
+        "export.completed", exportId=f"{at[:11]}08:12:31Z", mode="scrub", at=at, base=base,
+        restated=base * PER_SECOND, snapshot=base * PER_SECOND,
+    )  # fmt: skip
+
+
+def asking(asker: bytes, sequence: int, at: datetime) -> ConsumerRecord:
+    value = json.dumps({"sequence": sequence}).encode()
+    topic = TopicPartition("petstream.requests.v1", 0)
+    return ConsumerRecord(topic, 0, asker, value, (), int(at.timestamp() * 1000))
+
+
+def test_what_the_log_lost_is_said_with_where_and_since_when() -> None:
+    status = gathered(*DONE, LOST)
+    (owed,) = status["debts"]["owed"]
+    assert (owed["owes"], owed["partitions"]) == ("snapshot", ["petstream.pets.v1/0"])
+    text = render(status)
+    assert "Owed: a snapshot, since 2026-11-24T08:20:00Z" in text
+    assert "why: petstream.pets.v1/0 ends at 21,950 and had ended at 22,417" in text
+    assert "Owed" not in render(gathered(*DONE))
+
+
+def test_what_was_owed_is_said_to_be_paid_by_what_and_when() -> None:
+    status = gathered(*DONE, LOST, snapshot(BASE, "2026-11-24T09:31:00Z"))
+    assert status["debts"]["owed"] == []
+    (paid,) = status["debts"]["paid"]
+    assert (paid["paidBy"], paid["paidAt"]) == ("2026-11-24T08:12:31Z", "2026-11-24T09:31:00Z")
+    assert status["snapshots"]["newest"] == "2026-11-24T08:12:31Z"
+    text = render(status)
+    assert (
+        "Paid: a snapshot, owed since 2026-11-24T08:20:00Z, at 2026-11-24T09:31:00Z by "
+        "2026-11-24T08:12:31Z" in text
+    )
+    assert "Owed" not in text
+
+
+def test_a_daily_export_pays_no_loss() -> None:
+    daily = record("export.completed", exportId="2026-11-24T08:12:31Z", mode="daily", base=BASE)
+    status = gathered(*DONE, LOST, daily)
+    assert [debt["owes"] for debt in status["debts"]["owed"]] == ["snapshot"]
+    assert status["debts"]["paid"] == []
+
+
+def test_two_snapshots_within_a_day_are_warned_of() -> None:
+    both = (snapshot(BASE, "2026-11-24T09:31:00Z"), snapshot(BASE + 9, "2026-11-25T09:30:00Z"))
+    soon = gathered(*DONE, *both, now=datetime(2026, 11, 25, 9, 30, 59, tzinfo=UTC))
+    later = gathered(*DONE, *both, now=datetime(2026, 11, 25, 9, 31, tzinfo=UTC))
+    assert (soon["snapshots"]["inLastDay"], later["snapshots"]["inLastDay"]) == (2, 1)
+    assert "WARNING: 2 snapshots within a day" in render(soon)
+    assert "snapshots within a day" not in render(later)
+
+
+def test_who_asks_for_a_snapshot_is_named_until_there_is_one_above() -> None:
+    asked_at = START + timedelta(hours=1)
+    requests = [
+        asking(b"stranger", BASE * PER_SECOND, asked_at),
+        asking(b"stranger", BASE * PER_SECOND, asked_at + timedelta(hours=2)),
+        asking(b"mistaken", (BASE + 90 * 24 * 60 * 60) * PER_SECOND, asked_at),
+        asking(b"not a request", 0, asked_at),
+    ]
+    now = START + timedelta(hours=26)
+    (owed,) = gathered(*DONE, requests=requests, now=now)["debts"]["owed"]
+    assert (owed["owes"], owed["since"]) == ("snapshot", "2026-11-23T09:12:04Z")
+    assert owed["reason"].endswith("is asked for on requests.v1 (by stranger)")
+    paid = snapshot(BASE + 1, "2026-11-24T09:31:00Z")
+    assert gathered(*DONE, paid, requests=requests, now=now)["debts"]["owed"] == []
 
 
 def test_the_json_has_the_same_names_whatever_there_is() -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from console.inspect.database_reader import Rows, Unavailable
+from console.inspect.debts import PaidDebt
 from console.inspect.export_history import ExportStatus, PublishedExports
 from console.inspect.status import document
 from console.page import front
@@ -21,7 +22,7 @@ from console.page.site import mount
 from consumers.admin.lag import GroupLag
 from ingest.state.export_history import ExportHistory
 from petstream.errors import UnreachableError
-from petstream.events import Counts, ExportCounts, ExportEvent
+from petstream.events import Counts, DebtEvent, ExportCounts, ExportEvent
 from petstream.settings import KafkaAccess, Settings
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -89,6 +90,44 @@ async def test_every_figure_of_an_export_is_on_the_page(monkeypatch: pytest.Monk
         assert f"<td>{number:,}</td>" in text
     assert "The feed is fresh" in text
     assert "<td>5.0</td>" in text
+
+
+async def test_what_kafka_lost_is_on_the_page_until_it_is_paid_and_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loss = DebtEvent(
+        export_id=EXPORT_ID, owes="snapshot", at=START, base=0, partitions=("pets.v1/3",),
+        reason="the log lost records (pets.v1/3)",
+    )  # fmt: skip
+    history = ExportHistory()
+    history.fold(
+        ExportEvent(
+            export_id=EXPORT_ID, mode="daily", state="completed", at=START,
+            counts=ExportCounts(Counts(), Counts()),
+        )
+    )  # fmt: skip
+    history.fold(loss)
+    published = PublishedExports((_export(),), history, 0)
+    away = Unavailable("not reachable")
+    status = document(published=published, letters=[], lags=[], tables=away, now=NOW)
+    _serve(monkeypatch, status)
+    _, text, _ = await _get()
+    assert '<h1 class="warn">Kafka lost records</h1>' in text
+    assert "<strong>A snapshot is owed</strong> since 2026-03-02T08:00:00Z: the log lost" in text
+    history.debts = []
+    paid = PaidDebt(loss, f"{EXPORT_ID}.2", START + timedelta(hours=1))
+    published = published._replace(paid=(paid,))
+    _serve(monkeypatch, document(published=published, letters=[], lags=[], tables=away, now=NOW))
+    monkeypatch.setattr(front, "_FRESH_S", 0)
+    _, text, _ = await _get()
+    assert "Kafka lost records</h1>" not in text
+    assert f"Paid at 2026-03-02T09:00:00Z by {EXPORT_ID}.2: the log lost records" in text
+
+
+def test_a_second_snapshot_within_a_day_is_the_headline() -> None:
+    status = _status(_export()) | {"snapshots": {"inLastDay": 2}}
+    assert headline(status).text == "Kafka loses records again and again"
+    assert headline(status | {"snapshots": {"inLastDay": 1}}).level == "good"
 
 
 async def test_each_consumers_offset_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

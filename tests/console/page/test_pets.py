@@ -263,14 +263,23 @@ def test_the_timeline_has_the_newest_first() -> None:
         {"exportId": "a", "state": "completed", "endedAt": "2026-03-01T09:00:00Z"},
     ]
     plan = {"removals": 7000, "entity": "pets", "heldAt": "2026-03-02T10:00:00Z", "decide": "…"}
+    owed = {"owes": "snapshot", "reason": "lost twice", "since": "2026-03-04T09:00:00Z"}
+    paid = {
+        "owes": "snapshot", "reason": "lost", "since": "2026-01-01",
+        "paidBy": "a.2", "paidAt": "2026-01-02",
+    }  # fmt: skip
     entries = timeline({
         "exports": [export | {"counts": {"pets": pets_read}} for export in exports],
+        "debts": {"owed": [owed], "paid": [paid]},
         "heldPlans": [plan], "expiredPlans": [plan | {"decide": None, "heldAt": "2026-02-01"}],
     })  # fmt: skip
     assert [(entry.what, entry.level) for entry in entries] == [
+        ("lost twice", "bad"),
         ("export c begun", ""),
         ("7,000 removals of pets held: they wait for a person", "warn"),
         ("export b can't be read: torn", "bad"),
         ("export a completed: 1,200 added, 2 updated, 3 removed", "good"),
         ("7,000 removals of pets held, and expired undecided", "warn"),
+        ("the snapshot that was owed is done: a.2", "good"),
+        ("lost", "bad"),
     ]
