@@ -234,13 +234,15 @@ def test_two_snapshots_within_a_day_are_warned_of() -> None:
 def test_who_asks_for_a_snapshot_is_named_until_there_is_one_above() -> None:
     asked_at = START + timedelta(hours=1)
     requests = [
+        asking(b"content", (BASE - 200) * PER_SECOND, asked_at - timedelta(minutes=5)),
         asking(b"stranger", BASE * PER_SECOND, asked_at),
         asking(b"stranger", BASE * PER_SECOND, asked_at + timedelta(hours=2)),
         asking(b"mistaken", (BASE + 90 * 24 * 60 * 60) * PER_SECOND, asked_at),
         asking(b"not a request", 0, asked_at),
     ]
     now = START + timedelta(hours=26)
-    (owed,) = gathered(*DONE, requests=requests, now=now)["debts"]["owed"]
+    before = snapshot(BASE - 100, "2026-11-22T09:31:00Z")
+    (owed,) = gathered(*DONE, before, requests=requests, now=now)["debts"]["owed"]
     assert (owed["owes"], owed["since"]) == ("snapshot", "2026-11-23T09:12:04Z")
     assert owed["reason"].endswith("is asked for on requests.v1 (by stranger)")
     paid = snapshot(BASE + 1, "2026-11-24T09:31:00Z")
