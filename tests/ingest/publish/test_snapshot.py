@@ -160,6 +160,14 @@ def test_an_event_that_comes_late_does_not_take_its_key_out_of_unstated() -> Non
     assert log.read(2).unstated == Unstated((2,), ())
 
 
+def test_a_pet_that_was_removed_and_is_on_the_petlist_again_is_unstated() -> None:
+    """It has no row yet that lists it again: who still has it may keep it."""
+    log = Log()
+    log.read(1, *PETS_AT_FIRST, choice=SNAPSHOT)
+    log.read(2, petlist=(1, 3))
+    assert log.read(3).unstated == Unstated((2,), ())
+
+
 def test_who_left_is_removed_and_not_unstated() -> None:
     log = Log()
     announced = log.read(1, pet_row(1), pet_row(3), choice=SNAPSHOT, petlist=(1, 3))

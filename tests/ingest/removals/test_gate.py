@@ -17,6 +17,7 @@ from ingest.removals.gate import (
     mass_removals,
     rate_problems,
 )
+from petstream.sequence import PER_SECOND
 from petstream.setting_values import RemovalLimits
 
 LIMITS = RemovalLimits(max_share=0.10, max_count=5_000)
@@ -183,6 +184,21 @@ def test_t53_pets_that_lost_all_their_pictures_are_counted(
     assert (rate.known, rate.changed, rate.without_pictures) == (1, len(made) - 1, lost)
     again = ChangeRate(refolded([*feed.log, *made]), run.facts.base, read_before=True)
     assert (again.changed, again.without_pictures) == (rate.changed, lost), "a run cut short counts"
+
+
+def test_what_a_snapshot_states_again_is_no_change() -> None:
+    """Else every snapshot would look like a feed that changed as a whole, and hold its removals."""
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(1), pet_row(2)])])
+    ledger = refolded(feed.log)
+    rate = ChangeRate(ledger, facts(1).base, read_before=False)
+    run = Comparison(
+        PETS, ledger, facts(1), restate_below=facts(1).base * PER_SECOND, batch_observers=(rate,)
+    )
+    made = run.compare(framed(pet_row(1), pet_row(2, name="Rex")), "pets", "p").publications
+    assert (len(made), rate.changed) == (2, 1)
+    again = ChangeRate(refolded([*feed.log, *made]), run.facts.base, read_before=True)
+    assert again.changed == 1
 
 
 def test_a_shelter_that_closes_is_reported() -> None:

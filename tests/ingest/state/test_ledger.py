@@ -101,4 +101,10 @@ def test_the_ledger_knows_the_newest_start_and_the_highest_sequence(
     assert ledger.newest_start == b"2026-11-04T08:00:00Z"
     assert base_of(ledger.highest_sequence) == int(START.timestamp()) + 2 * 86_400
     assert (ledger.sequence(1), ledger.sequence(2)) == (ledger.highest_sequence, -1)
+    feed = Feed()
+    feed.read(3, [("pets", [pet_row(2)])])
+    later = (feed.log[0], 0)
+    for ledger in (folded(later, (newest, 0)), folded((newest, 0), later)):
+        assert ledger.newest_start == b"2026-11-05T08:00:00Z", "of any key, whatever came last"
+        assert base_of(ledger.highest_sequence) == int(START.timestamp()) + 3 * 86_400
     assert (Ledger().highest_sequence, Ledger().newest_start) == (-1, b"")
