@@ -149,7 +149,9 @@ def test_audit_has_every_difference_and_what_a_repair_came_to(script: Script) ->
         "equal": YES_OR_NO, "completedExportId": TEXT,
         "keys": dict.fromkeys(("pets", "organizations", "pictures"), NUMBER),
         "lag": [{"consumer": TEXT, "records": NUMBER, "begun": YES_OR_NO}], "passedOver": NUMBER,
-        "lost": [], "differences": [], "repair": None,
+        "lost": [], "differences": [], "repair": None, "unstated": NUMBER,
+        "snapshot": equal["snapshot"] and {"sequence": NUMBER, "exportId": TEXT},
+        "asked": None, "rewritten": [], "sweepPlans": [],
     }  # fmt: skip
     assert equal["equal"] is True
     assert equal["keys"]["pets"] == 60
@@ -158,8 +160,9 @@ def test_audit_has_every_difference_and_what_a_repair_came_to(script: Script) ->
                "(SELECT animal_id FROM petstream.pet ORDER BY animal_id LIMIT 25)")  # fmt: skip
     differs = script.petstream("audit", status=1)
     assert shape(differs["differences"]) == [
-        {"table": TEXT, "kind": TEXT, "key": NUMBER, "newestEventAt": TEXT, "refusedBecause": None}
-    ]
+        {"table": TEXT, "kind": TEXT, "key": NUMBER, "newestEventAt": TEXT, "refusedBecause": None,
+         "sequence": None}
+    ]  # fmt: skip
     assert len(differs["differences"]) == 25, "a person is shown 20"
     assert (differs["equal"], differs["repair"]) == (False, None)
 
