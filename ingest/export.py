@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from ingest.changes import schema_drift
+from ingest.changes import gaps, schema_drift
 from ingest.changes.comparison import BatchObserver, Comparison
 from ingest.changes.event import ORGS, PETS, Facts, Kind
 from ingest.changes.file_check import FileCheck
@@ -160,6 +160,7 @@ class ExportRun:
         self._petlist_digest: str | None = None
         self._petlist_ids: AbstractSet[int] = frozenset()
         self._believed = False
+        self._read_whole = self._mode != "daily"
         self._lifecycle = Lifecycle(
             context.publisher,
             context.prefix,
@@ -276,18 +277,25 @@ class ExportRun:
 
     async def _fill_gaps(self, petlist: PetList) -> None:
         """Read pets_n too, if the petlist names pets that we don't hold: something was missed."""
-        unknown = petlist.ids.difference(self._pets.comparison.ledger.listed())
+        listed = self._pets.comparison.ledger.listed()
+        unknown = gaps.to_look_for(petlist.ids, listed, self._lacked())
         if not unknown:
             return
         stamp = self._assignment.stamp
-        gaps = missing(self._files, "scrub") or misfits(self._files, "scrub", stamp)
-        if gaps:
-            self._notes.append(f"{len(unknown):,} pets of the petlist are unknown; " + gaps[0])
+        unreadable = missing(self._files, "scrub") or misfits(self._files, "scrub", stamp)
+        if unreadable:
+            self._notes.append(f"{len(unknown):,} pets of the petlist are unknown; {unreadable[0]}")
             return
         self._notes.append(
             f"{len(unknown):,} pets of the petlist were unknown: pets_n was read as well"
         )
         await self._read_families(self._pets, "pets")
+        self._read_whole = True
+
+    def _lacked(self) -> tuple[int, ...]:
+        """Return the ids of which the last whole read had no good row."""
+        last = self._history.last_completed
+        return last.lacking if last is not None and isinstance(last.lacking, tuple) else ()
 
     async def _decide_removals(self, petlist_file: decide.PetlistFile) -> tuple[str, ...]:
         identity, history = self._assignment.identity, self._history
@@ -328,7 +336,15 @@ class ExportRun:
             restated=announced.restated,
             snapshot=announced.snapshot,
             unstated=announced.unstated,
+            lacking=self._lacking(),
         )
+
+    def _lacking(self) -> tuple[int, ...]:
+        """Return the ids that ask for no other whole read; without a petlist, the last ones."""
+        if self._petlist_digest is None:
+            return self._lacked()
+        listed = self._pets.comparison.ledger.listed()
+        return gaps.lacking(self._petlist_ids, listed, self._lacked(), read_whole=self._read_whole)
 
     def _base_event(self, state: ExportState, reason: str | None) -> ExportEvent:
         return ExportEvent(

@@ -168,7 +168,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
 async def _attempt(context: IngestContext, request: ReadRequest, *, last: bool) -> Result:
     """List what is there; only where it is anything new, lead and read it."""
     with stage("listing"):
-        listed = await list_export(request.ftp, request.settle_s, context.say)
+        listed = await list_export(request.ftp, request.settle_s, context.say, clock=request.clock)
     if listed.unready is not None:
         if listed.files.parts and request.publish_failure_if(listed.unready):
             await _publish_unsettled(context, request, listed.files, listed.unready)
@@ -199,7 +199,7 @@ async def _read_export(
     async with restored(context, history) as ledgers:
         stamp = None
         try:
-            stamp = await start_stamp(request.ftp, files)
+            stamp = await start_stamp(request.ftp, files, clock=request.clock)
             assignment = await assign(request, history, ledgers, files, stamp, lead)
         except NotReadyError as error:
             changed = isinstance(error, FileChangedError)
@@ -233,7 +233,7 @@ async def _publish_unsettled(
     """Publish that files are still being written; nobody leads for them so far."""
     with unless_unreachable(context.say):
         try:
-            stamp = await start_stamp(request.ftp, files)
+            stamp = await start_stamp(request.ftp, files, clock=request.clock)
         except NotReadyError:
             stamp = None  # that file is broken or changes, too
         failed = FailedAttempt(files, stamp, reason, request.scrub)

@@ -136,6 +136,7 @@ class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
     when its run began (`fold_ends`). `restated` is the sequence from which a run states every key
     again; `snapshot` is that of the newest such run whose removals were published as well: what a
     subscriber lists below it has left, but for `unstated`. Each later *completed* carries it on.
+    `lacking` are ids of the petlist that pets_n had no good row of, when it was read last.
     """
 
     export_id: str
@@ -158,6 +159,7 @@ class ExportEvent(Struct, frozen=True, rename="camel", kw_only=True):
     restated: int | UnsetType = UNSET
     snapshot: int | UnsetType = UNSET
     unstated: Unstated | UnsetType = UNSET
+    lacking: tuple[int, ...] | UnsetType = UNSET
 
 
 class PlanEvent(Struct, frozen=True, rename="camel", kw_only=True):

@@ -36,6 +36,21 @@ async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
         yield Days(home, settings, kafka)
 
 
+async def test_f8_a_pet_that_no_file_holds_asks_for_pets_n_once(days: Days) -> None:
+    """F8: not again each day; but one more unknown pet does, and so does the next scrub."""
+    pets = {key: pet(key) for key in range(1, 31)}
+    whole: dict[str, Any] = {"orgs": [org(701)], "pets": pets.values(), "newpets": []}
+    write(days.home, START, pets, updatedpets=[], **whole)
+    await days.ingest()
+    read = []
+    for day, unknown in enumerate(([], [98], [98], [98, 99], [98, 99]), 1):
+        write(days.home, START + day * DAY, [*pets, *unknown], updatedpets=[], **whole)
+        await days.ingest()
+        read.append("pets_1.json" in {file.name for file in (await days.completed()).files})
+    assert read == [False, True, False, True, False]
+    assert (await days.completed()).lacking == (98, 99)
+
+
 async def test_t6_no_bad_petlist_removes_anybody_and_the_updates_flow(days: Days) -> None:
     """T6, T7: missing, empty, header only, half, cut, HTML, yesterday's: held, status 4."""
     feed = history(seed=12, pets=150, days=2)
