@@ -13,16 +13,23 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from compared_rows import facts
+from recorded_publisher import RecordedPublisher
+from rows_of_the_feed import framed, pet_row
 
-from ingest.changes.event import Publication
+from ingest.changes.comparison import Comparison, RefusedRow
+from ingest.changes.event import PETS, Publication
+from ingest.parse.rows import BadRow
 from ingest.publish import lifecycle
 from ingest.publish.lifecycle import (
+    Lifecycle,
     decision_records,
     export_record,
     held_plan_records,
     plan_decision,
 )
 from ingest.state.export_history import ExportHistory
+from ingest.state.ledger import Ledger
 from petstream.codec import Envelope, decode
 from petstream.errors import PetstreamError
 from petstream.events import Counts, ExportCounts, ExportEvent, ExportState, Plan
@@ -226,3 +233,59 @@ def _as_in_0_1(said: ExportEvent, digest: str) -> Envelope:
         f"org.petstream.export.{said.state}", subject, said.base * PER_SECOND, said.export_id,
         digest, START, said,
     )  # fmt: skip
+
+
+def test_a_plan_of_many_parts_names_each_key_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "IDS_A_PART", 2)
+    for removals in ((), (1,), (1, 2), (1, 2, 3, 4, 5)):
+        history = ExportHistory()
+        for record in held_plan_records(
+            event("held"), "p.pets", "pets", removals, history.take_sequence
+        ):
+            history.fold_record(decode(record.headers, record.value))
+        plan = history.plan("p.pets")
+        assert plan is not None
+        assert plan.removals == removals
+
+
+async def test_an_export_that_was_completed_is_announced_again_only_with_news() -> None:
+    published = RecordedPublisher()
+    run = a_run(published, quiet=True)
+    await run.start()
+    assert not run.has_news
+    await run.publish_refused([REFUSED], "x")
+    assert published.types == [], "refused rows were said the first time"
+    await run.publish_changes(PETS, [a_pet()])
+    await run.complete()
+    assert published.types == ["export.started", "pet.added", "export.completed"]
+
+
+async def test_an_export_that_is_broken_still_is_announced_once_it_is_whole() -> None:
+    """Its files are looked at every few minutes: it stays published as failed meanwhile."""
+    published = RecordedPublisher()
+    run = a_run(published, failed_before=True)
+    await run.start()
+    await run.publish_refused([REFUSED], "x")
+    assert published.types == []
+    await run.complete()
+    assert published.types == ["deadletter.row", "export.completed"]
+
+
+REFUSED = RefusedRow("pets_1.json", BadRow(3, 70, "not-json", "it isn't", b"{"))
+
+
+def a_run(published: RecordedPublisher, **changes: bool) -> Lifecycle:
+    """Return the lifecycle of a run."""
+
+    def make_event(state: ExportState, reason: str | None = None) -> ExportEvent:
+        return event(state, reason=reason)
+
+    given = {"quiet": False} | changes
+    history = ExportHistory()
+    return Lifecycle(published, "t.", make_event, history.take_sequence, **given)  # type: ignore[arg-type]  # just what is asked of it
+
+
+def a_pet() -> Publication:
+    """Return the event of a new pet."""
+    run = Comparison(PETS, Ledger(), facts(0))
+    return run.compare(framed(pet_row(7)), "pets", "pets_1.json").publications[0]

@@ -216,3 +216,12 @@ def test_a_shelter_that_closes_is_reported() -> None:
     ]
     assert mass_removals(ledger, range(2_000, 2_040)) == []
     assert mass_removals(ledger, []) == []
+
+
+def test_a_feed_without_a_pet_keeps_the_few_there_are() -> None:
+    """T6: too few for a share, and below the number: only that it's empty speaks against it."""
+    judged = judge(
+        listed=range(1, 10), present=frozenset(), in_rows=frozenset(), problems=[],
+        limits=RemovalLimits(max_share=1.0, max_count=5_000),
+    )  # fmt: skip
+    assert judged.reason == "the list is empty"

@@ -90,3 +90,19 @@ def test_f12_a_last_row_without_an_end_is_whole_where_the_size_agrees(data: byte
 def test_f12_a_last_row_that_differs_from_its_fellows_is_cut(data: bytes) -> None:
     """F12, T7: also where the size agrees: the server's own file may be cut."""
     assert problems(read_petlist(data, is_whole=True))
+
+
+def test_t6_what_only_begins_with_digits_is_no_id() -> None:
+    """T6: a list that was glued together names nobody who isn't in it."""
+    petlist = read_petlist(b"11\n12x\n1.3\n-14\n15\n")
+    assert petlist.ids == {11, 15}
+    assert petlist.rejects == 3
+
+
+def test_the_same_ids_are_the_same_list_in_whatever_order_and_form() -> None:
+    ids = [number << 20 for number in range(60, 0, -1)]  # in a set, each in another's place
+    lines = read_petlist("".join(f"{each}\n" for each in ids).encode())
+    line = read_petlist((",".join(f'"{each}"' for each in sorted(ids)) + "\n").encode())
+    assert lines.ids == line.ids
+    assert lines.digest == line.digest
+    assert lines.digest != read_petlist("".join(f"{each}\n" for each in ids[1:]).encode()).digest

@@ -204,3 +204,14 @@ def test_a_person_may_ask_for_a_mode_whatever_is_owed() -> None:
     choice = choose(history(), "snapshot", offer(), "off")
     assert (choice.mode, choice.restating) == ("scrub", True)
     assert choose(ExportHistory(), "snapshot", offer(), "off").mode == "initial"
+
+
+def test_t4_an_export_that_was_never_finished_is_made_good_though_no_day_was_missed() -> None:
+    """T4: of the day before nothing is missing by the clock; of its rows, nobody knows."""
+    today = offer(1)
+    begun = event("started", START + DAY - timedelta(hours=6), fingerprint="another's")
+    choice = choose(history(begun), "auto", today, "weekly")
+    assert choice.mode == "scrub"
+    assert choice.why == f"export {begun.export_id} was never finished: pets_n is read"
+    finished = event("completed", START + DAY - timedelta(hours=6), fingerprint="another's")
+    assert choose(history(begun, finished), "auto", today, "weekly").mode == "daily"

@@ -68,6 +68,34 @@ def test_a_plan_expires_after_14_days_and_is_then_none_to_decide_about() -> None
     assert held.overdue(START + 20 * DAY) == []
 
 
+def part(number: int, of: int, *removals: int) -> ExportEvent:
+    """Return a part of a plan of the first day."""
+    return event("held", plan=Plan("p.pets", number, of, removals))
+
+
+def test_a_plan_is_one_only_with_all_its_parts_whatever_their_order() -> None:
+    history = memory(part(3, 3, 5), part(1, 3, 1, 2))
+    assert history.plan("p.pets") is None
+    assert history.held() == [], "a crash may have left a part out"
+    history.fold(part(2, 3, 3, 4))
+    (plan,) = history.held()
+    assert (plan.removals, plan.parts) == ((1, 2, 3, 4, 5), (1, 2, 3))
+
+
+def test_a_plan_held_again_in_fewer_parts_has_none_of_the_earlier_ones() -> None:
+    history = memory(part(1, 2, 1, 2), part(2, 2, 3), part(1, 1, 2))
+    plan = history.plan("p.pets")
+    assert plan is not None
+    assert plan.removals == (2,)
+    assert plan.parts == (1, 2), "a decision is published for each that was ever held"
+
+
+def test_a_newer_export_supersedes_a_plan_and_its_own_export_does_not() -> None:
+    history = memory(part(1, 2, 7))
+    assert history.superseded_by(base(START)) == []
+    assert [plan.plan_id for plan in history.superseded_by(base(START) + 1)] == ["p.pets"]
+
+
 def test_t6_a_petlist_is_known_from_earlier_exports_but_not_from_its_own() -> None:
     """T6: a republication may come with the same list; another day may not."""
     first = event("completed", petlist_digest="d")

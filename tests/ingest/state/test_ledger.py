@@ -108,3 +108,12 @@ def test_the_ledger_knows_the_newest_start_and_the_highest_sequence(
         assert ledger.newest_start == b"2026-11-05T08:00:00Z", "of any key, whatever came last"
         assert base_of(ledger.highest_sequence) == int(START.timestamp()) + 3 * 86_400
     assert (Ledger().highest_sequence, Ledger().newest_start) == (-1, b"")
+
+
+def test_a_key_that_left_is_held_and_not_listed() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(1), pet_row(2)])])
+    feed.remove(1, 1)
+    ledger = folded(*((record, 0) for record in feed.log))
+    assert list(ledger.listed()) == [2]
+    assert len(ledger) == 2
