@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> _Group:
     monkeypatch.setattr(election, "observe", group.observe)
     monkeypatch.setattr(election, "Membership", group.membership)
     monkeypatch.setattr(election, "_now", lambda: (group.now_s, group.now_s))
-    monkeypatch.setattr(election.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     return group
 
 
@@ -125,7 +126,7 @@ async def test_who_ends_while_it_waits_for_anothers_records_has_not_outwaited_th
 async def test_after_a_leader_that_ended_without_a_word_its_records_are_waited_for(
     group: _Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(election.time, "time", lambda: 1_000.0)
+    monkeypatch.setattr(time, "time", lambda: 1_000.0)
     group.claim = dead_leader(group).text()
     lines: list[str] = []
     async with leading(lines.append):
