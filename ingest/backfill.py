@@ -20,6 +20,7 @@ from ingest.state.debts import Choice
 from ingest.state.export_history import ExportHistory, Identity, start_of
 from ingest.state.restore import fold_exports
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.ground import require_ground
 from petstream.settings import KafkaAccess, Settings
 
 
@@ -49,6 +50,7 @@ async def ingest_again(
     manifest = await read_manifest(context.archive, export_id)
     reader = Reader(from_archive(context.archive, export_id), None, export_id, say)
     await ensure_topics(kafka, context.prefix)
+    await require_ground(kafka, context.prefix)
     async with leading(kafka, context.prefix, say) as lead:
         history = await fold_exports(kafka, context.prefix)
         await check_log(kafka, context.prefix, history, lead)

@@ -14,6 +14,7 @@ from ingest.leadership.election import NotLeadingError
 from petstream.errors import (
     BrokenFileError,
     LostRecordsError,
+    NoRoomError,
     NotReadyError,
     PetstreamError,
 )
@@ -63,6 +64,8 @@ def count_failure(error: PetstreamError) -> None:
         LOOKS.labels("not_leading").inc()
     elif isinstance(error, LostRecordsError):
         LOOKS.labels("lost_records").inc()
+    elif isinstance(error, NoRoomError):
+        LOOKS.labels("no_room").inc()
     elif isinstance(error, BrokenFileError):
         LOOKS.labels("broken").inc()
     else:

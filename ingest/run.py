@@ -52,6 +52,7 @@ from ingest.state.spill_file import SpillFile
 from petstream.errors import NotReadyError, UsageError
 from petstream.events import ExportEvent
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.ground import require_ground
 from petstream.setting_values import RemovalLimits
 from petstream.settings import KafkaAccess, Settings
 
@@ -174,6 +175,7 @@ async def _attempt(context: IngestContext, request: ReadRequest, *, last: bool) 
             await _publish_unsettled(context, request, listed.files, listed.unready)
         raise NotReadyError(listed.unready)
     await ensure_topics(context.kafka, context.prefix)
+    await require_ground(context.kafka, context.prefix)
     history = await fold_exports(context.kafka, context.prefix)
     if not history.overdue(request.clock()) and not history.half_decided():
         completed = await completed_before(request, history, listed.files)

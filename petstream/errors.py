@@ -5,7 +5,8 @@
     ├── NotReadyError         exit status 3   the export isn't ready or isn't whole
     │   └── BrokenFileError   exit status 3   one of its files is broken
     └── UnreachableError      exit status 1   a server was away for too long
-        └── LostRecordsError  exit status 1   Kafka has lost what it acknowledged: run it again
+        ├── LostRecordsError  exit status 1   Kafka has lost what it acknowledged: run it again
+        └── NoRoomError       exit status 1   a disk is full: a daemon waits for room
 
 Rule 1: the message says what is wrong, where, and how to mend it.
 Rule 2: no message ever holds the FTP URL, a user name, a password or a file name with the API key.
@@ -13,6 +14,7 @@ Rule 2: no message ever holds the FTP URL, a user name, a password or a file nam
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -44,3 +46,12 @@ class UnreachableError(PetstreamError):
 
 class LostRecordsError(UnreachableError):
     """Kafka has lost records that it acknowledged; what is owed for them stands on exports.v1."""
+
+
+class NoRoomError(UnreachableError):
+    """A disk is full: what needs room waits for it, and nothing was lost."""
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether a disk, or what somebody may have of it, is full."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -115,10 +115,12 @@ EXPORT_LATE = gauge(
 LOOKS = counter(
     "petstream_feed_looks_total",
     "Looks at the feed, by what came of them: completed, held, nothing_new, not_ready, broken, "
-    "unreachable, lost_records (by Kafka, meanwhile), not_leading (another ingester reads).",
+    "unreachable, lost_records (by Kafka, meanwhile), no_room (on the disk), not_leading (another "
+    "ingester reads).",
     unit="looks",
     remedy="broken or not_ready all day: `petstream status` names the file; unreachable: check the "
-    "account by `petstream doctor`; lost_records: docs/operating.md, *Kafka lost something*.",
+    "account by `petstream doctor`; lost_records: docs/operating.md, *Kafka lost something*; "
+    "no_room: make room in PETSTREAM_DATA_DIR.",
     labels=("outcome",),
 )
 ROWS = counter(

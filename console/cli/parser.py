@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn, get_args
 from console.act import audit, purge
 from console.cli import commands, query_commands
 from console.cli.completion import completing
-from console.runtime import arguments, logs, streams
+from console.runtime import arguments, logs, metrics_dir, streams
 from console.runtime.exit import ended_well
 from consumers.registry import CONSUMERS, NAMES
 from petstream.events import Mode
@@ -44,6 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     is_document = getattr(options, "json", False)
     with logs.written(options.name, getattr(options, "consumer", None), is_document=is_document):
+        metrics_dir.join()
         return ended_well(lambda: int(options.command(options)), daemon=is_daemon(options))
 
 

@@ -23,6 +23,7 @@ from console.runtime.output import note, say
 from consumers.engine.migrate import migrate
 from petstream.errors import UnreachableError
 from petstream.kafka.client import ensure_topics
+from petstream.kafka.ground import require_ground
 from petstream.settings import Settings, load
 from petstream.waiting import Backoff, Delays
 
@@ -52,6 +53,7 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
     async def work() -> None:
         async def topics() -> None:
             await ensure_topics(kafka, settings.topic_prefix, give_up_after_s=_DELAYS.first_s)
+            await require_ground(kafka, settings.topic_prefix)
 
         async def tables() -> None:
             for name in await migrate(database_url):

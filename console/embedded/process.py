@@ -109,7 +109,12 @@ def spawn(  # noqa: PLR0913  what a process is made of, each by name
         )
     process = Process(child.pid, _start_time(child.pid) or "", port)
     child.returncode = 0  # it outlives us on purpose: no warning when this object is dropped
-    _write(data_dir, name, process)
+    try:
+        _write(data_dir, name, process)
+    except OSError:  # the disk is full: nobody would find it, and it would keep its directory
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitpid(child.pid, 0)
+        raise
     return process
 
 

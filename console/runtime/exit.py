@@ -17,7 +17,7 @@ from typing import Final
 
 from console.runtime import signals, streams
 from console.runtime.output import note
-from petstream.errors import PetstreamError, UsageError
+from petstream.errors import NoRoomError, PetstreamError, UsageError, is_full
 
 Command = Callable[[], int]
 
@@ -45,6 +45,8 @@ def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each
         return 0
     except ModuleNotFoundError as error:
         return not_installed(error)
+    except OSError as error:
+        return _no_room(error) if is_full(error) else _bug(error)
     except Exception as error:  # noqa: BLE001  the last door: nobody is shown a traceback
         return _bug(error)
 
@@ -84,6 +86,15 @@ def _leaves(group: BaseExceptionGroup[PetstreamError]) -> list[PetstreamError]:
     for error in group.exceptions:
         leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
     return leaves
+
+
+def _no_room(error: OSError) -> int:
+    where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+    note(
+        f"petstream: a disk is full{where}: make room there; nothing was lost, and running it "
+        "again is harmless"
+    )
+    return NoRoomError.exit_status
 
 
 def _bug(error: BaseException) -> int:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from petstream.errors import PetstreamError
+from petstream.errors import NoRoomError, PetstreamError, is_full
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _LENGTH_BYTES: Final = 4
@@ -25,6 +25,7 @@ class SpillFile:
         """Make the file in a directory.
 
         Raises:
+            NoRoomError: the disk is full.
             PetstreamError: it can't be written there.
         """
         self._directory = directory
@@ -69,7 +70,8 @@ class SpillFile:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> PetstreamError:
-        return PetstreamError(
+        kind = NoRoomError if is_full(error) else PetstreamError
+        return kind(
             f"PETSTREAM_DATA_DIR: {self._directory} can't be written ({error.strerror}): make room "
             "there (some 8 KB a pet while an export is read), or name another directory"
         )

@@ -30,9 +30,20 @@ _GONE: Final = (UnknownTopicOrPartitionError, GroupIdNotFound)
 
 
 class DescribedTopic(NamedTuple):
-    """A topic as it is: how many partitions, and its configs."""
+    """A topic as it is: how many partitions, its configs, and on how many brokers it lies.
+
+    `configs` is empty where we have no right to read them; `replicas` is the fewest of a partition.
+    """
 
     partitions: int
+    configs: dict[str, str]
+    replicas: int = 1
+
+
+class DescribedCluster(NamedTuple):
+    """How many brokers there are, and the configs of one; none without the right to read them."""
+
+    brokers: int
     configs: dict[str, str]
 
 
@@ -51,15 +62,33 @@ async def describe_topics(access: KafkaAccess, names: Sequence[str]) -> dict[str
         topics: list[Any] = await admin.describe_topics(existing)
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in existing]
         answers: list[Any] = await admin.describe_configs(resources)
+    configs = _configs(answers)
+    return {
+        topic["topic"]: DescribedTopic(
+            len(topic["partitions"]),
+            configs.get(topic["topic"], {}),
+            min((len(partition["replicas"]) for partition in topic["partitions"]), default=0),
+        )
+        for topic in topics
+    }
+
+
+async def describe_cluster(access: KafkaAccess) -> DescribedCluster:
+    """Return the brokers; raises as aiokafka does."""
+    async with asyncio.timeout(_DEADLINE_S), admin_client(access) as admin:
+        brokers: list[Any] = (await admin.describe_cluster())["brokers"]
+        broker = str(brokers[0]["node_id"])
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.BROKER, broker)])
+    return DescribedCluster(len(brokers), _configs(answers).get(broker, {}))
+
+
+def _configs(answers: list[Any]) -> dict[str, dict[str, str]]:
+    """Return the configs of each resource."""
     # a resource is (error, message, type, name, entries), an entry (name, value, …)
-    configs = {
+    return {
         name: {key: value for key, value, *_ in entries}
         for answer in answers
         for _, _, _, name, entries in answer.resources
-    }
-    return {
-        topic["topic"]: DescribedTopic(len(topic["partitions"]), configs.get(topic["topic"], {}))
-        for topic in topics
     }
 
 

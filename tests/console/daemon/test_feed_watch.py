@@ -21,6 +21,7 @@ from petstream import metrics
 from petstream.errors import (
     BrokenFileError,
     LostRecordsError,
+    NoRoomError,
     NotReadyError,
     UnreachableError,
     UsageError,
@@ -256,7 +257,7 @@ async def test_f2_a_server_that_refuses_ends_no_watch_and_is_not_asked_all_the_t
     assert waits == [600, 600, 600, 3]
 
 
-async def test_records_that_kafka_loses_end_no_watch_and_the_next_look_comes_soon(
+async def test_neither_records_that_kafka_loses_nor_a_full_disk_end_the_watch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[float] = []
@@ -269,10 +270,11 @@ async def test_records_that_kafka_loses_end_no_watch_and_the_next_look_comes_soo
         feed_watch.PollIntervals, "__new__", lambda cls, *_: tuple.__new__(cls, (1, 2, 600, 3, 4))
     )
     lost = "the log lost records (p/3): every key is stated again by the next run"
-    looks: list[Result | Exception] = [LostRecordsError(lost)]
-    looks.append(Result(OUTCOME.export_id, OUTCOME, ()))
+    looks: list[Result | Exception] = [LostRecordsError(lost), NoRoomError("full")]
+    looks += [NoRoomError("full")] * 9 + [Result(OUTCOME.export_id, OUTCOME, ())]
     said, _ = await watched(monkeypatch, looks, datetime(2026, 11, 2, 10, tzinfo=UTC))
-    assert said == [lost, *summary.lines(Result(OUTCOME.export_id, OUTCOME, ()))]
-    assert waits == [3, 2]
+    assert said == [lost, "full", *summary.lines(Result(OUTCOME.export_id, OUTCOME, ()))]
+    assert waits == [3] * 11 + [2]
     shown = metrics.exposition().decode()
     assert 'petstream_feed_looks_total{outcome="lost_records"} 1.0' in shown
+    assert 'petstream_feed_looks_total{outcome="no_room"} 10.0' in shown

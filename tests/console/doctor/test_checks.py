@@ -11,12 +11,12 @@ import pytest
 from console.doctor import doctor
 from console.doctor.check_result import CheckResult
 from console.doctor.feed import check_export, check_petlist
-from console.doctor.kafka import compared
+from console.doctor.kafka import against_loss, compared
 from console.doctor.store import check_directory
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
-from petstream.kafka.admin import DescribedTopic
+from petstream.kafka.admin import DescribedCluster, DescribedTopic
 from petstream.settings import Settings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -75,9 +75,54 @@ def test_a_petlist_that_is_short_for_the_size_of_the_files_is_a_warning(
 
 @pytest.mark.parametrize("key", topics.PETS.configs)
 def test_each_config_of_a_topic_that_differs_fails(key: str) -> None:
-    results = compared(topics.PETS, "p", DescribedTopic(6, topics.PETS.configs | {key: "1"}))
+    described = DescribedTopic(6, topics.PETS.configs | {key: "1"})
+    results = compared(topics.PETS, "p", described, "k:1")
     assert [result.state for result in results] == ["fail"]
     assert key in results[0].mend
+
+
+SAFE = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
+ONE_BROKER = {"min.insync.replicas": "1", "unclean.leader.election.enable": "false"}
+FLUSHED = {"log.flush.interval.ms": "1000", "log.flush.scheduler.interval.ms": "1000"}
+NEVER = str(2**63 - 1)
+
+
+def lacking(topic: DescribedTopic, cluster: DescribedCluster) -> list[str]:
+    results = against_loss({"petstream.pets.v1": topic}, cluster, "k:1")
+    assert all(result.mend for result in results if result.state == "warn")
+    return [result.what for result in results if result.state != "pass"]
+
+
+@pytest.mark.parametrize("brokers", [3, 5])
+def test_three_replicas_two_of_them_in_sync_lack_nothing(brokers: int) -> None:
+    assert lacking(DescribedTopic(12, SAFE, 3), DescribedCluster(brokers, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "replicas", "named"),
+    [
+        ({}, 1, "replication.factor"),
+        ({"min.insync.replicas": "1"}, 3, "min.insync.replicas"),
+        ({"unclean.leader.election.enable": "true"}, 3, "unclean.leader.election.enable"),
+    ],
+)
+def test_what_lets_three_brokers_lose_records_is_named(
+    change: dict[str, str], replicas: int, named: str
+) -> None:
+    (what,) = lacking(DescribedTopic(12, SAFE | change, replicas), DescribedCluster(3, {}))
+    assert named in what
+    assert "petstream.pets.v1" in what
+
+
+@pytest.mark.parametrize("key", FLUSHED)
+def test_one_broker_that_never_flushes_is_named_also_if_it_never_looks(key: str) -> None:
+    """Kafka's scheduler has to come by, too: it doesn't unless it's told to."""
+    topic = DescribedTopic(12, ONE_BROKER, 1)
+    assert lacking(topic, DescribedCluster(1, FLUSHED)) == []
+    (what,) = lacking(topic, DescribedCluster(1, FLUSHED | {key: NEVER}))
+    assert "power cut" in what
+    (result,) = against_loss({"p": topic}, DescribedCluster(1, {key: NEVER}), "k:1")
+    assert all(f"{name}=1000" in result.mend for name in FLUSHED)
 
 
 def test_a_directory_that_is_a_file_fails(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def test_the_broker_takes_the_largest_record_that_a_topic_allows() -> None:
         assert int(values[name]) >= largest, name
 
 
+def test_records_reach_the_disk_within_a_second() -> None:
+    """The scheduler has to come by as well: of itself Kafka does so once, and never again."""
+    for name in ("log.flush.interval.ms", "log.flush.scheduler.interval.ms"):
+        assert settings()[name] == "1000"
+    assert int(settings()["log.initial.task.delay.ms"]) <= 1000
+
+
 def test_topics_are_never_made_by_a_typing_error() -> None:
     assert settings()["auto.create.topics.enable"] == "false"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable
 from typing import NoReturn
@@ -51,6 +52,18 @@ def test_ctrl_c_of_the_tests_isnt_taken_by_a_command_that_ran_in_one(which: str)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, which
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert ended_well(lambda: 0, daemon=False) == 0
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_bug(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    error = OSError(number, "no room", "/data/kafka/server.properties")
+    assert ended_well(failing(error), daemon=True) == 1
+    assert capsys.readouterr().err == (
+        "petstream: a disk is full (/data/kafka/server.properties): make room there; nothing was "
+        "lost, and running it again is harmless\n"
+    )
+    assert ended_well(failing(OSError(errno.EIO, "broken")), daemon=True) == 1
+    assert "bug" in capsys.readouterr().err
 
 
 def test_a_bug_is_told_without_a_traceback_and_without_its_values(

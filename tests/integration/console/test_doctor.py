@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,17 +11,21 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from console.doctor.check_result import CheckResult
 from console.doctor.doctor import as_document, as_text, doctor
 from console.doctor.feed import check_feed
 from console.doctor.kafka import check_kafka
 from console.doctor.postgres import check_postgres
+from ingest.run import ingest
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
-from petstream.kafka.client import ensure_topics
+from petstream.errors import PetstreamError
+from petstream.kafka.client import admin_client, ensure_topics
+from petstream.kafka.reader import read_topic
 from petstream.setting_values import FtpUrl, ftp_url
-from petstream.settings import KafkaAccess
+from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 
@@ -106,6 +111,45 @@ async def test_topics_as_made_pass_and_others_fail(kafka: str, prefix: str) -> N
     assert not any("partitions" in line for line in failed(results)), "any number is as good"
     assert f"{name} has cleanup.policy=delete, not compact" in failed(results)
     assert all(line.startswith(name) for line in failed(results))
+
+
+async def test_a_kafka_without_replicas_that_flushes_lacks_nothing_else(
+    kafka: str, prefix: str
+) -> None:
+    access = KafkaAccess(kafka)
+    await ensure_topics(access, prefix)
+    results = await check_kafka(access, prefix)
+    assert {result.state for result in results} == {"pass"}
+    assert "keeps what it acknowledges, but there is one broker only" in results[-1].what
+
+
+@pytest.mark.parametrize(
+    ("topic", "configs"),
+    [(topics.PETS, {"cleanup.policy": "delete"}), (topics.EXPORTS, {"retention.ms": "1000000"})],
+)
+async def test_o1_topics_that_forget_stop_a_run_before_it_publishes_and_a_command_mends_it(  # noqa: PLR0913, PLR0917  fixtures
+    served: tuple[Path, FtpUrl],
+    kafka: str,
+    prefix: str,
+    tmp_path: Path,
+    topic: topics.Topic,
+    configs: dict[str, str],
+) -> None:
+    """O1: made by somebody else, with Kafka's usual retention."""
+    access = KafkaAccess(kafka)
+    await ensure_topics(access, prefix, wanted=[topic._replace(configs=configs)])
+    settings = Settings(ftp=served[1], data_dir=tmp_path, topic_prefix=prefix, settle_s=0)
+    with pytest.raises(PetstreamError) as stopped:
+        await ingest(settings, access)
+    name = topic.full_name(prefix)
+    assert f"{name} has " in str(stopped.value)
+    assert f"--bootstrap-server {kafka} " in str(stopped.value)
+    assert await read_topic(access, topics.EXPORTS.full_name(prefix)) == []
+    mended = re.findall(r"--add-config (\S+)", str(stopped.value))
+    async with admin_client(access) as admin:
+        wanted = dict(pair.split("=") for pair in mended[0].split(","))
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=wanted)])
+    assert (await ingest(settings, access)).outcome is not None
 
 
 async def test_a_migrated_database_passes_and_one_with_a_migration_less_fails(

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -57,6 +58,21 @@ def test_kafka_outlives_the_command_that_started_it_and_keeps_its_records(data_d
     assert down(data_dir) == ["kafka"]
     assert down(data_dir) == []
     assert running(data_dir) == Servers(kafka=None, database_url=None)
+
+
+def test_what_kafka_acknowledged_is_on_the_disk_within_seconds_again_and_again(
+    data_dir: Path,
+) -> None:
+    """A power cut costs no more: what lies before the recovery point was flushed."""
+    kafka = ensure_kafka(data_dir, for_tests=True)
+    flushed = data_dir / "kafka" / "log" / "recovery-point-offset-checkpoint"
+
+    def is_flushed(records: int) -> bool:
+        return flushed.exists() and f"kept 0 {records}\n" in flushed.read_text()
+
+    for records in (1, 2):
+        asyncio.run(write_record(kafka, b"x"))
+        wait_until(partial(is_flushed, records), limit_s=30)
 
 
 def test_postgres_keeps_its_rows_when_it_is_killed(data_dir: Path) -> None:
