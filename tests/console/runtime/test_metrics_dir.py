@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disks import small_disk
 
 from console.runtime import metrics_dir
 
@@ -40,15 +41,10 @@ print([line for line in shown.splitlines() if line.startswith("petstream_rows_re
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def full_soon(tmp_path: Path) -> Iterator[Path]:
     """Return a directory with room for 2 MiB."""
-    where = tmp_path / "small"
-    where.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(where)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:  # noqa: S603  ours
-        pytest.skip("only root may mount a small disk")
-    yield where
-    subprocess.run(["umount", str(where)], check=True)  # noqa: S603, S607  ours
+    with small_disk(tmp_path / "small", 2048) as directory:
+        yield directory
 
 
 def live(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -69,19 +65,19 @@ def test_the_files_have_their_room_before_they_are_used(tmp_path: Path) -> None:
         assert path.stat().st_blocks * 512 >= path.stat().st_size > 64 * 1024, path.name
 
 
-def test_a_disk_that_gets_full_kills_nobody_who_counts(small_disk: Path) -> None:
-    ended = live(small_disk, "fill")
+def test_a_disk_that_gets_full_kills_nobody_who_counts(full_soon: Path) -> None:
+    ended = live(full_soon, "fill")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == "['petstream_rows_read_total 19905.0']\n"
 
 
 def test_who_begins_on_a_full_disk_keeps_its_figures_to_itself_and_says_so(
-    small_disk: Path,
+    full_soon: Path,
 ) -> None:
-    (small_disk / "filler").write_bytes(bytes(1900 * 1024))
-    ended = live(small_disk)
+    (full_soon / "filler").write_bytes(bytes(1900 * 1024))
+    ended = live(full_soon)
     assert ended.returncode == 0
     assert ended.stderr.count("\n") == 1
     assert "no room for metrics" in ended.stderr
     assert ended.stdout == "['petstream_rows_read_total 19905.0']\n"
-    assert list(small_disk.glob("*.db")) == []
+    assert list(full_soon.glob("*.db")) == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,18 +12,18 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from console.doctor.check_result import CheckResult
 from console.doctor.doctor import as_document, as_text, doctor
 from console.doctor.feed import check_feed
 from console.doctor.kafka import check_kafka
 from console.doctor.postgres import check_postgres
+from console.embedded import jars
 from ingest.run import ingest
 from lab.simulator import history, serve_ftp, write_export
 from petstream import topics
 from petstream.errors import PetstreamError
-from petstream.kafka.client import admin_client, ensure_topics
+from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_topic
 from petstream.setting_values import FtpUrl, ftp_url
 from petstream.settings import KafkaAccess, Settings
@@ -145,11 +146,15 @@ async def test_o1_topics_that_forget_stop_a_run_before_it_publishes_and_a_comman
     assert f"{name} has " in str(stopped.value)
     assert f"--bootstrap-server {kafka} " in str(stopped.value)
     assert await read_topic(access, topics.EXPORTS.full_name(prefix)) == []
-    mended = re.findall(r"--add-config (\S+)", str(stopped.value))
-    async with admin_client(access) as admin:
-        wanted = dict(pair.split("=") for pair in mended[0].split(","))
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=wanted)])
+    run_as_told(str(stopped.value).rpartition("kafka-configs.sh ")[2])
     assert (await ingest(settings, access)).outcome is not None
+
+
+def run_as_told(arguments: str) -> None:
+    """Run kafka-configs.sh, which is this class of Kafka's."""
+    jars_of_kafka = ":".join(jars.classpath(Path.cwd(), lambda _line: None))
+    java = [jars.java(), "-cp", jars_of_kafka, "kafka.admin.ConfigCommand"]
+    subprocess.run([*java, *shlex.split(arguments)], check=True)  # noqa: S603  as a message says
 
 
 async def test_a_migrated_database_passes_and_one_with_a_migration_less_fails(
