@@ -28,14 +28,14 @@ def test_a_full_disk_is_waited_for_and_says_how_much_is_needed(tmp_path: Path) -
     with (
         small_disk(tmp_path / "small", 512) as directory,
         closing(SpillFile(directory)) as spilt,
-        pytest.raises(NoRoomError, match="make room there") as told,
+        pytest.raises(NoRoomError, match="make room there") as raised,
     ):
         put_many(spilt)
-    assert str(tmp_path) in str(told.value)
+    assert str(tmp_path) in str(raised.value)
 
 
 def test_a_directory_that_cant_be_written_is_no_full_disk(tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
-    with pytest.raises(PetstreamError) as told:
+    with pytest.raises(PetstreamError) as raised:
         SpillFile(tmp_path / "a-file" / "data")
-    assert not isinstance(told.value, NoRoomError)
+    assert not isinstance(raised.value, NoRoomError)

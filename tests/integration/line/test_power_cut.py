@@ -159,12 +159,12 @@ class Machine:
 
     async def differences(self) -> list[str]:
         """Return where tables and log aren't as the feed is."""
-        told = [line for line in await self.feed.differences() if not UNKNOWABLE.match(line)]
+        lines = [line for line in await self.feed.differences() if not UNKNOWABLE.match(line)]
         listed = await self.listed()
         truth = set(self.feed.history.truth(self.feed.days - 1).pets)
         if listed != truth:
-            told.append(f"the log: {sorted(truth - listed)} lack, {sorted(listed - truth)} stayed")
-        return told
+            lines.append(f"the log: {sorted(truth - listed)} lack, {sorted(listed - truth)} stayed")
+        return lines
 
     async def listed(self) -> set[int]:
         """Return which pets the log lists, less those that a snapshot says have left."""
