@@ -66,7 +66,8 @@ class RecordBatch:
         timestamp_ms = self._last_timestamp_ms
         if metadata.timestamp_type == _LOG_APPEND_TIME:
             timestamp_ms = metadata.timestamp
-        last_id = dict(self.records[-1].headers)["ce_id"].decode("ascii")
+        name = dict(self.records[-1].headers).get("ce_id")
+        last_id = None if name is None else name.decode("ascii")
         end = metadata.offset + len(self.records)
         return Acknowledgement(
             TopicPartition(self.topic, self.partition),
