@@ -38,6 +38,7 @@ from petstream.waiting import Backoff, Delays
 
 _MEND: Final = "let it end, or stop it, and run this again"
 _GIVE_UP_AFTER_S: Final = 60.0
+_LAST_WORD_S: Final = 5.0  # where Kafka is silent, the minute of a command is almost over
 _LOOK_AGAIN: Final = Delays(1.0, factor=1.0, jitter=0.5)
 
 Say = Callable[[str], None]
@@ -136,7 +137,8 @@ class Leadership:
             return
         if self._led and self._lost is None and not self._member.shaken:
             with suppress(*KAFKA_ERRORS, NotMemberError):
-                await self._member.claim(self._lease(left=True))
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await self._member.claim(self._lease(left=True))
         await self._member.leave()
 
     async def _take(self) -> Lease | None:

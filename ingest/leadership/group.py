@@ -9,7 +9,6 @@ Rule 2: whoever was thrown out and let in again learns it here: `shaken` is set 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -18,13 +17,11 @@ from aiokafka.errors import CommitFailedError, GroupAuthorizationFailedError, Il
 from aiokafka.structs import OffsetAndMetadata
 
 from petstream.errors import PetstreamError
-from petstream.kafka import groups
-from petstream.kafka.client import KAFKA_ERRORS, client_options
+from petstream.kafka import client, groups
 from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
 
 _DEADLINE_S: Final = 20.0
-_STOP_S: Final = 5.0
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
@@ -60,7 +57,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._group, self._topic = group, topic
         self._partition = ClientPartition(topic, 0)
         self._consumer: Any = AIOKafkaConsumer(
-            **client_options(access),
+            **client.client_options(access),
             client_id=name,
             group_id=group,
             enable_auto_commit=False,
@@ -104,9 +101,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     async def leave(self) -> None:
         """Leave the group, if Kafka is there to hear it."""
-        with suppress(*KAFKA_ERRORS):
-            async with asyncio.timeout(_STOP_S):
-                await self._consumer.stop()
+        await client.stop(self._consumer)
 
     def on_partitions_revoked(self, revoked: object) -> None:  # noqa: ARG002  the client's interface
         """Learn that the group is formed anew."""

@@ -25,7 +25,7 @@ from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import MAX_MESSAGE_BYTES
 
-_DEADLINE_S: Final = 40.0
+_DEADLINE_S: Final = 30.0  # a command that waits for Kafka has a minute in all
 _POLL_MS: Final = 1_000
 _MAX_RECORDS: Final = 5_000  # of one poll
 _READ: Final = "its topics were read"

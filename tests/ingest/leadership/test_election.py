@@ -50,7 +50,7 @@ class _Member:
     """Our place in it; the group takes its claims as long as it `holds`."""
 
     def __init__(self, group: _Group) -> None:
-        self.shaken, self.holds, self._group = False, True, group
+        self.shaken, self.holds, self.left, self._group = False, True, False, group
 
     async def join(self, _within_s: float) -> bool:
         self._group.joined += 1
@@ -65,7 +65,7 @@ class _Member:
         self._group.now_s += self._group.claiming_takes_s
 
     async def leave(self) -> None:
-        pass
+        self.left = True
 
 
 @pytest.fixture
@@ -98,6 +98,20 @@ async def test_a_leader_that_ends_in_order_says_that_it_left(group: _Group) -> N
         assert group.lease is not None
         assert not group.lease.left
     assert group.lease.left
+
+
+async def test_a_silent_kafka_is_not_waited_for_to_hear_that_a_leader_left(
+    group: _Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What went wrong before has had the command's minute."""
+    monkeypatch.setattr(election, "_LAST_WORD_S", 0.01)
+
+    async def never(_text: str) -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5), leading():
+        group.member.claim = never
+    assert group.member.left
 
 
 async def test_who_was_thrown_out_of_the_group_says_nothing_at_its_end(group: _Group) -> None:
