@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Final
 
 PLACES: Final = (
+    "ingest.debt.recorded",
     "ingest.started.announced",
     "ingest.send.before",
     "ingest.send.after",

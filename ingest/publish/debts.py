@@ -14,7 +14,7 @@ from ingest.publish.lifecycle import debt_record
 from ingest.publish.publisher import Publisher
 from ingest.state import log_check
 from ingest.state.export_history import ExportHistory
-from petstream import topics
+from petstream import failpoints, topics
 from petstream.events import DebtEvent
 from petstream.settings import KafkaAccess
 
@@ -51,6 +51,7 @@ async def record(
         for debt in debts:
             owed = debt_record(debt, history.take_sequence)
             await publisher.send(name, owed.key, owed.value, owed.headers)
+    failpoints.point("ingest.debt.recorded")
     for debt in debts:
         if debt not in history.debts:
             history.fold(debt)

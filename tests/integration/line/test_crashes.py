@@ -211,7 +211,7 @@ def test_an_ingester_killed_anywhere_is_healed_by_reading_the_export_again(stage
     passed += assert_healed(stage, Command(one_day(stage, [], 0), 1, stage.read_export))
     assert {
         place for place in failpoints.PLACES if place.startswith("ingest.")
-    } - passed.keys() == {"ingest.held.after"}
+    } - passed.keys() == {"ingest.held.after", "ingest.debt.recorded"}
 
 
 def test_removals_that_are_held_and_approved_survive_a_kill_anywhere(
