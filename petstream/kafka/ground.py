@@ -8,15 +8,19 @@ Rule 3: what isn't so ends the run before it publishes anything, with the comman
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Final
 
 from petstream import topics
 from petstream.errors import PetstreamError
 from petstream.kafka.admin import DescribedTopic, describe_topics
-from petstream.kafka.client import unreachable
+from petstream.kafka.client import KAFKA_ERRORS, unreachable
 from petstream.settings import KafkaAccess
+from petstream.waiting import Backoff, Delays
 
+_DELAYS: Final = Delays(0.5, longest_s=2.0)
+_GIVE_UP_AFTER_S: Final = 15.0
 _KEYS_KEPT: Final = {"cleanup.policy": "compact"}
 _ALL_KEPT: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 TRUTH: Final = (topics.PETS, topics.ORGS, topics.EXPORTS)
@@ -32,7 +36,7 @@ async def require_ground(access: KafkaAccess, prefix: str) -> None:
     """
     names = {topic.full_name(prefix): topic for topic in TRUTH}
     with unreachable(access, "its topics were looked at"):
-        described = await describe_topics(access, list(names))
+        described = await _described(access, list(names))
     wrong = [
         line
         for name, topic in names.items()
@@ -41,6 +45,19 @@ async def require_ground(access: KafkaAccess, prefix: str) -> None:
     ]
     if wrong:
         raise PetstreamError("\n".join(wrong))
+
+
+async def _described(access: KafkaAccess, names: list[str]) -> dict[str, DescribedTopic]:
+    """Describe topics; a broker that has just come up isn't ready for a moment."""
+    backoff = Backoff(_DELAYS, give_up_after_s=_GIVE_UP_AFTER_S)
+    while True:
+        try:
+            return await describe_topics(access, names)
+        except KAFKA_ERRORS:
+            wait_s = backoff.failed()
+            if wait_s is None:
+                raise
+            await asyncio.sleep(wait_s)
 
 
 def unfit(
