@@ -11,7 +11,7 @@ import pytest
 from consumers.audit.folded_log import Log
 from ingest.state.ledger import Ledger
 from petstream import codec
-from petstream.fold import RecordHead, key_of, peek, truncated
+from petstream.fold import RecordHead, SubjectOrder, key_of, peek, truncated
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.topics import PETS
 
@@ -48,6 +48,52 @@ def test_ledger_and_audit_hold_the_same_newest_events(seed: int) -> None:
     audited = {key: (event.sequence, event.digest, event.listed) for key, event in newest.items()}
     assert held == audited
     assert folded.count(False) == log.passed_over
+
+
+def one_key(*placed: tuple[int, str]) -> list[ConsumerRecord]:
+    """Return a log of one key's events, by sequence and digest."""
+    return [
+        ConsumerRecord(
+            TOPIC, offset, b"7", b'{"sequence":%d}' % sequence,
+            codec.headers(
+                type_="pet.updated", subject="pet/7", sequence=sequence, export_id="X",
+                digest=digest, time=NOW,
+            ),
+        )
+        for offset, (sequence, digest) in enumerate(placed)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("log", "newest"),
+    [
+        ([(5, "a"), (5, "b")], (5, "b", 1)),
+        ([(5, "b"), (5, "a")], (5, "b", 0)),
+        ([(5, "b"), (6, "a")], (6, "a", 1)),
+        ([(6, "a"), (5, "b")], (6, "a", 0)),
+        ([(5, "a"), (5, "a")], (5, "a", 1)),
+    ],
+)
+def test_the_highest_sequence_then_digest_counts_and_of_equal_ones_the_later(
+    log: list[tuple[int, str]], newest: tuple[int, str, int]
+) -> None:
+    """The later one is what a consumer may have before it still: to apply it again is harmless."""
+    ledger, audited = Ledger(), Log("t.")
+    audited.take(one_key(*log))
+    for record in one_key(*log):
+        ledger.fold(record.key, record.headers, record.value)
+    event = audited.newest[TOPIC.topic][7]
+    assert (event.sequence, event.digest, event.offset) == newest
+    assert ledger.rank(7) == newest[:2]
+
+
+def test_on_exports_v1_what_is_late_or_comes_again_is_not_newer() -> None:
+    order = SubjectOrder()
+    log = [(7, "b"), (7, "a"), (7, "b"), (6, "c"), (7, "a"), (8, "a"), (7, "d")]
+    assert [order.is_newest("export/1", rank) for rank in log] == [
+        True, True, False, False, False, True, False,
+    ]  # fmt: skip
+    assert order.is_newest("export/2", (1, "a"))
 
 
 @pytest.mark.parametrize("seed", range(20))

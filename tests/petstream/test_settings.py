@@ -173,3 +173,10 @@ def test_f14_a_line_of_ours_that_cannot_be_read_is_named_without_what_it_says(
     with pytest.raises(UsageError, match="line 2: it can't be read") as caught:
         load({}, file)
     assert "secret" not in str(caught.value)
+
+
+def test_f14_an_editors_byte_order_mark_costs_no_setting(tmp_path: Path) -> None:
+    """F14: Windows' own editor begins every file with one."""
+    path = tmp_path / ".env"
+    path.write_text("PETSTREAM_SCRUB=monthly\n", encoding="utf-8-sig")
+    assert load({}, path).scrub == "monthly"

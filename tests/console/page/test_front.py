@@ -176,6 +176,7 @@ async def test_every_answer_has_the_strict_headers(
     assert status == (404 if "nothing" in path else 200)
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "script" not in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
 

@@ -96,3 +96,20 @@ def test_a_snapshot_that_arrives_late_is_not_the_newest() -> None:
     log.take([completed(9, 0, snapshot=90), completed(8, 1, snapshot=50)])
     assert log.snapshot is not None
     assert (log.snapshot.sequence, log.snapshot.base) == (90, 9)
+
+
+def test_an_export_that_comes_again_late_is_not_the_last() -> None:
+    """A record that a dead leader still had, or a rewind: the newest of its subject stands."""
+    log = Log("t.")
+    log.take([completed(5, 0), completed(6, 1), completed(5, 2)])
+    assert log.newest_export_id == "export-6"
+
+
+def test_a_dead_letter_explains_only_what_its_own_consumer_lacks() -> None:
+    log = Log("t.")
+    details = codec.dead_letter_headers([
+        ("dl_class", "event"), ("dl_group", "t.deletions"), ("dl_origin", "t.pets.v1/3/7"),
+        ("dl_reason", "postgres-22003"),
+    ])  # fmt: skip
+    log.take([ConsumerRecord(TopicPartition("t.dead-letters.v1", 0), 0, b"", b"", details)])
+    assert log.letters == {("deletions", "t.pets.v1/3/7"): "postgres-22003"}

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
+
+from consumers.engine import queries as query_texts
 from consumers.engine.queries import parse, queries
 from consumers.pets.current import STATE_COLUMNS
+from petstream.errors import PetstreamError
 from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
 
 
@@ -32,3 +37,12 @@ def test_a_pet_is_written_in_the_order_of_its_columns() -> None:
 def test_an_organisation_is_written_in_the_order_of_its_columns() -> None:
     wanted = [*ORGANIZATION_COLUMNS, *STATE_COLUMNS, "listed"]
     assert columns_of("upsert_organization") == wanted
+
+
+def test_no_two_queries_have_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sql").mkdir()
+    for file in ("a", "b"):
+        (tmp_path / "sql" / f"{file}.sql").write_text("-- name: twice\n-- Says it.\nSELECT 1;\n")
+    monkeypatch.setattr(query_texts, "files", lambda _package: tmp_path)
+    with pytest.raises(PetstreamError, match="two queries are called twice"):
+        query_texts.queries.__wrapped__()

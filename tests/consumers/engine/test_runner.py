@@ -1,219 +1,254 @@
-"""When a consumer looks whether its log is still the one it knew, and what it does with the answer.
-
-Kafka and Postgres are made up here: in reality a client that is put back is dealt its partitions
-anew as well, and so each of these moments hides behind another.
-"""
+"""The loop of a consumer: what is applied, in which order, across whatever happens meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from scripted_connection import ScriptedConnection
 
 from consumers.engine import offsets, runner
 from consumers.engine.runner import Consumer, RunContext, run
-from petstream.events import LogEnd
-from petstream.kafka.positions import Standing
+from petstream.codec import UndecodableError
+from petstream.errors import PetstreamError
+from petstream.events import SOURCE, LogEnd
 from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import PETS
 
 HERE = TopicPartition("t.pets.v1", 0)
-Poll = Callable[[], Sequence[int]]
+OURS = (("ce_source", SOURCE.encode()),)
+END = 6
 
 
 class World:
-    """A partition that a client reads by a script of polls, and a table of what was applied."""
+    """A partition of some records, Postgres, and the group of one consumer."""
 
     def __init__(self) -> None:
-        """Nothing is applied, and the log is the one that everybody knows."""
+        """Begin with nothing applied."""
+        self.done: list[str] = []
+        """What was done, in its order."""
         self.applied: list[int] = []
-        self.sought: list[int] = []
-        self.looked: list[int] = []
-        self.dropped: list[int] = []
-        self.stored: dict[TopicPartition, LogEnd] = {}
-        self.standing: Standing = "there"
-        self.link = object()
-        self.script: list[Poll] = []
-        self.stopping = asyncio.Event()
-        self.rebalances = 1
+        self.position = LogEnd(0)
+        self.committed = 0
+        self.rebalances = 0
+        self.link: object = object()
+        self.standings: dict[TopicPartition, Any] = {}
+        self.polls: list[Callable[[], None]] = []
+        """What happens while the next ones are polled."""
+        self.refuse: dict[int, str] = {}
+        self._at = 0
 
-    # as a subscription
+    # what a Subscription is asked
+    async def partitions(self, _topics: Sequence[str]) -> list[TopicPartition]:
+        """Return ours."""
+        return [HERE]
+
+    async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
+        """Return where they begin and end."""
+        return dict.fromkeys(partitions, Bounds(0, END))
 
     def assigned(self) -> frozenset[TopicPartition]:
-        """Have one partition."""
+        """Return ours."""
         return frozenset({HERE})
 
     def links(self) -> dict[TopicPartition, object]:
-        """Reach its leader."""
+        """Return the connection to its leader."""
         return {HERE: self.link}
 
-    async def poll(self) -> list[ConsumerRecord]:
-        """Do what comes next in the script; at its end, stop."""
-        await asyncio.sleep(0)
-        if not self.script:
-            self.stopping.set()
-            return []
-        return [ConsumerRecord(HERE, at, b"1", b"{}", (), 5) for at in self.script.pop(0)()]
-
-    async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
-        """End far ahead."""
-        return {partition: Bounds(0, 1_000) for partition in partitions}
-
-    async def committed(self, _partition: TopicPartition) -> int:
-        """Know no lower offset in the group."""
-        return 1_000
-
     def seek(self, _partition: TopicPartition, offset: int) -> bool:
-        """Note where reading goes on."""
-        self.sought.append(offset)
+        """Go on from there."""
+        self.done.append(f"seek {offset}")
+        self._at = offset
         return True
 
-    async def commit(self, _offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit."""
+    async def position_of(self, _partition: TopicPartition) -> int:
+        """Return the next record's offset."""
+        return self._at
 
-    # as Postgres and Kafka
+    async def committed_of(self, _partition: TopicPartition) -> int:
+        """Return the group's offset."""
+        return self.committed
 
-    async def standings(
-        self, _access: KafkaAccess, positions: Mapping[TopicPartition, LogEnd]
-    ) -> dict[TopicPartition, Standing]:
-        """Say how the log stands."""
-        self.looked += [position.offset for position in positions.values()]
-        return dict.fromkeys(positions, self.standing)
+    async def poll(self) -> list[ConsumerRecord]:
+        """Return the next two records, behind what happens meanwhile."""
+        if self.polls:
+            self.polls.pop(0)()
+        records = [
+            ConsumerRecord(HERE, offset, b"1", b"{}", OURS)
+            for offset in range(self._at, min(self._at + 2, END))
+        ]
+        self._at += len(records)
+        return records
 
-    async def drop_rewritten(
-        self,
-        _connection: object,
-        _consumer: str,
-        positions: Mapping[TopicPartition, LogEnd],
-        standings: Mapping[TopicPartition, Standing],
-    ) -> list[TopicPartition]:
-        """Drop what isn't there."""
-        lost = [at for at in positions if standings[at] != "there"]
-        for partition in lost:
-            self.dropped.append(positions[partition].offset)
-            del self.stored[partition]
-            self.standing = "there"
-        return lost
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit the group's offset."""
+        self.committed = offsets[HERE]
+        self.done.append(f"commit {self.committed}")
 
-    async def advance(
-        self, _connection: object, _consumer: str, held: Any, ends: Mapping[TopicPartition, LogEnd]
-    ) -> None:
-        """Move only from what is stored."""
-        for partition, end in ends.items():
-            assert held[partition] == self.stored.get(partition)
-            self.stored[partition] = end
+    # what the consumer and the stored positions do
+    def read(self, record: ConsumerRecord) -> int:
+        """Read a record, unless it is refused."""
+        if record.offset in self.refuse:
+            raise UndecodableError(self.refuse[record.offset], "it isn't one of ours")
+        return record.offset
 
+    async def apply(self, _connection: Any, items: Sequence[int]) -> None:
+        """Apply records."""
+        self.applied.extend(items)
+        self.done.append(f"apply {[*items]}")
 
-class Connection:
-    """A connection that does nothing."""
+    async def advance(self, _connection: Any, _name: str, held: Any, ends: Any) -> None:
+        """Store positions."""
+        assert held[HERE] == self.position
+        self.position = ends[HERE]
+        self.done.append(f"store {self.position.offset}")
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[None, None]:
-        """Hold a transaction."""
-        yield
+    async def send_all(self, _access: KafkaAccess, letters: Sequence[Any]) -> None:
+        """Send dead letters."""
+        self.done += [f"park {letter.key.decode()}" for letter in letters]
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World()
+    world = World()
+    subscription: Any = world
+    subscription_like = _Subscription(world)
 
     @asynccontextmanager
-    async def subscribed(*_: object) -> AsyncGenerator[World, None]:
-        yield made
+    async def connected(_url: str) -> AsyncIterator[ScriptedConnection]:
+        yield ScriptedConnection()
 
     @asynccontextmanager
-    async def connected(_url: str) -> AsyncGenerator[Connection, None]:
-        yield Connection()
+    async def subscribed(*_: object) -> AsyncIterator[Any]:
+        yield subscription_like
 
-    async def stored(_connection: object, _consumer: str) -> dict[TopicPartition, LogEnd]:
-        return dict(made.stored)
+    async def stored(*_: object) -> dict[TopicPartition, LogEnd]:
+        return {HERE: world.position}
 
-    monkeypatch.setattr(runner, "subscribed", subscribed)
+    async def drop(_connection: Any, _name: str, _positions: Any, standings: Any) -> list[Any]:
+        return [at for at, standing in standings.items() if standing != "there"]
+
+    async def standings(*_: object) -> dict[TopicPartition, Any]:
+        world.done.append("look")
+        return world.standings
+
     monkeypatch.setattr(runner, "connected", connected)
-    monkeypatch.setattr(runner, "standings", made.standings)
+    monkeypatch.setattr(runner, "subscribed", subscribed)
+    monkeypatch.setattr(runner, "standings", standings)
+    monkeypatch.setattr(runner, "send_all", subscription.send_all)
     monkeypatch.setattr(offsets, "stored", stored)
-    monkeypatch.setattr(offsets, "advance", made.advance)
-    monkeypatch.setattr(offsets, "drop_rewritten", made.drop_rewritten)
-    return made
+    monkeypatch.setattr(offsets, "advance", subscription.advance)
+    monkeypatch.setattr(offsets, "drop_rewritten", drop)
+    return world
 
 
-async def consume(world: World, *script: Poll) -> None:
-    """Run a consumer through a script of polls."""
-    world.script = list(script)
+class _Subscription:
+    """A world as a `Subscription`, whose two methods have other names there."""
 
-    async def apply(_connection: Any, items: Sequence[int]) -> None:
-        world.applied += items
+    def __init__(self, world: World) -> None:
+        self._world = world
 
-    await run(
-        Consumer("pets", (PETS,), lambda record: record.offset, apply),
-        RunContext(
-            kafka=KafkaAccess("nowhere:1"), database_url="", prefix="t.", drain=False,
-            stopping=world.stopping, progress=lambda _name, _records: None,
-        ),
+    def __getattr__(self, name: str) -> Any:
+        names = {"position": "position_of", "committed": "committed_of"}
+        return getattr(self._world, names.get(name, name))
+
+
+async def drained(world: World) -> None:
+    """Run the consumer until it has applied all there is."""
+    consumer = Consumer("pets", (PETS,), world.read, world.apply)
+    context = RunContext(
+        kafka=KafkaAccess("nowhere:1"), database_url="", prefix="t.", drain=True,
+        stopping=asyncio.Event(), progress=lambda _name, _records: None,
     )  # fmt: skip
+    async with asyncio.timeout(20):
+        await run(consumer, context)
 
 
-async def test_a_position_is_looked_at_before_anything_is_read_from_it(world: World) -> None:
-    world.stored[HERE] = LogEnd(7, "an id", 5)
-    world.standing = "lost"
-    await consume(world, lambda: [0, 1])
-    assert (world.looked, world.dropped, world.sought) == ([7], [7], [0])
-    assert world.applied == [0, 1]
+async def test_data_and_position_come_first_and_the_groups_offset_last(world: World) -> None:
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
+    assert world.done[:5] == ["look", "seek 0", "apply [0, 1]", "store 2", "commit 2"]
+    assert world.done[-3:] == ["apply [4, 5]", "store 6", "commit 6"]
 
 
-async def test_what_was_polled_when_a_leader_was_reached_anew_is_fetched_again(
+async def test_what_was_polled_across_a_rebalance_is_dropped_and_sought_again(
     world: World,
 ) -> None:
-    def by_another_connection() -> Sequence[int]:
+    """The group's offset may be ahead of the database, and kept partitions are put there."""
+
+    def rebalance() -> None:
+        world.rebalances += 2
+        world.seek(HERE, 5)  # what aiokafka does, by the group's offset
+
+    world.polls = [lambda: None, rebalance]
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
+
+
+async def test_what_was_polled_before_a_leader_was_reached_anew_is_looked_at_first(
+    world: World,
+) -> None:
+    def reconnect() -> None:
         world.link = object()
-        return [2, 3]
 
-    await consume(world, lambda: [0, 1], by_another_connection, lambda: [2, 3])
-    assert world.looked == [2], "nothing is stored at first"
-    assert world.sought == [0, 2]
-    assert world.applied == [0, 1, 2, 3]
+    world.polls = [lambda: None, reconnect]
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
+    again = world.done.index("store 2") + 2
+    assert world.done[again : again + 3] == ["look", "seek 2", "apply [2, 3]"]
 
 
-async def test_what_a_leader_with_another_log_gives_is_not_applied_behind_the_old_one(
+async def test_a_client_that_was_put_back_has_its_partition_looked_at(world: World) -> None:
+    def put_back() -> None:
+        world.seek(HERE, 0)  # what aiokafka does where an offset is out of range
+
+    world.polls = [lambda: None, put_back]
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
+    assert world.done.count("look") == 2
+
+
+async def test_a_log_that_was_rewritten_is_read_from_the_beginning(world: World) -> None:
+    def rewrite() -> None:
+        world.link = object()
+        world.standings = {HERE: "lost"}
+        world.polls = []
+
+    def dropped(*_: object) -> None:
+        world.position, world.committed, world.standings = LogEnd(0), 0, {}
+
+    async def drop(_connection: Any, _name: str, _positions: Any, standings: Any) -> list[Any]:
+        gone = [at for at, standing in standings.items() if standing != "there"]
+        if gone:
+            dropped()
+        return gone
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(offsets, "drop_rewritten", drop)
+        world.polls = [lambda: None, rewrite]
+        await drained(world)
+    assert world.applied == [0, 1, 0, 1, 2, 3, 4, 5]
+
+
+async def test_a_letter_is_durable_before_the_position_behind_its_record_moves(
     world: World,
 ) -> None:
-    def from_another_log() -> Sequence[int]:
-        world.link, world.standing = object(), "lost"
-        return [2, 3]
-
-    await consume(world, lambda: [0, 1], from_another_log, lambda: [0, 1, 2, 3])
-    assert world.dropped == [2]
-    assert world.applied == [0, 1, 0, 1, 2, 3], "all of it is read from the beginning"
+    world.refuse = {3: "value"}
+    await drained(world)
+    assert world.applied == [0, 1, 2, 4, 5]
+    at = world.done.index("apply [2]")
+    assert world.done[at : at + 3] == ["apply [2]", f"park {HERE}/3", "store 4"]
 
 
-async def test_a_client_that_was_put_back_makes_the_consumer_look(world: World) -> None:
-    def put_back() -> Sequence[int]:
-        world.standing = "lost"
-        return [0, 1, 2, 3]
-
-    await consume(world, lambda: [0, 1, 2], put_back, lambda: [0])
-    assert world.dropped == [3], "the audit is to hear of it"
-    assert world.applied == [0, 1, 2, 0]
-
-
-async def test_a_client_that_was_put_back_for_nothing_goes_on_where_it_was(world: World) -> None:
-    await consume(world, lambda: [0, 1, 2], lambda: [0], lambda: [3])
-    assert world.sought == [0, 3]
-    assert world.applied == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize("busy", [True, False])
-async def test_a_position_is_looked_at_now_and_then_whether_or_not_records_come(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, busy: bool
+async def test_an_event_of_a_version_that_is_not_ours_yet_stops_the_consumer(
+    world: World,
 ) -> None:
-    async def probe(*_: object) -> None:
-        pass
-
-    monkeypatch.setattr(runner, "_PROBE_EVERY_S", -1.0)
-    monkeypatch.setattr(runner._ConsumerSession, "_probe", probe)  # noqa: SLF001  what isn't tried here
-    await consume(world, lambda: [0], lambda: [1] if busy else [])
-    assert world.looked[:2] == ([1, 2] if busy else [1, 1])
+    """As dead letters, a whole log of them would be lost to this database."""
+    world.refuse = {3: "version"}
+    with pytest.raises(PetstreamError, match="isn't for this version"):
+        await drained(world)
+    assert world.position.offset == 2

@@ -44,3 +44,9 @@ def test_content_that_is_refused_is_tried_again_for_three_days_and_an_address_ne
     assert decide_retry(RefusedPictureError("address-refused"), 1, 0) == RetryDecision(
         "failed", 0, None
     )
+
+
+def test_t35_a_host_may_put_a_picture_off_for_a_day_and_no_longer() -> None:
+    """T35: a Retry-After of years would be a picture that is never fetched."""
+    years = RefusedPictureError("http-503", "trouble", 10.0**8)
+    assert decide_retry(years, 1, 0).wait_s == 86_400.0

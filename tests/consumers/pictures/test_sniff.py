@@ -70,6 +70,23 @@ def test_t33_more_pixels_than_the_cap_are_refused_from_the_header(kind: str) -> 
     assert refused(huge(kind)) == "too-many-pixels"
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "allowed"),
+    [(8_000, 8_000, True), (8_000, 8_001, False), (16_384, 3_906, True), (16_385, 10, False)],
+)
+def test_t33_neither_the_pixels_nor_a_side_may_pass_the_cap(
+    width: int, height: int, *, allowed: bool
+) -> None:
+    """T33: 64 million pixels, 16,384 on a side."""
+    data = drawn_picture("PNG").replace(
+        struct.pack(">II", 60, 40), struct.pack(">II", width, height)
+    )
+    if allowed:
+        assert sniff(data) == ("image/png", width, height)
+    else:
+        assert refused(data) == "too-many-pixels"
+
+
 def test_t33_a_picture_that_is_something_else_as_well_is_refused() -> None:
     """T33: polyglots."""
     archive = io.BytesIO()

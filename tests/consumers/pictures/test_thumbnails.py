@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from drawn_pictures import drawn_picture
 from PIL import Image
 
+from consumers.pictures import thumbnails
 from consumers.pictures.retry_policy import RefusedPictureError
 from consumers.pictures.sniff import sniff
 from consumers.pictures.thumbnails import thumbnailer
 
+ROOT = Path(__file__).parents[3]
 GPS = 0x8825
 ORIENTATION = 0x0112
 
@@ -26,11 +32,11 @@ async def test_t33_thumbnails_are_turned_and_say_nothing_of_where_they_were_take
     original = drawn_picture(exif=exif, comment=b"Rex at home")
     assert b"Exif" in original
     async with thumbnailer() as processes:
-        thumbnails = await processes.make(original, (20, 1_000))
-    images = [Image.open(io.BytesIO(data)) for data in thumbnails]
+        made = await processes.make(original, (20, 1_000))
+    images = [Image.open(io.BytesIO(data)) for data in made]
     assert [image.size for image in images] == [(13, 20), (40, 60)]
     assert all(image.format == "JPEG" and not image.getexif() for image in images)
-    assert all(b"Exif" not in data and b"Rex" not in data for data in thumbnails)
+    assert all(b"Exif" not in data and b"Rex" not in data for data in made)
     red = images[1].convert("RGB").getpixel((20, 10))
     assert isinstance(red, tuple)
     assert red[0] > 200
@@ -79,3 +85,49 @@ async def test_pictures_of_every_mode_are_made_small(mode: str) -> None:
     async with thumbnailer() as processes:
         (made,) = await processes.make(file.getvalue(), (16,))
     assert Image.open(io.BytesIO(made)).size == (16, 8)
+
+
+def test_t33_a_decoder_has_little_memory_and_writes_nothing() -> None:
+    """T33: a picture may well run what it likes in there."""
+    program = (
+        "import resource; from consumers.pictures import thumbnail_process as p; "
+        "most = resource.getrlimit(resource.RLIMIT_CORE)[1]; "
+        "resource.setrlimit(resource.RLIMIT_CORE, (most, most)); p.main(); "
+        "from PIL import Image; print(Image.MAX_IMAGE_PIXELS, "
+        "*(resource.getrlimit(kind)[0] for kind in "
+        "(resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)))"
+    )
+    said = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-c", program], cwd=ROOT, check=True, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.stdout.split() == ["70000000", str(1024**3), "0", "0"]
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF", "PPM", "ICO"])
+async def test_t33_no_other_format_is_decoded(kind: str) -> None:
+    """T33: the more decoders, the more to go wrong; these four are what the feed has."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(file, kind)
+    async with thumbnailer() as processes:
+        with pytest.raises(RefusedPictureError, match="undecodable"):
+            await processes.make(file.getvalue(), (16,))
+
+
+async def test_t33_after_a_process_died_the_next_picture_gets_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T33: killed by the system for its memory, for instance."""
+    started = thumbnails._start  # noqa: SLF001  where a process comes from
+
+    async def doomed() -> asyncio.subprocess.Process:
+        process = await started()
+        process.kill()
+        return process
+
+    async with thumbnailer() as processes:
+        monkeypatch.setattr(thumbnails, "_start", doomed)
+        with pytest.raises(RefusedPictureError, match="decoding-died"):
+            await processes.make(drawn_picture(), (30,))
+        monkeypatch.setattr(thumbnails, "_start", started)
+        assert len(await processes.make(drawn_picture(), (30,))) == 1

@@ -305,3 +305,30 @@ def test_f4_what_says_no_time_is_no_stamp_row(row: bytes) -> None:
     """F4: it is refused, and so it's seen."""
     run = Comparison(ORGS, Ledger(), facts())
     assert len(run.compare(framed(row), "orgs", "orgs_1.json").refused) == 1
+
+
+def test_a_newer_row_of_the_export_that_removed_it_does_not_bring_a_pet_back() -> None:
+    """The petlist, or a person, has decided about this very export."""
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row()])])
+    feed.remove(1, 22611034)
+    assert feed.read(1, [("pets", [pet_row(name="newer", lastUpdated="1755239999")])]) == []
+
+
+def test_a_row_that_wins_behind_a_higher_place_has_a_higher_sequence_all_the_same() -> None:
+    feed = Feed()
+    full, update = pet_row(name="full"), pet_row(name="update", lastUpdated="1755239999")
+    (first,) = feed.read(0, [("pets", [full])])
+    (second,) = feed.read(0, [("updatedpets", [update])])
+    assert second.sequence == first.sequence + 1
+
+
+def test_contacts_that_are_not_published_any_more_have_changed() -> None:
+    """Whoever keeps them by what changed has to learn that they are gone."""
+    with_contacts = Comparison(PETS, Ledger(), facts(0)._replace(publish_contacts=True))
+    log = with_contacts.compare(framed(pet_row()), "pets", "pets_1.json").publications
+    without = Comparison(PETS, refolded(log), facts(1))
+    (record,) = without.compare(framed(pet_row()), "pets", "pets_1.json").publications
+    event = event_of(record)
+    assert {"contactName", "contactEmail"} <= set(event.changed)
+    assert event.old["contactName"] == "Jo"

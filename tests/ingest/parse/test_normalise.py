@@ -269,3 +269,18 @@ def test_f15_what_is_no_contact_stays(key: str, value: str) -> None:
     arrived = normalise_pet(pet_row() | {key: value})
     assert isinstance(arrived, Pet)
     assert arrived.extra == {key: value}
+
+
+def test_of_several_stamps_the_last_that_may_be_counts() -> None:
+    """The last export's may stand beside this one's, in whatever order."""
+    latest = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    stamps = {
+        "previous": "2026-11-20 03:00:00", "this": "2026-11-21 03:00:00",
+        "next": "2026-11-22 03:00:00", "rows": "6200",
+    }  # fmt: skip
+    for order in (stamps, dict(reversed(stamps.items()))):
+        assert start_stamp(order, latest) == datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+
+def test_what_is_empty_is_no_misfit() -> None:
+    assert pet(sizeCurrent="", sizePotential="", birthdate="", lastUpdated="", dogs="").extra == {}

@@ -95,3 +95,17 @@ def test_nul_and_lone_surrogates_never_reach_a_store() -> None:
     assert values.text("a\0b\ud800c") == "ab\ufffdc"
     nested = values.plain({"k\0": ["\udfff", {"x": Decimal("1e999999999")}]})
     assert nested == {"k": ["\ufffd", {"x": "1E+999999999"}]}
+
+
+def test_a_list_that_became_an_object_keeps_its_order() -> None:
+    """PHP makes objects with indexes of lists; `10` comes behind `9`."""
+    sent = {"10": "k", "9": "j", "0": "a", "x": "last"}
+    assert values.elements(sent) == ["a", "j", "k", "last"]
+
+
+@pytest.mark.parametrize("sent", [10**64, -(10**64), Decimal(10**64)])
+def test_a_number_of_any_length_is_no_text(sent: Any) -> None:
+    """T12: to make text of a long enough one takes minutes."""
+    with pytest.raises(values.MisfitError):
+        values.text(sent)
+    assert values.text(10**63) == "1" + 63 * "0"

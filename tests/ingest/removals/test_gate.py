@@ -122,6 +122,8 @@ def test_a_shelter_of_three_hundred_pets_may_close() -> None:
 def test_the_limits_are_the_last_that_pass(gone: int, *, held: bool) -> None:
     """The gate, 4: as many as PETSTREAM_REMOVAL_MAX_SHARE says may go, and not one more."""
     assert (decision(set(range(gone + 1, 1001))).reason is not None) is held
+    by_number = RemovalLimits(max_share=1.0, max_count=100)
+    assert bool(by_number.passed(gone, 1_000, "pets")) is held
 
 
 @pytest.mark.parametrize(("lacking", "held"), [(2, False), (3, True)])

@@ -213,3 +213,16 @@ def test_f3_of_two_files_of_one_name_the_one_with_a_plausible_time_is_taken() ->
     both = [RemoteFile("pets_1.json", 1, AHEAD), RemoteFile("Ab3dEf9h_pets_1.json", 2, NOW)]
     (part,) = export_set(both, CLOCK).parts
     assert part.remote.size_bytes == 2
+
+
+def test_files_are_the_same_by_name_size_and_time() -> None:
+    """Whoever sees the same fingerprint doesn't read them again."""
+    at = NOW + timedelta(seconds=1)
+    listings = [
+        RemoteFile("pets_1.json", 100, NOW), RemoteFile("pets_1.json", 101, NOW),
+        RemoteFile("pets_1.json", 100, at), RemoteFile("pets_2.json", 100, NOW),
+    ]  # fmt: skip
+    fingerprints = [export_set([remote]).fingerprint for remote in listings]
+    assert len(set(fingerprints)) == 4
+    zipped = RemoteFile("Ab3dEf9h_pets_1.json", 100, NOW)
+    assert export_set([zipped]).fingerprint == fingerprints[0]

@@ -58,3 +58,19 @@ async def test_t9_a_broken_zip_is_named_and_leaves_nothing_in_the_archive(
     with pytest.raises(BrokenFileError, match=r"^pets_1\.json is broken: the zip"):
         await read(monkeypatch, b"PK\x03\x04" + bytes(40), tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_petlist_of_any_size_is_not_kept_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def stream(*_args: Any) -> AsyncGenerator[bytes, None]:
+        for _ in range(100):
+            yield b"22611034\n"
+
+    monkeypatch.setattr(reader, "stream", stream)
+    from_wire = reader.from_ftp(FtpUrl("apikey", "secret", "localhost", 21, "", tls=False))
+    petlist = Part("petlist", 0, PART.remote)
+    export = reader.Reader(from_wire, None, "2026-11-02T08:00:01Z", print)
+    assert len(await export.whole(petlist, most_bytes=900)) == 900
+    with pytest.raises(BrokenFileError, match=r"^petlist\.csv is larger than 899 bytes"):
+        await export.whole(petlist, most_bytes=899)

@@ -59,3 +59,16 @@ def test_f10_only_line_ends_end_a_name() -> None:
     """F10: other signs that Python takes for line ends stand in names of other people's files."""
     listed = "x\x85pets_2.json\r\ny\x1cpets_3.json\nz\x0cpets_4.json\r\n"
     assert replies.names(listed) == ["x\x85pets_2.json", "y\x1cpets_3.json", "z\x0cpets_4.json"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "port"),
+    [
+        ("227 Entering Passive Mode (127,0,0,1,200,7)", 51_207), ("127,0,0,1,4,1", 1_025),
+        ("(127,0,0,1,256,7)", None), ("(127,0,0,1,7,256)", None), ("(127,0,0,1,0,0)", None),
+        ("229 (|||65535|)", 65_535), ("229 (|||65536|)", None),
+    ],
+)  # fmt: skip
+def test_f2_a_passive_port_is_one_that_there_can_be(answer: str, port: int | None) -> None:
+    """F2."""
+    assert replies.passive_port([answer]) == port

@@ -1,0 +1,73 @@
+"""What of a batch goes into the state, and what into the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handmade_events import Log, sequence
+from scripted_connection import ScriptedConnection
+
+from consumers.pets import history, removals
+from consumers.pets.current import DecodedEvent
+from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
+from petstream.settings import KafkaAccess
+
+LOG = Log(KafkaAccess("nowhere:1"), "t.")
+
+
+def read(sent: ProducerRecord, offset: int = 0) -> ConsumerRecord:
+    """Return a record as a consumer reads it."""
+    place = TopicPartition(sent.topic, sent.partition or 0)
+    return ConsumerRecord(place, offset, sent.key, sent.value, sent.headers)
+
+
+async def applied(*records: ProducerRecord) -> ScriptedConnection:
+    """Apply a batch as the consumer pets does."""
+    connection: Any = ScriptedConnection()
+    await history.CONSUMER.apply(connection, [history.read(read(record)) for record in records])
+    return connection  # type: ignore[no-any-return]  # as it was made
+
+
+async def removed(*records: ProducerRecord) -> ScriptedConnection:
+    """Apply a batch as the consumer deletions does."""
+    connection: Any = ScriptedConnection()
+    changes = [removals.read(read(record)) for record in records]
+    taken = [change for change in changes if isinstance(change, DecodedEvent)]
+    await removals.CONSUMER.apply(connection, taken)
+    return connection  # type: ignore[no-any-return]  # as it was made
+
+
+async def test_every_event_goes_into_the_history_and_the_newest_into_the_state() -> None:
+    batch = await applied(
+        LOG.pet(7, 2, name="Rex"), LOG.pet(7, 1, name="Max"), LOG.pet(7, 1, name="Bo")
+    )
+    recorded = [(row[0], row[1]) for row in batch.arguments["record_pet_event"]]
+    assert recorded == [(7, sequence(1)), (7, sequence(1)), (7, sequence(2))]
+    digests = {row[2] for row in batch.arguments["record_pet_event"]}
+    assert len(digests) == 3, "two events of one sequence differ by their digests"
+    (row,) = batch.arguments["upsert_pet"]
+    assert "Rex" in row
+
+
+async def test_a_removal_is_history_here_and_state_for_the_consumer_deletions() -> None:
+    left = LOG.pet(7, 2, op="removed")
+    batch = await applied(left, LOG.pet(8, 2))
+    assert [row[3] for row in batch.arguments["record_pet_event"]] == ["removed", "updated"]
+    assert len(batch.arguments["upsert_pet"]) == 1
+    deleted = await removed(left, LOG.pet(8, 2))
+    assert [row[0] for row in deleted.arguments["remove_pet"]] == [7]
+
+
+async def test_what_is_only_stated_again_is_no_history() -> None:
+    batch = await applied(LOG.pet(7, 2, restated=True), LOG.pet(8, 2))
+    assert [row[0] for row in batch.arguments["record_pet_event"]] == [8]
+    assert len(batch.arguments["upsert_pet"]) == 2
+
+
+async def test_of_removals_in_a_batch_the_newest_counts_for_pets_and_organisations() -> None:
+    batch = await removed(
+        LOG.pet(7, 3, op="removed"), LOG.pet(7, 1, op="removed"), LOG.pet(6, 1, op="relisted"),
+        LOG.org(5, 3, op="removed"), LOG.org(5, 1, op="removed"), LOG.org(4, 1),
+    )  # fmt: skip
+    assert [row[:2] for row in batch.arguments["remove_pet"]] == [(7, sequence(3))]
+    assert [row[:2] for row in batch.arguments["remove_organization"]] == [(5, sequence(3))]
