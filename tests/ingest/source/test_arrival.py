@@ -74,6 +74,7 @@ def put(home: Path, stamp: Any, *, at: datetime = WRITTEN) -> None:
         ({"started": "infinity"}, None),
         ({"started": 64000}, None),
         ({"started": "soon"}, None),
+        ({"started": "2026-11-20 06:00:01"}, None),  # two hours behind the files it is of
         (None, None),
     ],
 )  # fmt: skip
@@ -108,3 +109,21 @@ async def test_f3_where_every_file_is_of_next_year_the_stamp_names_it_or_nothing
     put(home, {"started": "2027-09-16 03:00:01"}, at=AHEAD)
     with pytest.raises(NotReadyError, match="compare the server's clock and ours"):
         await list_export(ftp, 0, lambda _line: None, clock=lambda: NOW)
+
+
+async def test_t2_an_export_that_somebody_still_writes_is_not_ready(
+    home: Path, ftp: FtpUrl
+) -> None:
+    """T2: two listings some time apart must agree."""
+
+    def write(_line: str) -> None:
+        (home / "pets_1.json").write_text("more", encoding="utf-8")
+        (home / "pets_2.json").write_text("", encoding="utf-8")
+
+    put(home, {"started": "2026-11-20 03:00:01"})
+    listed = await list_export(ftp, 0.01, write, clock=lambda: NOW)
+    assert listed.unready == (
+        "the export is still being written: pets_1.json has changed; pets_2.json has just appeared"
+    )
+    settled = await list_export(ftp, 0.01, lambda _line: None, clock=lambda: NOW)
+    assert settled.unready is None

@@ -153,19 +153,6 @@ async def test_t15_a_drip_is_cut_and_a_file_that_takes_too_long_is_given_up(
     assert script.most_open <= 2
 
 
-async def test_t15_a_slow_reader_is_not_taken_for_a_slow_network(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """T15: what our own side takes isn't counted."""
-    monkeypatch.setattr(download, "_RATE_WINDOW_S", 0.02)
-    monkeypatch.setattr(download, "LEAST_BYTES_PER_S", 1_000_000_000)
-    network = download._NetworkTime()  # noqa: SLF001  the clock itself
-    for _ in range(100):
-        network.took(0.0001, 100_000)
-    with pytest.raises(TimeoutError):
-        network.took(0.5, 100_000)
-
-
 @pytest.mark.parametrize("code", [b"500 no", b"522 no", b"425 no"])
 async def test_t14_where_epsv_is_refused_pasv_is_asked_and_its_address_not_followed(
     code: bytes,
