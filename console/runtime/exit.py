@@ -89,9 +89,9 @@ def _leaves(group: BaseExceptionGroup[PetstreamError]) -> list[PetstreamError]:
 
 
 def _no_room(error: OSError) -> int:
-    where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+    where = error.filename or "most likely that of PETSTREAM_DATA_DIR"
     note(
-        f"petstream: a disk is full{where}: make room there; nothing was lost, and running it "
+        f"petstream: a disk is full ({where}): make room there; nothing was lost, and running it "
         "again is harmless"
     )
     return NoRoomError.exit_status

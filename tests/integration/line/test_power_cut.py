@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -24,7 +24,9 @@ from members import ROOT, Feed, Member, Server, bugs
 from server_homes import put_away
 
 from console.embedded import servers
+from console.inspect.status import gather, render
 from consumers.app import consume
+from consumers.audit.compare import compare
 from consumers.registry import NAMES
 from ingest.run import ingest
 from ingest.state.restore import fold_exports
@@ -63,10 +65,13 @@ def feed(tmp_path: Path, home: Path, prefix: str, database_url: str) -> Iterator
     kafka = servers.ensure_kafka(home, for_tests=True)
     with serve_ftp(ftp_home, user=USER, password=PASSWORD) as server:
         ftp = FtpUrl(USER, PASSWORD, "127.0.0.1", server.port, "", tls=False)
-        yield Feed(
+        feed = Feed(
             history(seed=SEED, pets=250, days=ROUNDS + 1), ftp_home,
             ftp=ftp, kafka=kafka, database_url=database_url, prefix=prefix,
         )  # fmt: skip
+        # a cut takes most of the few organisations: whoever left since would wait for a person
+        feed.settings = replace(feed.settings, removal_max_share=1.0)
+        yield feed
 
 
 @dataclass
@@ -108,6 +113,7 @@ class Machine:
                 "PETSTREAM_TOPIC_PREFIX": settings.topic_prefix,
                 "PETSTREAM_DATA_DIR": str(settings.data_dir),
                 "PETSTREAM_SETTLE_S": "0",
+                "PETSTREAM_REMOVAL_MAX_SHARE": "1",
             },
         )  # fmt: skip
 
@@ -155,7 +161,17 @@ class Machine:
             )  # fmt: skip
             if await self.differences() == []:
                 return turn
-        raise AssertionError(await self.differences())
+        raise AssertionError(f"{await self.differences()}\n{await self.how_it_stands()}")
+
+    async def how_it_stands(self) -> str:
+        """Return what is known of losses, for whoever looks at a failure."""
+        audit = await compare(
+            self.feed.kafka, self.feed.database_url, self.feed.settings.topic_prefix
+        )
+        known = await gather(
+            self.feed.settings, kafka=self.feed.kafka, database_url=self.feed.database_url
+        )
+        return f"{audit}\n{render(known)}"
 
     async def differences(self) -> list[str]:
         """Return where tables and log aren't as the feed is."""
