@@ -127,6 +127,8 @@ class Machine:
                 assert time.monotonic() - began < WITHIN_S
                 await asyncio.sleep(0.002)
             Server(self.home, "kafka").send(signal.SIGKILL)
+            while servers.running(self.home).kafka is not None:  # noqa: ASYNC110  it tells nobody
+                await asyncio.sleep(0.01)  # it may still be writing
         finally:
             ingester.kill()
             ingester.wait()
