@@ -90,6 +90,7 @@ async def test_t43_a_full_disk_is_waited_for_and_nothing_is_parked_or_lost(
 async def test_a_full_disk_under_everything_is_waited_for_and_told(tmp_path: Path) -> None:
     """Kafka, Postgres, the ingester and the consumers share it; nobody helps but with room."""
     ftp, log = tmp_path / "ftp", tmp_path / "up.log"
+    ftp.mkdir()
     made = history(seed=43, pets=400, days=2)
     with (
         small_disk(tmp_path / "data", 420 * 1024) as disk,

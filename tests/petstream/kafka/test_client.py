@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from petstream.kafka import client
 from petstream.kafka.client import stop
 
 
@@ -34,6 +35,18 @@ class Consumer:
         await self._client.close()
 
 
+class Producer:
+    """Waits for a Kafka that is gone, as a member of a group does; names its connections openly."""
+
+    def __init__(self) -> None:
+        """Hold connections."""
+        self.client = self.connections = Connections()
+
+    async def stop(self) -> None:
+        """Never end."""
+        await asyncio.Event().wait()
+
+
 class Stuck(Consumer):
     """Is long in stopping."""
 
@@ -57,3 +70,13 @@ async def test_whoever_is_cancelled_while_it_stops_a_client_ends_when_that_is_cl
     with pytest.raises(asyncio.CancelledError):
         await stopping
     assert consumer.connections.closed
+
+
+async def test_a_stop_that_never_ends_is_cut_off_and_its_connections_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "_STOP_S", 0.01)
+    producer = Producer()
+    async with asyncio.timeout(5):
+        await stop(producer)
+    assert producer.connections.closed
