@@ -20,7 +20,7 @@ from ingest.source.leftovers import without_leftovers
 from ingest.source.listing import ExportSet, misfits, missing, refuse_incomplete
 from ingest.state import debts, log_check
 from ingest.state.debts import Offer, Wanted
-from ingest.state.export_history import ExportHistory, start_of
+from ingest.state.export_history import ExportHistory, start_of, started_at
 from ingest.state.restore import Ledgers, fold_requests
 from petstream.errors import NotReadyError
 from petstream.events import ExportEvent
@@ -40,6 +40,7 @@ class ReadRequest:
     scrub: str
     wanted: Wanted
     allow_older: bool
+    allow_growth: bool
     publish_failure_if: Callable[[str], bool]
     clock: Callable[[], datetime]
     say: Callable[[str], None]
@@ -101,7 +102,7 @@ async def assign(  # noqa: PLR0913, PLR0917  what a run is decided by
     name = history.identify(start, files.fingerprint).export_id
     if not request.allow_older:
         _refuse_older(history, name)
-        _refuse_before(ledgers, start)
+        _refuse_before(history, ledgers, start)
     owed = debts.found_in(history, ledgers.late, ledgers.highest_base, name)
     for debt in owed:
         history.fold(debt)
@@ -128,14 +129,15 @@ async def assign(  # noqa: PLR0913, PLR0917  what a run is decided by
         files,
         stamp,
         again=identity.export_id in history.completed and not pays,
-        older=newest is not None and start < start_of(newest.export_id),
+        older=newest is not None and start < started_at(newest),
+        allow_growth=request.allow_growth,
     )
 
 
 def _refuse_older(history: ExportHistory, export_id: str) -> None:
     """Refuse an export that is older than the newest completed one (rule 2)."""
     newest = history.newest
-    if newest is not None and start_of(export_id) < start_of(newest.export_id):
+    if newest is not None and start_of(export_id) < started_at(newest):
         raise NotReadyError(
             f"the export on the server started {export_id}, before {newest.export_id}, "
             "which was completed: an older one was put back; wait for the next, or read it "
@@ -143,12 +145,17 @@ def _refuse_older(history: ExportHistory, export_id: str) -> None:
         )
 
 
-def _refuse_before(ledgers: Ledgers, start: datetime) -> None:
-    """Refuse an export that is older than what the log holds of pets and organisations (rule 2)."""
-    newest_start = ledgers.newest_start
-    if newest_start and start < datetime.fromisoformat(newest_start):
+def _refuse_before(history: ExportHistory, ledgers: Ledgers, start: datetime) -> None:
+    """Refuse an export that is older than what the log holds of pets and organisations (rule 2).
+
+    (An export of which they hold, and that was named for a time to come, makes nothing older.)
+    """
+    if not ledgers.newest_start:
+        return
+    newest_start = datetime.fromisoformat(ledgers.newest_start)
+    if start < newest_start and not history.names_ahead(newest_start):
         raise NotReadyError(
             f"the export on the server started {start:%Y-%m-%dT%H:%M:%SZ}, before that of "
-            f"{newest_start}, of which there are events: an older one was put back; wait for the "
-            "next, or read it with --allow-older"
+            f"{ledgers.newest_start}, of which there are events: an older one was put back; wait "
+            "for the next, or read it with --allow-older"
         )

@@ -17,7 +17,7 @@ from ingest.source.archive_manifest import Manifest, read_manifest
 from ingest.source.listing import Part, refuse_incomplete
 from ingest.source.reader import Reader, Source
 from ingest.state.debts import Choice
-from ingest.state.export_history import ExportHistory, Identity, start_of
+from ingest.state.export_history import ExportHistory, Identity, started_at
 from ingest.state.restore import fold_exports
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.ground import require_ground
@@ -69,7 +69,7 @@ def _assignment(manifest: Manifest, history: ExportHistory) -> Assignment:
         manifest.export_set(),
         manifest.stamp,
         again=manifest.export_id in history.completed,
-        older=newest is not None and manifest.start < start_of(newest.export_id),
+        older=newest is not None and manifest.start < started_at(newest),
     )
 
 

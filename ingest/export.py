@@ -66,6 +66,8 @@ class Assignment(NamedTuple):
     """It was completed before: nothing is published unless there is news."""
     older: bool = False
     """A newer one was completed: nobody is removed for this one."""
+    allow_growth: bool = False
+    """A person says that the feed has grown beyond any day's measure."""
 
     def notes(self) -> list[str]:
         """Return what is unusual before anything is read."""
@@ -150,8 +152,9 @@ class ExportRun:
         )
         most_pets = max((each.pets.read for each in counts), default=0)
         most_orgs = max((each.orgs.read for each in counts), default=0)
-        new_pets = GrowthCheck(pets, PETS.plural, most_read=most_pets)
-        new_orgs = GrowthCheck(orgs, ORGS.plural, most_read=most_orgs)
+        allowed = assignment.allow_growth
+        new_pets = GrowthCheck(pets, PETS.plural, most_read=most_pets, allowed=allowed)
+        new_orgs = GrowthCheck(orgs, ORGS.plural, most_read=most_orgs, allowed=allowed)
         below, vocabulary = self._snapshots.below, history.vocabulary
         self._pets = _observed(PETS, pets, facts, below, vocabulary, self._change_rate, new_pets)
         self._orgs = _observed(ORGS, orgs, facts, below, {}, new_orgs)

@@ -114,6 +114,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
     *,
     wanted: Wanted = "auto",
     allow_older: bool = False,
+    allow_growth: bool = False,
     progress: Progress = lambda _file, _rows: None,
     say: Say = lambda _line: None,
     publish_failure_if: Callable[[str], bool] = lambda _reason: True,
@@ -126,6 +127,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
         kafka: how to reach Kafka.
         wanted: the mode, or ``auto``.
         allow_older: read an export that is older than the newest completed one.
+        allow_growth: believe it, however many more pets or organisations it brings.
         progress: is called with each file's rows as they are read.
         say: takes one line for a person at a time.
         publish_failure_if: whether exports.v1 is to say that an export can't be read, for a reason.
@@ -152,6 +154,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
         scrub=settings.scrub,
         wanted=wanted,
         allow_older=allow_older,
+        allow_growth=allow_growth,
         publish_failure_if=publish_failure_if,
         clock=clock,
         say=say,

@@ -58,12 +58,9 @@ def ingest(options: Namespace) -> int:
     """Read one export, or every one as it comes."""
     settings = load()
     archived: str | None = options.from_archive
+    _refuse_together(options)
     if archived is None:
         _need_ftp(settings)
-    elif options.watch or options.allow_older or options.mode != "auto":
-        raise UsageError("--from-archive goes alone: it reads the export as it was read first")
-    if options.watch and options.json:
-        raise UsageError("--json is for one run; of a daemon, PETSTREAM_LOG=json writes the lines")
     kafka = kafka_of(settings, note)
     if options.watch:
         return _watch(options, settings, kafka)
@@ -82,7 +79,7 @@ def ingest(options: Namespace) -> int:
             else:
                 result = await read_export(
                     settings, kafka, wanted=options.mode, allow_older=options.allow_older,
-                    progress=progress, say=say_line,
+                    allow_growth=options.allow_growth, progress=progress, say=say_line,
                 )  # fmt: skip
         for line in summary.lines(result):
             say_line(line)
@@ -95,6 +92,16 @@ def ingest(options: Namespace) -> int:
         note("interrupted: what was published is whole; run it again for the rest")
         return 1
     return status
+
+
+def _refuse_together(options: Namespace) -> None:
+    once = options.allow_older or options.allow_growth
+    if options.from_archive is not None and (options.watch or once or options.mode != "auto"):
+        raise UsageError("--from-archive goes alone: it reads the export as it was read first")
+    if options.watch and once:
+        raise UsageError("--allow-older and --allow-growth are for one run, not for --watch")
+    if options.watch and options.json:
+        raise UsageError("--json is for one run; of a daemon, PETSTREAM_LOG=json writes the lines")
 
 
 def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:

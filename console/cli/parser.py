@@ -86,6 +86,10 @@ def parser(*, is_whole: bool = False) -> argparse.ArgumentParser:
         "--allow-older", action="store_true", help="read an export older than the last completed"
     )
     ingest.add_argument(
+        "--allow-growth", action="store_true",
+        help="believe an export that brings more new pets than any day does",
+    )  # fmt: skip
+    ingest.add_argument(
         "--from-archive", metavar="EXPORT", help="read an archived export once more"
     )
     ingest.add_argument("--json", action="store_true", help=_JSON)

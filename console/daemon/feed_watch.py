@@ -26,7 +26,7 @@ from ingest import metrics
 from ingest.run import Result, ingest
 from ingest.source.ftp import RefusedError
 from ingest.state.debts import MISSED_AFTER, Wanted
-from ingest.state.export_history import start_of
+from ingest.state.export_history import start_of, started_at
 from ingest.state.restore import fold_exports
 from petstream.errors import BrokenFileError, NotReadyError, UnreachableError
 from petstream.kafka.client import ensure_topics
@@ -119,7 +119,7 @@ class _Watcher:
     def report(self, result: Result) -> None:
         """Say what a look came to, if it came to something new."""
         metrics.count_run(result.outcome, len(result.held))
-        started = start_of(result.export_id)
+        started = min(start_of(result.export_id), self._clock())  # a server's may be ahead
         self._newest = started if self._newest is None else max(started, self._newest)
         if result.outcome is not None or self._reported is None:
             for line in summary.lines(result):
@@ -199,7 +199,7 @@ class _Watcher:
         except UnreachableError:
             return  # the next look says so
         self._looked = True
-        self._newest = None if newest is None else start_of(newest.export_id)
+        self._newest = None if newest is None else started_at(newest)
 
     def warn_if_missed(self) -> None:
         """Say once a day that no export came for so long that a day was missed."""

@@ -6,13 +6,13 @@ Rule 1: the newest event of an export says how it stands; `held` says nothing of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec import structs
 
 from console.inspect.debts import DebtTracker, PaidDebt
-from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan
+from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan, start_of
 from petstream.codec import UndecodableError, decode
 from petstream.events import ExportCounts, ExportEvent
 from petstream.fold import SubjectOrder
@@ -40,8 +40,9 @@ class ExportStatus(NamedTuple):
 
     @property
     def start(self) -> datetime:
-        """When RescueGroups began to make it: that is its name."""
-        return datetime.fromisoformat(self.export_id.partition("Z")[0]).replace(tzinfo=UTC)
+        """When RescueGroups began to make it: that is its name, unless it names a time to come."""
+        start = start_of(self.export_id)
+        return start if self.ended_at is None else min(start, self.ended_at)
 
 
 class PublishedExports(NamedTuple):
@@ -56,10 +57,10 @@ class PublishedExports(NamedTuple):
     @property
     def newest_completed(self) -> ExportStatus | None:
         """The newest export that was completed."""
-        completed = (
-            export for export in self.exports if export.export_id in self.history.completed
-        )
-        return max(completed, key=lambda export: export.start, default=None)
+        newest = self.history.newest
+        if newest is None:
+            return None
+        return next(export for export in self.exports if export.export_id == newest.export_id)
 
     def plans(self) -> list[HeldPlan]:
         """Return every plan there was, oldest first."""

@@ -3,6 +3,7 @@
 Rule 1: what counts is what would be published as added; a first import has bounds of its own, and
         what an export had before may come again, whatever the log has lost.
 Rule 2: it is noticed before the batch that is too much is published.
+Rule 3: a feed may really grow so: then a person says so, for the one run that reads it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _ADDED: Final = b'{"op":"added",'
 class GrowthCheck:
     """How many pets, or organisations, an export brings that nobody knew."""
 
-    def __init__(self, ledger: Ledger, plural: str, *, most_read: int) -> None:
+    def __init__(
+        self, ledger: Ledger, plural: str, *, most_read: int, allowed: bool = False
+    ) -> None:
         """Begin over a ledger that was just restored.
 
         Args:
@@ -33,10 +36,11 @@ class GrowthCheck:
             plural: of what.
             most_read: how many rows of them a completed export had at the most; 0: there was none,
                 and what a first import that broke off has left is no measure.
+            allowed: a person says that the feed has grown: anything is believed.
         """
         self._known = max(len(ledger), most_read)
         self._most = most_added(self._known if most_read else 0, plural)
-        self._plural = plural
+        self._plural, self._allowed = plural, allowed
         self._added = 0
 
     def see_batch(self, batch: Batch) -> None:
@@ -48,10 +52,11 @@ class GrowthCheck:
         self._added += sum(
             publication.value.startswith(_ADDED) for publication in batch.publications
         )
-        if self._added > self._most:
+        if self._added > self._most and not self._allowed:
             raise BrokenFileError(
                 f"more than {self._most:,} new {self._plural} beside the {self._known:,} that "
-                "are known: no day brings so many, so these files are no export"
+                "are known: no day brings so many; if the feed has really grown, read it with "
+                "--allow-growth"
             )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from ingest.state.export_history import ExportHistory, is_restating, start_of
+from ingest.state.export_history import ExportHistory, is_restating, started_at
 from ingest.state.log_check import debt
 from petstream.events import DebtEvent, ExportEvent, Mode, Owed
 from petstream.sequence import PER_SECOND, base_of
@@ -113,7 +113,7 @@ def debts_of(history: ExportHistory, offer: Offer, scrub: str, asked: int) -> li
     debts += _unfinished(history.unfinished, offer)
     if newest is not None:
         debts += _gap(newest, offer)
-        whole = [start_of(event.export_id) for event in history.completed.values() if _whole(event)]
+        whole = [started_at(event) for event in history.completed.values() if _whole(event)]
         due = _SCRUB_EVERY.get(scrub)
         if due is not None and (not whole or offer.start - max(whole) >= due - _SLACK):
             debts.append(Debt("whole", ""))
@@ -159,7 +159,7 @@ def _unfinished(unfinished: ExportEvent | None, offer: Offer) -> Iterator[Debt]:
 
 
 def _gap(newest: ExportEvent, offer: Offer) -> Iterator[Debt]:
-    gap = offer.start - start_of(newest.export_id)
+    gap = offer.start - started_at(newest)
     if gap > MISSED_AFTER:
         hours = gap // timedelta(hours=1)
         yield Debt(

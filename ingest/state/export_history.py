@@ -65,6 +65,14 @@ def start_of(export_id: str) -> datetime:
     return datetime.fromisoformat(export_id.partition("Z")[0]).replace(tzinfo=UTC)
 
 
+def started_at(event: ExportEvent) -> datetime:
+    """Return when an export started: no later than was told of it, whatever it is named for.
+
+    (A server's clock may have been a year ahead: what came since is newer all the same.)
+    """
+    return min(start_of(event.export_id), event.at)
+
+
 class ExportHistory:
     """The exports and plans so far, newest last."""
 
@@ -149,7 +157,7 @@ class ExportHistory:
         """The newest export that was completed."""
         return max(
             self.completed.values(),
-            key=lambda event: (start_of(event.export_id), event.base),
+            key=lambda event: (started_at(event), event.base),
             default=None,
         )
 
@@ -170,6 +178,11 @@ class ExportHistory:
             if event.snapshot is not UNSET or event.restated is not UNSET
         )
         return max(restatements, key=lambda event: event.base, default=None)
+
+    def names_ahead(self, start: datetime) -> bool:
+        """Return whether an export was named for this start before it had come."""
+        events = (*self.started.values(), *self.completed.values())
+        return any(started_at(event) < start == start_of(event.export_id) for event in events)
 
     def snapshots(self) -> list[ExportEvent]:
         """Return the completed runs that stated every key again, by the order of the log."""
@@ -285,7 +298,7 @@ class ExportHistory:
             if export_id == name or export_id.startswith(name + ".")
         ]
         known_base = max(known_base, self.highest_base)
-        older = self.newest is not None and start < start_of(self.newest.export_id)
+        older = self.newest is not None and start < started_at(self.newest)
         same = [
             event
             for event in before

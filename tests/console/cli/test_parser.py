@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -26,6 +27,20 @@ def test_a_missing_feed_is_told_before_any_server_is_started(
     assert parser.run([command]) == 2
     assert capsys.readouterr().err.startswith("petstream: PETSTREAM_FTP_URL: it isn't set")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--allow-older", "--allow-growth"])
+@pytest.mark.parametrize("beside", [["--watch"], ["--from-archive", "2026-11-02T08:12:04Z"]])
+def test_f13_what_a_person_allows_for_one_run_is_for_no_other(
+    flag: str,
+    beside: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """F13: and it isn't passed over in silence."""
+    monkeypatch.setenv("PETSTREAM_FTP_URL", "ftp://apikey-x:secret@127.0.0.1:1/")
+    assert parser.run(["ingest", flag, *beside]) == 2
+    assert re.search("goes alone|are for one run", capsys.readouterr().err)
 
 
 def test_every_wrong_setting_is_told_in_a_line_of_its_own(

@@ -55,3 +55,11 @@ def test_f13_what_the_log_has_lost_may_come_again() -> None:
     check.see_batch(batch(64_000))
     with pytest.raises(BrokenFileError, match="64,000 new pets"):
         check.see_batch(batch(1))
+
+
+def test_f13_a_person_may_say_that_the_feed_has_grown() -> None:
+    """F13: then anything is believed, for that run; the refusal names the way."""
+    check = GrowthCheck(Ledger(), "pets", most_read=10)
+    with pytest.raises(BrokenFileError, match="--allow-growth"):
+        check.see_batch(batch(20_001))
+    GrowthCheck(Ledger(), "pets", most_read=10, allowed=True).see_batch(batch(20_001))

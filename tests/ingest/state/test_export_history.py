@@ -202,3 +202,16 @@ def test_a_snapshot_has_no_base_below_the_clock() -> None:
     assert memory().identify(START, "f", now=now).base == base(START)
     early = START - DAY
     assert memory().identify(START, "f", restating=True, now=early).base == base(START)
+
+
+def test_f3_an_export_named_for_a_time_to_come_makes_nothing_that_came_since_older() -> None:
+    """F3: named by a version that believed one file's time, 300 days ahead; there is a way out."""
+    ahead = event("completed", START + 300 * DAY, at=START + DAY / 24)
+    history = memory(event("completed", START - DAY), ahead)
+    tomorrow = history.identify(START + DAY, "g")
+    assert tomorrow.base > ahead.base, "what it says wins over the misnamed export"
+    history.fold(event("completed", START + DAY, base=tomorrow.base))
+    assert history.newest is not None
+    assert history.newest.base == tomorrow.base
+    assert history.names_ahead(START + 300 * DAY)
+    assert not history.names_ahead(START + DAY)

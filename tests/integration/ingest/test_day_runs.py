@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from days_of_a_feed import Days, put
+from days_of_a_feed import Days, org, pet, put, write
 from msgspec import UNSET
 
 from lab.simulator import History, expected, history, serve_ftp, write_export
@@ -102,6 +103,29 @@ async def test_t5_an_older_export_put_back_is_refused_and_changes_nothing(days: 
     assert {key: name for key, name in (await days.names()).items() if key in known} == known
     write_export(days.home, feed, 2)
     assert (await days.ingest()).outcome is None, "the newest is still the newest"
+
+
+async def test_f3_whoever_has_an_export_of_next_year_goes_on_with_the_next_day(days: Days) -> None:
+    """F3: an earlier version believed one file's time; days go on without a gap or a flag."""
+    now = datetime.now(UTC)
+    start, day = now - timedelta(days=2), timedelta(days=1)
+    write(days.home, start, [1, 2], orgs=[org(701)], pets=[pet(1), pet(2)])
+    await days.ingest()
+    ahead = now + timedelta(days=300)
+    write(days.home, ahead, [1, 2], orgs=[org(701)], pets=[pet(1, name="Ahead"), pet(2)])
+    misnamed = await days.ingest(clock=lambda: ahead + day)
+    assert misnamed.export_id.startswith(f"{ahead:%Y-%m-%d}"), "as such a version named it"
+    start = datetime.now(UTC) + timedelta(seconds=1)
+    new = [pet(1, name="Next")]
+    write(days.home, start, [1, 2], orgs=[org(701)], updatedpets=new, newpets=[],
+          pets=[*new, pet(2)])  # fmt: skip
+    result = await days.ingest()
+    assert result.outcome is not None
+    assert result.outcome.mode == "daily", "no day was missed, as it isn't next year"
+    assert result.export_id == f"{start:%Y-%m-%dT%H:%M:%SZ}"
+    assert (await days.names())[1] == "Next"
+    status = await days.status(datetime.now(UTC))
+    assert status["feed"]["newestExportId"] == result.export_id
 
 
 @pytest.mark.parametrize("missed", [1, 2])
