@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import pytest
 from hypothesis import HealthCheck, settings
+from profiles import LONG
 
 SHOWN = ("aiokafka", "aioftp", "asyncpg", "ijson", "msgspec")
 """Packages whose versions explain most differences between two machines."""
@@ -47,6 +48,9 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests with real servers last: what is quickly known to be broken is said quickly."""
     items.sort(key=_needs_servers)
+    for item in items:
+        if item.get_closest_marker("long") is not None and not LONG:
+            item.add_marker(pytest.mark.skip(reason="takes minutes: scripts/test --long"))
 
 
 def _needs_servers(item: pytest.Item) -> bool:

@@ -2,12 +2,11 @@
 
 The protocol, as a model: no code of the product runs here. Rules
 that are left out break it (`RULES_OUT`): so each of them is needed. A seed that fails tells its
-story, with the faults that it needs. More: ``MODEL_SEEDS=5000 scripts/test tests/model``.
+story, with the faults that it needs. More: ``scripts/test --long tests/model``.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +15,9 @@ import pytest
 from log_loss.faults import AFTER_THE_RUNS, SUBSCRIBERS, Fault, Kind, Late
 from log_loss.rules import Rules
 from log_loss.search import simulate, tell
+from profiles import rounds
 
-SEEDS = int(os.environ.get("MODEL_SEEDS", "200"))
+SEEDS = rounds(200, long=5_000)
 SEEDS_OF_A_CASE = max(5, SEEDS // 40)
 
 KINDS = {

@@ -1,18 +1,17 @@
 """However a schedule of accidents goes, it ends in the truth of the last whole export.
 
-A seed that fails prints its schedule. More seeds: ``MODEL_SEEDS=5000 scripts/test
-tests/model``.
+A seed that fails prints its schedule. More seeds: ``scripts/test --long tests/model``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
+from profiles import rounds
 from protocol import Rules, Table, World
 
 from ingest.changes import change, comparison
@@ -21,7 +20,7 @@ from ingest.state.ledger import Ledger
 from petstream import codec
 from petstream.codec import decode, row_digest
 
-SEEDS = int(os.environ.get("MODEL_SEEDS", "200"))
+SEEDS = rounds(200, long=5_000)
 SEEDS_OF_A_MUTANT = 400
 DAYS = 7
 

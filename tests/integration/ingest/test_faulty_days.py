@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from days_of_a_feed import Days
+from profiles import chosen_seed, rounds
 
 from console.inspect.database_reader import Unavailable, fetch_rows
 from console.inspect.status import render
@@ -27,9 +27,9 @@ from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 
-DAYS = int(os.environ.get("FAULTY_DAYS", str(len(FAULTS) + 1)))
+DAYS = rounds(len(FAULTS) + 1, long=2 * len(FAULTS))
 """So many that each fault has its day."""
-SEEDS = [int(seed) for seed in os.environ.get("FAULTY_SEEDS", "1").split(",")]
+SEEDS = range(chosen_seed(1), chosen_seed(1) + rounds(1, long=3))
 NOT_READY = {"stale-petlist", "stale-pets", "missing-part", "cut-file", "cut-last-row"}
 HELD = {"missing-petlist", "empty-petlist", "truncated-petlist", "short-petlist", "html-petlist"}
 

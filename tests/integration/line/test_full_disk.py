@@ -1,6 +1,6 @@
 """There is no room left for a while: for Postgres under a consumer (T43), or for everything.
 
-``FULL_DISK=1`` in the environment fills the disk of a whole `up`, which takes some minutes.
+`scripts/test --long` fills the disk of a whole `up`, too.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def test_t43_a_full_disk_is_waited_for_and_nothing_is_parked_or_lost(
         consumer.done_with()
 
 
-@pytest.mark.skipif("FULL_DISK" not in os.environ, reason="takes minutes: FULL_DISK=1")
+@pytest.mark.long
 async def test_a_full_disk_under_everything_is_waited_for_and_told(tmp_path: Path) -> None:
     """Kafka, Postgres, the ingester and the consumers share it; nobody helps but with room."""
     ftp, log = tmp_path / "ftp", tmp_path / "up.log"

@@ -1,7 +1,6 @@
 """Fifteen days with kills, a Postgres restored, tails cut and a directory put back: right each day.
 
-Only with ``PETSTREAM_TEST_LONG=1``: it takes some minutes. ``PETSTREAM_TEST_LONG_SEED`` draws
-other days.
+Only by `scripts/test --long`: it takes some minutes.
 
 Rule 1: nothing but what a machine's timers do: the ingester is looked for twice a day, the
         consumers run in between. A run or a consumer that is killed is started again by the next.
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
@@ -24,6 +22,7 @@ import pytest
 from forked_processes import KILLED, forked
 from lossy_days import PASSWORD, USER, LossyFeed
 from lossy_kafka import LossyKafka
+from profiles import chosen_seed
 
 from ingest.leadership import election, lease
 from lab.simulator import history, serve_ftp
@@ -34,11 +33,11 @@ from petstream.topics import EXPORTS, ORGS, PETS
 
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.skipif("PETSTREAM_TEST_LONG" not in os.environ, reason="takes minutes"),
+    pytest.mark.long,
 ]
 
 DAYS: Final = 15
-SEED: Final = int(os.environ.get("PETSTREAM_TEST_LONG_SEED", "15"))
+SEED: Final = chosen_seed(15)
 INGEST_PLACES: Final = [name for name in PLACES if name.startswith("ingest.")]
 CONSUMER_PLACES: Final = [name for name in PLACES if name.startswith("consumer.")]
 

@@ -2,7 +2,7 @@
 
 Everything but Postgres is killed at a random moment, segments lose their ends as pages that were
 never written do, indexes are gone; then everything starts again, and nobody helps.
-``POWER_CUT_ROUNDS=20 POWER_CUT_SEED=7`` in the environment makes it long, or another.
+Twice, or with `scripts/test --long` twenty times.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from random import Random
 
 import pytest
 from members import ROOT, Feed, Member, Server, bugs
+from profiles import chosen_seed, rounds
 from server_homes import put_away
 
 from console.embedded import servers
@@ -41,8 +42,8 @@ from petstream.settings import FtpUrl
 
 pytestmark = pytest.mark.servers
 
-ROUNDS = int(os.environ.get("POWER_CUT_ROUNDS", "2"))
-SEED = int(os.environ.get("POWER_CUT_SEED", "45"))
+ROUNDS = rounds(2, long=20)
+SEED = chosen_seed(45)
 USER, PASSWORD = "apikey-Ab3dEf9h", "canary-password"
 MOST_CUT_BYTES = 24 * 1024
 MOST_TURNS = 6
