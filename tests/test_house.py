@@ -39,6 +39,7 @@ OF_A_PACKAGE = {
     "tests/petstream/test_html_corpus.py": "attacks on petstream.html",
     "tests/petstream/test_versions.py": "events and schemas of earlier versions",
     "tests/ingest/changes/test_repeated_ids.py": "comparison and change together",
+    "tests/consumers/pictures/test_odd_pictures.py": "the formats, sniff and the process together",
     "tests/console/doctor/test_checks.py": "all checks alike",
     "tests/console/embedded/test_embedded_config.py": "both servers' configuration",
     "tests/console/runtime/test_early_signals.py": "the whole command, while it is imported",

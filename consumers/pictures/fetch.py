@@ -3,6 +3,7 @@
 Rule 1: a conditional request is made only of the URL that the validators came from, and only while
         everything that was stored of it is there.
 Rule 2: the thumbnails are made before anything is stored: what can't be decoded isn't kept.
+Rule 3: what stands behind the picture's end isn't stored with it.
 """
 
 from __future__ import annotations
@@ -45,24 +46,25 @@ async def fetch(claim: Claim, context: FetchContext) -> FetchOutcome:
         if download is None:
             return None
         header = sniff(download.data)
-        thumbnails = await context.thumbnailer.make(download.data, context.sizes)
+        picture = download.data[: header.end]
+        thumbnails = await context.thumbnailer.make(picture, context.sizes)
     except RefusedPictureError as refusal:
         return refusal
-    sha256 = hashlib.sha256(download.data).hexdigest()
+    sha256 = hashlib.sha256(picture).hexdigest()
     thumbnail_keys = {str(size): key_of(sha256, "jpg", size) for size in context.sizes}
     failpoints.point("picture.store.before")
     for key, data in zip(thumbnail_keys.values(), thumbnails, strict=True):
         await context.store.put(key, data)
     failpoints.point("picture.thumbnails.stored")
     stored_as = key_of(sha256, header.suffix)
-    await context.store.put(stored_as, download.data)
+    await context.store.put(stored_as, picture)
     failpoints.point("picture.store.after")
     return Stored(
         stored_as=stored_as,
         thumbnails=thumbnail_keys,
         sha256=sha256,
         content_type=header.content_type,
-        size_bytes=len(download.data),
+        size_bytes=len(picture),
         width=header.width,
         height=header.height,
         validators=download.validators,

@@ -1,8 +1,11 @@
 """The only door to Pillow here: thumbnails, made in a process of its own with little memory.
 
 Rule 1: what decodes strangers' pictures may fall over; it takes nothing with it.
-Rule 2: turned as EXIF says; then EXIF (with its GPS), profiles and comments are left behind.
-Rule 3: requests on stdin, responses on stdout: 4 bytes of length, then JSON or bytes, until EOF.
+Rule 2: a decoder gets the pixels alone: no EXIF, profile, comment or trailer can fell it.
+Rule 3: what is seen counts: all depths have the tones of a browser, colours are those of sRGB,
+        what is transparent stands on white, and the picture is turned as EXIF says.
+Rule 4: a file without its end is whole if all its pixels are there.
+Rule 5: requests on stdin, responses on stdout: 4 bytes of length, then JSON or bytes, until EOF.
 """
 
 from __future__ import annotations
@@ -11,17 +14,35 @@ import io
 import json
 import os
 import resource
+import struct
 import sys
 import warnings
+import zlib
 from collections.abc import Sequence
 from typing import IO, Final
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageSequence
+
+from consumers.pictures.formats import jpeg, reading
+from consumers.pictures.formats.layout import Layout
 
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
 _QUALITY: Final = 82
 _MAX_PIXELS: Final = 70_000_000
+_UNDECODABLE: Final = (
+    OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError,
+    NotImplementedError, AttributeError, AssertionError, struct.error, zlib.error,
+    Image.DecompressionBombError,
+)  # fmt: skip
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+_PROFILED: Final = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+"""The colour space that a profile must be of, by the mode of what it is for."""
+_WHITE: Final = 65_535
 
 
 def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
@@ -31,12 +52,13 @@ def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
         try:
             images = thumbnails(data, json.loads(head))
         except MemoryError:
-            _write_frame(responses, b"memory")
-            _write_frame(responses, b"")
+            _refuse(responses, b"memory")
             continue
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError):
-            _write_frame(responses, b"undecodable")
-            _write_frame(responses, b"")
+        except CutError:
+            _refuse(responses, b"truncated")
+            continue
+        except _UNDECODABLE:
+            _refuse(responses, b"undecodable")
             continue
         _write_frame(responses, b"ok")
         for image in images:
@@ -45,18 +67,22 @@ def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
 
 def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Return a JPEG for each size, no side of it longer; never larger than the picture is."""
+    layout = reading.read(data)
+    if layout is None:
+        raise ValueError
+    longest = max(sizes)
+    try:
+        image = _decoded(layout, data, longest)
+    except _UNDECODABLE:
+        if layout.end is None:
+            raise CutError from None
+        raise
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # first: all else is cheap then
+    image = _flat(_in_srgb(image, reading.profile(layout, data)))
+    turn = _TURNS.get(reading.orientation(layout, data))
+    if turn is not None:
+        image = image.transpose(turn)
     images = []
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        longest = max(sizes)
-        opened.draft("RGB", (longest * 2, longest * 2))  # a JPEG is decoded at a fraction
-        opened.load()
-        image: Image.Image = opened
-        if image.mode not in {"RGB", "RGBA", "L", "CMYK"}:  # a palette can't be made smaller
-            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        image.thumbnail(
-            (longest, longest), Image.Resampling.LANCZOS
-        )  # first: all else is cheap then
-        image = _flat(ImageOps.exif_transpose(image))
     for size in sorted(sizes, reverse=True):
         image.thumbnail((size, size), Image.Resampling.LANCZOS)
         bare = Image.new("RGB", image.size)
@@ -67,13 +93,94 @@ def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     return images[::-1]
 
 
+class CutError(Exception):
+    """The file stops before all its pixels are there."""
+
+
+def _decoded(layout: Layout, data: bytes, longest: int) -> Image.Image:
+    """Return the picture in a mode of 8 bits that can be made smaller."""
+    if layout.end is None and layout.content_type == "image/jpeg":
+        _check_scans(layout, data)
+    with Image.open(io.BytesIO(reading.bare(layout, data)), formats=_FORMATS) as opened:
+        if layout.end is None and layout.content_type == "image/gif":
+            for frame in ImageSequence.Iterator(opened):
+                frame.load()
+            opened.seek(0)
+        opened.draft("RGB", (longest * 2, longest * 2))  # a JPEG is decoded at a fraction
+        opened.load()
+        depth = data[24] if layout.content_type == "image/png" else 8
+        image = _with_scaled_transparency(opened, depth)
+        if image.has_transparency_data:
+            return image if image.mode == "RGBA" else image.convert("RGBA")
+        return image if image.mode in _PROFILED else image.convert("RGB")
+
+
+def _check_scans(layout: Layout, data: bytes) -> None:
+    """Refuse a JPEG whose pixels depend on what would come behind its last byte."""
+    sums = set()
+    for seed in (None, 1):
+        with Image.open(io.BytesIO(jpeg.continued(layout, data, seed)), formats=("JPEG",)) as image:
+            image.load()
+            sums.add(zlib.crc32(image.tobytes()))
+    if len(sums) > 1:
+        raise CutError
+
+
+def _with_scaled_transparency(image: Image.Image, depth: int) -> Image.Image:
+    """Return a picture of 8 bits, whose transparent colour is of 8 bits as well.
+
+    Pillow keeps 16 bits of grey, which it can't make smaller nor convert but by cutting off what is
+    brighter than 255; and the transparent colour in the depth of the file.
+    """
+    transparent = image.info.get("transparency")
+    if image.mode in {"I", "I;16", "I;16B"}:
+        deep = image.convert("I")
+        grey = deep.point([value * 255 // _WHITE for value in range(_WHITE + 1)], "L")
+        if not isinstance(transparent, int):
+            return grey
+        mask = [255] * (_WHITE + 1)
+        mask[transparent & _WHITE] = 0
+        return Image.merge("LA", (grey, deep.point(mask, "L")))
+    if isinstance(transparent, int) and image.mode == "L":
+        image.info["transparency"] = transparent * 255 // ((1 << depth) - 1)
+    elif isinstance(transparent, tuple) and depth > 8:  # noqa: PLR2004  bits
+        image.info["transparency"] = tuple(value >> depth - 8 for value in transparent)
+    return image
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Return the picture with the colours that its profile means; as it is without a usable one."""
+    if not profile:
+        return image
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    opaque = image.convert("RGB") if alpha else image
+    try:
+        meant = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if meant.profile.xcolor_space.strip() != _PROFILED[opaque.mode]:
+            return image
+        shown = ImageCms.profileToProfile(
+            opaque, meant, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image
+    if shown is None:
+        return image
+    if alpha:
+        shown.putalpha(alpha)
+    return shown
+
+
 def _flat(image: Image.Image) -> Image.Image:
     """Return the picture in RGB, on white where it is transparent."""
-    if image.has_transparency_data:
-        above = image.convert("RGBA")
-        white = Image.new("RGBA", above.size, "white")
-        return Image.alpha_composite(white, above).convert("RGB")
+    if image.mode == "RGBA":
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
+
+
+def _refuse(responses: IO[bytes], reason: bytes) -> None:
+    _write_frame(responses, reason)
+    _write_frame(responses, b"")
 
 
 def _read_frame(file: IO[bytes]) -> bytes | None:

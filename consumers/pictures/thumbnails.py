@@ -34,7 +34,8 @@ class Thumbnailer:
         """Return a JPEG for each size, in their order.
 
         Raises:
-            RefusedPictureError: `undecodable`, `memory`, `decoding-died` or `decoding-late`.
+            RefusedPictureError: `undecodable`, `truncated`, `memory`, `decoding-died` or
+                `decoding-late`.
         """
         async with self._slots:
             process = self._idle.pop() if self._idle else await _start()
@@ -89,7 +90,7 @@ async def _request(process: Process, data: bytes, sizes: Sequence[int]) -> list[
     status = (await _read_frame(process)).decode("ascii")
     if status != "ok":
         await _read_frame(process)
-        if status not in {"undecodable", "memory"}:
+        if status not in {"undecodable", "truncated", "memory"}:
             raise ValueError(status)
         return status
     return [await _read_frame(process) for _ in sizes]

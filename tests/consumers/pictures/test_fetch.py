@@ -32,6 +32,8 @@ class World:
         """Have these keys in the store."""
         self.stored, self.wait_s, self.undecodable = list(stored), wait_s, undecodable
         self.asked: list[tuple[str, Validators]] = []
+        self.body = PICTURE
+        self.files: dict[str, bytes] = {}
 
     def host_wait_s(self, _url: str) -> float:
         """Say for how long the host is to be left alone."""
@@ -40,7 +42,7 @@ class World:
     async def fetch(self, url: str, known: Validators) -> Download | None:
         """Answer as a host does that has nothing newer."""
         self.asked.append((url, known))
-        return None if known == KNOWN else Download(PICTURE, Validators('"new"', None))
+        return None if known == KNOWN else Download(self.body, Validators('"new"', None))
 
     async def make(self, _data: bytes, sizes: Any) -> list[bytes]:
         """Make thumbnails."""
@@ -52,9 +54,10 @@ class World:
         """Tell whether a key is stored."""
         return key in self.stored
 
-    async def put(self, key: str, _data: bytes) -> None:
+    async def put(self, key: str, data: bytes) -> None:
         """Store a key."""
         self.stored.append(key)
+        self.files[key] = data
 
     async def fetched(self, claim: Claim) -> Any:
         """Fetch with all of this."""
@@ -102,3 +105,12 @@ async def test_the_thumbnails_are_there_before_the_original() -> None:
     world = World()
     await world.fetched(STORED)
     assert world.stored == [SMALL, ORIGINAL]
+
+
+async def test_p1_what_stands_behind_the_end_is_not_stored() -> None:
+    """P1: the picture is the same, whatever its host writes behind it."""
+    world = World()
+    world.body = PICTURE + b"\r\n" + bytes(3_000)
+    outcome = await world.fetched(STORED)
+    assert (outcome.stored_as, outcome.size_bytes) == (ORIGINAL, len(PICTURE))
+    assert world.files[ORIGINAL] == PICTURE

@@ -1,0 +1,1 @@
+"""The four formats of pictures, by their parts: headers, ends, metadata; nothing is decoded."""
