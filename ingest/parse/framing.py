@@ -61,10 +61,10 @@ class LineFramer:
         if not part:
             return
         self._begun_bytes += len(part)
-        if self._begun_bytes <= self._longest + 1:
+        if self._begun_bytes <= self._longest + 1 + len(_BOM):
             self._begun.append(part)
-        elif len(self._begun) != 1 or len(self._begun[0]) > _KEPT:
-            self._begun = [b"".join(self._begun)[:_KEPT] or part[:_KEPT]]
+        else:
+            _shorten(self._begun, part)
 
     def _end(self, pieces: list[Piece], whole: bytes, length: int) -> None:
         offset = self._offset
@@ -86,6 +86,8 @@ class ArrayFramer:
     def __init__(self, longest_bytes: int) -> None:
         """Start at the beginning of a file."""
         self.closed = False
+        self.goes_on = False
+        """Something stands behind the array's end: brackets that don't match hide rows there."""
         self.unterminated = False
         self._longest = longest_bytes
         self._offset = 0  # of the chunk in the file
@@ -102,6 +104,9 @@ class ArrayFramer:
         pieces: list[Piece] = []
         at, start = 0, 0 if self._element else -1
         while at < len(chunk):
+            if self.closed:
+                self.goes_on = self.goes_on or bool(chunk[at:].strip())
+                break
             if self._in_string:
                 at = self._string(chunk, at)
                 ended = self._element == "text" and not self._in_string
@@ -116,7 +121,9 @@ class ArrayFramer:
                 at, ended = self._brackets(chunk, at)
             if ended:
                 self._keep(chunk[start:at])
-                pieces.append((self._begun_at, b"".join(self._begun), self._begun_bytes))
+                whole, length = b"".join(self._begun), self._begun_bytes
+                kept = whole if length <= self._longest else whole[:_KEPT]
+                pieces.append((self._begun_at, kept, length))
                 self._begun, self._begun_bytes, self._element, start = [], 0, "", -1
         if self._element:
             self._keep(chunk[start:])
@@ -178,5 +185,12 @@ class ArrayFramer:
         self._begun_bytes += len(part)
         if self._begun_bytes <= self._longest:
             self._begun.append(part)
-        elif len(self._begun) != 1 or len(self._begun[0]) > _KEPT:
-            self._begun = [b"".join(self._begun)[:_KEPT] or part[:_KEPT]]
+        else:
+            _shorten(self._begun, part)
+
+
+def _shorten(begun: list[bytes], part: bytes) -> None:
+    """Keep of a piece that is too long its beginning, however it was cut on its way."""
+    most_bytes = _KEPT + len(_BOM)
+    if len(begun) != 1 or len(begun[0]) != most_bytes:
+        begun[:] = [b"".join([*begun, part[:most_bytes]])[:most_bytes]]

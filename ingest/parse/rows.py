@@ -38,7 +38,6 @@ _BUFFER_BYTES: Final = 64 * 1024
 _WORDS: Final = (b"false", b"null", b"true")
 _ARRAY_BEGINS: Final = re.compile(rb"[{\]]|false|null|true")
 _BOM: Final = b"\xef\xbb\xbf"
-_ODD_SIGNS: Final = ((_BOM, "byte order mark"), (b"\r\n", "carriage returns"))
 
 
 class Row(NamedTuple):
@@ -66,12 +65,17 @@ class RowFramer:
         """Start at the beginning of a file."""
         self.rows = 0
         self.cut_last = False
+        self.goes_on = False
+        """Something stands behind the end of the array that the file is: rows may be lost there."""
         self.odd: tuple[str, ...] = ()
         self._head = b""
+        self._first_line: bytes | None = b""
         self._framer: LineFramer | ArrayFramer | None = None
 
     def feed(self, chunk: bytes) -> list[Row | BadRow]:
         """Return the rows that end in this chunk."""
+        if self._first_line is not None:
+            self._note(chunk)
         if self._framer is None:
             self._head += chunk
             if not self._choose():
@@ -88,21 +92,34 @@ class RowFramer:
         else:
             rows = []
         rows += self._made(self._framer.finish())
+        if self._first_line is not None:
+            self._note(b"\n")
         last = self._framer.unterminated
         if isinstance(self._framer, ArrayFramer):
-            self.cut_last = not self._framer.closed
+            self.cut_last, self.goes_on = not self._framer.closed, self._framer.goes_on
         elif last and rows and isinstance(rows[-1], Row):
             self.cut_last = isinstance(_parsed_alone(rows[-1]), BadRow)
         elif last:
             self.cut_last = True
         return rows
 
+    def _note(self, chunk: bytes) -> None:
+        """Note what is odd about the first line, of which its two ends are kept until then."""
+        before, end, _ = chunk.partition(b"\n")
+        line = (self._first_line or b"") + before
+        self._first_line = None if end else line[: len(_BOM)] + line[len(_BOM) :][-1:]
+        if end:
+            odd = {
+                "byte order mark": line.startswith(_BOM),
+                "carriage returns": line.endswith(b"\r"),
+            }
+            self.odd = tuple(word for word, is_there in odd.items() if is_there)
+
     def _choose(self) -> bool:
         if len(self._head) < len(_BOM) and self._head[:1] in {b"", _BOM[:1]}:
             return False
         sign = self._head.removeprefix(_BOM).lstrip()
         first = sign[1:].lstrip() if sign.startswith(b"[") else sign
-        self.odd = tuple(word for sign, word in _ODD_SIGNS if sign in self._head)
         if len(self._head) - len(first) > _MOST_BLANKS:
             self._framer = LineFramer(LONGEST_ROW_BYTES)  # nothing is kept to look further
         elif not first or (first is not sign and any(w.startswith(first) for w in _WORDS)):

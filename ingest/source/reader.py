@@ -79,6 +79,11 @@ class Reader:
             raise BrokenFileError(
                 f"{part.name} is cut: its last row (row {framer.rows}) isn't whole"
             )
+        if framer.goes_on:
+            raise BrokenFileError(
+                f"{part.name} is broken: something stands behind the end of its array (which ends "
+                f"with row {framer.rows}), so its brackets don't match"
+            )
         if rows:
             yield rows
 

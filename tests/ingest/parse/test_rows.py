@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows_of_the_feed import framed, pet_row
 
+from ingest.parse.framing import ArrayFramer, LineFramer
 from ingest.parse.rows import (
     LONGEST_ROW_BYTES,
     MENDED,
@@ -94,6 +95,51 @@ def test_a_row_longer_than_4_mib_is_set_aside_and_its_neighbours_arrive(form: st
     (bad,) = [row for row in rows if isinstance(row, BadRow)]
     assert (bad.reason, bad.number, bad.offset) == ("too-long", 2, data.index(giant))
     assert len(bad.raw) <= 2_048
+
+
+@pytest.mark.parametrize("make", [LineFramer, ArrayFramer])
+@pytest.mark.parametrize("mark", [b"", BOM])
+def test_t12_what_is_kept_of_a_long_row_is_the_same_however_it_arrives(
+    make: type[LineFramer | ArrayFramer], mark: bytes
+) -> None:
+    """T12: found by fuzzing: a chunk that ended early in the row left nothing but that of it."""
+    longest = 2_500
+    for length in (longest - 1, longest, longest + 1, longest + 2, longest + 3, 9_000):
+        row = b'{"x":"' + (b"0123456789" * 1_000)[: length - 8] + b'"}'
+        data = mark + (b"[" + row + b"]" if make is ArrayFramer else row + b"\r\n") + b"\n"
+        whole = make(longest).feed(data)
+        assert [piece[1:] for piece in whole] == [
+            (row, length) if length <= longest else (row[:2_048], max(length, whole[0][2]))
+        ]
+        for cut in (1, 3, 4, 9, 100, 2_048, 2_052, 2_501, 2_504, len(data) - 2):
+            framer = make(longest)
+            assert framer.feed(data[:cut]) + framer.feed(data[cut:]) == whole, (length, cut)
+
+
+@pytest.mark.parametrize("behind", [b"}", b',{"animalID":"2"}]', b"]", b"<b>Warning</b>", b"[]"])
+def test_t18_what_stands_behind_the_end_of_an_array_is_noticed(behind: bytes) -> None:
+    """T18: found by fuzzing: a row with a bracket too many hid the rows behind it."""
+    whole = b'[{"animalID":"1"}]'
+    for blanks in (b"", b"\n", b" \r\n"):
+        data = whole + blanks + behind + b"\n"
+        for cut in range(len(data)):
+            rows, framer = all_rows(data, cut, cut + 1)
+            assert [row.raw for row in rows] == [b'{"animalID":"1"}']
+            assert framer.goes_on
+        assert not all_rows(whole + blanks, len(whole))[1].goes_on
+
+
+@pytest.mark.parametrize("cut", range(8))
+def test_what_is_odd_about_a_file_is_seen_however_it_arrives(cut: int) -> None:
+    """Found by fuzzing: only the first chunk was looked at."""
+    for data, odd in (
+        (BOM + b'{"a":1}\r\n', ("byte order mark", "carriage returns")),
+        (BOM + b'{"a":1}', ("byte order mark",)),
+        (b'{"a":1}\r\n{"a":1}\n', ("carriage returns",)),
+        (b'{"a":1}\n{"b":"\xef\xbb\xbf"}\n', ()),
+    ):
+        framer = all_rows(data, cut, cut + 5)[1]
+        assert framer.odd == odd
 
 
 @given(st.lists(st.integers(0, 8), max_size=8))

@@ -51,6 +51,17 @@ async def test_t19_a_last_row_without_its_line_end_is_whole(
     assert sorted(names) == ["pets_1.json.zst", "pets_1.json.zst.xxh128"]
 
 
+async def test_t18_an_array_that_goes_on_behind_its_end_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """T18: its brackets don't match, so rows behind them were lost in silence."""
+    for behind in (b'{"animalID":"2"}]', b"\n<b>Warning</b>"):
+        with pytest.raises(BrokenFileError, match=r"^pets_1\.json is broken: .* row 1\)") as caught:
+            await read(monkeypatch, b"[" + ROW.strip() + b"]" + behind, tmp_path)
+        assert "Ab3dEf9h" not in str(caught.value)
+    assert await read(monkeypatch, b"[" + ROW.strip() + b"]\r\n", tmp_path) == 1
+
+
 async def test_t9_a_broken_zip_is_named_and_leaves_nothing_in_the_archive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
