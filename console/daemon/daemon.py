@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -21,8 +20,9 @@ from typing import Any, Final
 from console.daemon import server_watch
 from console.daemon.supervisor import Supervisor
 from console.runtime import metrics_dir
-from console.runtime.child import LineSink, Program, inherited_environment, spawn
+from console.runtime.child import LineSink, Program, spawn
 from console.runtime.output import STDERR, STDOUT, LogMultiplexer
+from console.runtime.processes import environment_of_parts, python_command
 from console.runtime.signals import hangups
 from console.runtime.systemd import Notifier
 from consumers.registry import NAMES
@@ -38,10 +38,9 @@ _NOT_FOR_EVER: Final = ("--wait", "60")
 
 def programs(*watch: str) -> tuple[Program, ...]:
     """Return what the children run; `watch`: further words for the watch of the feed."""
-    us = (sys.executable, "-m", "console")
     return (
-        Program("watch", (*us, "ingest", "--watch", *watch)),
-        *(Program(name, (*us, "consume", name)) for name in NAMES),
+        Program("watch", python_command("console", "ingest", "--watch", *watch)),
+        *(Program(name, python_command("console", "consume", name)) for name in NAMES),
     )
 
 
@@ -134,7 +133,7 @@ class _ProcessTree:
                 self._output.line(line, STDERR)
 
         self._notifier.status("waiting for Kafka and Postgres")
-        program = Program("up", (sys.executable, "-m", "console.daemon.bootstrap", *options))
+        program = Program("up", python_command("console.daemon.bootstrap", *options))
         async with self._preparing:
             child = spawn(program, self._environment(values), sink)
             status = await unless_stopped(child.wait(), self._stopping)
@@ -208,7 +207,7 @@ class _ProcessTree:
         """Return the environment of children: all settings, and none from anywhere else."""
         directory = str(self._metrics_dir)
         fixed = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", metrics_dir.VARIABLE: directory}
-        return {**inherited_environment(), **values, **fixed}
+        return {**environment_of_parts(), **values, **fixed}
 
 
 def _load(values: Values) -> Settings:

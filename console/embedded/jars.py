@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from console.embedded.process import locked
+from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError, UsageError
 
 KAFKA: Final = "org.apache.kafka:kafka_2.13:4.3.1"
@@ -124,7 +125,12 @@ def _cache_dir(data_dir: Path) -> Path:
 
 def _version(java_command: str) -> int:
     done = subprocess.run(  # noqa: S603  the java of the PATH
-        [java_command, "-version"], capture_output=True, text=True, check=False, timeout=30
+        [java_command, "-version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=environment_of_servers("JAVA_HOME"),
     )
     match = re.search(r'version "(\d+)', done.stderr)
     return int(match[1]) if match else 0

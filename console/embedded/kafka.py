@@ -9,7 +9,6 @@ Rule 3: its files are named relative to its own directory, so that no character 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import socket
@@ -32,6 +31,7 @@ from console.embedded.process import (
     stop,
     wanted_port,
 )
+from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError
 from petstream.kafka.client import KAFKA_ERRORS, ping
 from petstream.settings import KafkaAccess
@@ -164,8 +164,8 @@ def _controller_port(data_dir: Path, home: Path, port: int) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment, with file names in UTF-8 whatever the terminal's language is."""
-    return dict(os.environ) | {"LC_ALL": "C.UTF-8"}
+    """Return what Java needs, with file names in UTF-8 whatever the terminal's language is."""
+    return environment_of_servers("JAVA_HOME", "JAVA_TOOL_OPTIONS") | {"LC_ALL": "C.UTF-8"}
 
 
 def cluster_id() -> str:

@@ -35,6 +35,7 @@ from console.embedded.process import (
     stop,
     wanted_port,
 )
+from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError, UsageError
 
 READY_S: Final = 60.0
@@ -74,7 +75,15 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_fir
         port = port_for(data_dir, "postgres", at_first=at_first)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
-        spawn(data_dir, "postgres", command, port=port, user=user, environment=_clean(), cwd=data)
+        spawn(
+            data_dir,
+            "postgres",
+            command,
+            port=port,
+            user=user,
+            environment=environment_of_servers(),
+            cwd=data,
+        )
         try:
             _wait(data_dir, port)
         except PetstreamError:
@@ -123,8 +132,8 @@ def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) ->
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             "--auth=scram-sha-256", f"--pwfile={handed_over}", "--no-instructions",
         ],
-        capture_output=True, text=True, check=False, env=_clean(), user=user, group=user,
-        extra_groups=() if user is not None else None, cwd=data.parent,
+        capture_output=True, text=True, check=False, env=environment_of_servers(), user=user,
+        group=user, extra_groups=() if user is not None else None, cwd=data.parent,
     )  # fmt: skip
     handed_over.unlink()
     if done.returncode != 0:
@@ -187,15 +196,6 @@ def _open(file: Path) -> bool:
     """Tell whether any user may read and run a program (not so after an install with umask 077)."""
     wanted = stat.S_IROTH | stat.S_IXOTH
     return file.stat().st_mode & wanted == wanted
-
-
-def _clean() -> dict[str, str]:
-    """Return our environment without what would change Postgres (PGPORT, PGDATA, locale)."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PG", "LC_", "LANG"))
-    }
 
 
 def _wait(data_dir: Path, port: int) -> None:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
-from console.runtime.child import Program, inherited_environment, spawn
-from console.runtime.metrics_dir import VARIABLE
+from console.runtime.child import Program, spawn
 from console.runtime.output import STDOUT
+from console.runtime.processes import environment_of_parts, python_command
 from petstream.settings import SETTLED, KafkaAccess, Settings
 
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
@@ -54,7 +53,7 @@ class CommandRunner:
         def keep(stream: int, line: str) -> None:
             (printed if stream == STDOUT else errors).append(line)
 
-        program = Program("console", (sys.executable, "-m", "console", *arguments))
+        program = Program("console", python_command("console", *arguments))
         try:
             async with asyncio.timeout(within_s), self._turn:
                 status = await spawn(program, environment(settings), keep).wait()
@@ -68,8 +67,6 @@ class CommandRunner:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment of a command that uses the same servers."""
-    inherited = inherited_environment()
-    inherited.pop(VARIABLE, None)
     servers = {
         "PETSTREAM_DATA_DIR": str(settings.data_dir),
         "PETSTREAM_TOPIC_PREFIX": settings.topic_prefix,
@@ -82,7 +79,7 @@ def environment(settings: Settings) -> dict[str, str]:
             value = getattr(settings.kafka, field.name)
             if field.name != "bootstrap" and value != field.default:
                 servers[f"PETSTREAM_KAFKA_{field.name.upper()}"] = value
-    return {**inherited, **servers, **_FIXED}
+    return {**environment_of_parts(), **servers, **_FIXED}
 
 
 def _parsed(lines: list[str]) -> Any:

@@ -18,8 +18,6 @@ from typing import IO, Final, NamedTuple
 
 from console.runtime import lifeline
 from console.runtime.output import STDERR, STDOUT
-from console.runtime.systemd import MANAGER_VARIABLES
-from petstream.settings import PREFIX
 
 LineSink = Callable[[int, str], None]
 """Takes the number of a stream, and a line of it."""
@@ -59,15 +57,6 @@ def spawn(program: Program, environment: Mapping[str, str], sink: LineSink) -> C
     child.read_lines(process.stdout, STDOUT, sink)
     child.read_lines(process.stderr, STDERR, sink)
     return child
-
-
-def inherited_environment() -> dict[str, str]:
-    """Return our environment without settings, and without what a service manager means for us."""
-    return {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(PREFIX) and name not in MANAGER_VARIABLES
-    }
 
 
 class Child:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
@@ -74,8 +75,9 @@ async def thumbnailer(deadline_s: float = _DEADLINE_S) -> AsyncGenerator[Thumbna
 
 async def _start() -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "consumers.pictures.thumbnail_process",
+        sys.executable, "-P", "-m", "consumers.pictures.thumbnail_process",
         stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True,
+        env={name: text for name, text in os.environ.items() if name == "PYTHONPATH"},
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from console.embedded import servers as embedded
 from console.embedded.process import recorded
+from console.runtime.processes import python_command
 from consumers.engine.migrate import migrate
 from consumers.engine.postgres import connected
 from consumers.registry import NAMES
@@ -155,7 +155,7 @@ def _end_to_end(
     return Measured("end to end", feed.pets, consumed["last"] - ingested["began"], costs, {})
 
 
-_PART: Final = [sys.executable, "-m", "lab.bench.part"]
+_PART: Final = python_command("lab.bench.part")
 
 
 def _begun(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
-from console.runtime.child import Child, Program, inherited_environment, spawn
+from console.runtime.child import Child, Program, spawn
+from console.runtime.processes import environment_of_parts, python_command
 from lab.soak.hosts import Hosts
 from lab.soak.samples import parts
 from petstream.settings import SETTLED
@@ -48,7 +48,7 @@ class Daemon:
     def start(self) -> None:
         """Start it."""
         self.lines.clear()
-        command = (sys.executable, "-m", "lab.soak.up", _LOOK_EVERY_S)
+        command = python_command("lab.soak.up", _LOOK_EVERY_S)
         self._child = spawn(Program("up", command), self._environment, self._keep_line)
 
     async def end(self) -> None:
@@ -99,7 +99,7 @@ class Daemon:
 def _environment(values: Mapping[str, str], hosts: Hosts, data_dir: Path) -> dict[str, str]:
     """Return the environment of the daemon: no setting comes from ours, or from ``.env``."""
     return {
-        **inherited_environment(),
+        **environment_of_parts(),
         SETTLED: "1",
         "PETSTREAM_FTP_URL": hosts.ftp.url,
         "PETSTREAM_DATA_DIR": str(data_dir),

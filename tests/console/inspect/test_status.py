@@ -67,7 +67,9 @@ def test_a_feed_older_than_30_hours_is_warned_of() -> None:
 
 def test_todays_export_is_late_after_the_window_and_is_said_to_be() -> None:
     noon = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
-    yesterdays = record("export.completed", exportId="2026-11-23T15:00:00Z")
+    yesterdays = record(
+        "export.completed", exportId="2026-11-23T15:00:00Z", at="2026-11-23T15:40:00Z"
+    )
     intime = gathered(yesterdays, now=noon)
     late = gathered(yesterdays, now=noon + timedelta(minutes=1))
     assert (intime["feed"]["lateToday"], late["feed"]["lateToday"]) == (False, True)

@@ -20,7 +20,7 @@ from console.page.chart import HEIGHT, bars
 from console.page.front import headline
 from console.page.site import mount
 from consumers.admin.lag import GroupLag
-from ingest.state.export_history import ExportHistory
+from ingest.state.export_history import ExportHistory, start_of
 from petstream.errors import UnreachableError
 from petstream.events import Counts, DebtEvent, ExportCounts, ExportEvent
 from petstream.settings import KafkaAccess, Settings
@@ -34,8 +34,9 @@ SETTINGS = Settings(kafka=KafkaAccess("localhost:1"))
 
 def _export(export_id: str = EXPORT_ID, state: str = "completed", **pets: int) -> ExportStatus:
     counts = ExportCounts(Counts(**pets), Counts())
+    start = start_of(export_id)
     return ExportStatus(
-        export_id, "daily", state, START, START + timedelta(seconds=5), counts, None
+        export_id, "daily", state, start, start + timedelta(seconds=5), counts, None
     )
 
 
@@ -45,7 +46,8 @@ def _status(
     history = ExportHistory()
     for export in exports:
         event = ExportEvent(
-            export_id=export.export_id, mode="daily", state="completed", at=START,
+            export_id=export.export_id, mode="daily", state="completed",
+            at=start_of(export.export_id),
             counts=export.counts,
         )  # fmt: skip
         if export.state == "completed":

@@ -94,6 +94,23 @@ def test_postgres_keeps_its_rows_when_it_is_killed(data_dir: Path) -> None:
     assert asyncio.run(ask(database_url, "SELECT name FROM kept")) == "Zoë"
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="an environment is looked at in /proc")
+def test_s2_servers_get_no_secret_of_our_environment(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S2: their processes may belong to others, who read it."""
+    monkeypatch.setenv("PETSTREAM_FTP_URL", "ftp://apikey-canary:canary@127.0.0.1/")
+    monkeypatch.setenv("SOMEBODYS_PASSWORD", "canary")
+    ensure_kafka(data_dir, for_tests=True)
+    ensure_postgres(data_dir, for_tests=True)
+    for name in ("kafka", "postgres"):
+        process = recorded(data_dir, name)
+        assert process is not None
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+        assert b"PATH=" in environment
+        assert b"canary" not in environment, name
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("timezone", "UTC"), ("server_encoding", "UTF8"), ("listen_addresses", "127.0.0.1"),
