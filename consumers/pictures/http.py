@@ -20,7 +20,7 @@ import aiohttp
 from yarl import URL
 
 from consumers.pictures.retry_policy import RefusedPictureError, retry_after_s
-from consumers.pictures.url_policy import checked_url, is_public, is_trusted
+from consumers.pictures.url_policy import checked_url, is_public, is_trusted, moved_url
 
 MAX_BYTES: Final = 25 * 1024 * 1024
 DEADLINE_S: Final = 60.0
@@ -36,6 +36,11 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",
     "User-Agent": "petstream (mirror of adoptable pets' pictures)",
 }
+_REAL_CODINGS: Final = frozenset(
+    {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi",
+     "pack200-gzip"}
+)  # fmt: skip
+"""What IANA lists, and the older names; hosts also write "", "none", "utf-8", "aws-chunked"."""
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _MISSING: Final = frozenset({404, 410})
 _BUSY: Final = frozenset({408, 425, 429})
@@ -131,7 +136,7 @@ class PictureClient:
         }
         async with session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status in _MOVED and (location := response.headers.get("Location")):
-                return self._checked(str(url.join(URL(location))))
+                return self._checked(moved_url(url, location))
             if response.status == _NOT_MODIFIED and headers:
                 return None
             if response.status != _OK:
@@ -151,7 +156,7 @@ class PictureClient:
         return RefusedPictureError(reason, "content")
 
     async def _body(self, response: Any) -> bytes:
-        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if _codings(response) & _REAL_CODINGS:
             raise RefusedPictureError("encoded", "content")
         if (response.content_length or 0) > self._limits.max_bytes:
             raise RefusedPictureError("too-large", "content")
@@ -203,6 +208,12 @@ def _error_refusal(error: aiohttp.ClientError) -> RefusedPictureError:
     if isinstance(error, aiohttp.InvalidURL):
         return RefusedPictureError("bad-url")
     return RefusedPictureError("protocol", "trouble")
+
+
+def _codings(response: Any) -> set[str]:
+    """Return the codings that a host says its answer has, by the words it has for them."""
+    said = ",".join(response.headers.getall("Content-Encoding", ()))
+    return {word.strip().lower() for word in said.split(",")}
 
 
 def _validators(response: Any) -> Validators:

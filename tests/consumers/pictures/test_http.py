@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 from yarl import URL
 
 from consumers.pictures.http import DownloadLimits, PictureClient, Validators
@@ -23,7 +24,7 @@ class Answer:
     def __init__(self, status: int = 200, body: bytes = b"", **headers: str) -> None:
         """Answer so; underscores of header names are dashes."""
         self.status, self.content = status, self
-        self.headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.headers = CIMultiDict((name.replace("_", "-"), text) for name, text in headers.items())
         self._body = body
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
@@ -112,3 +113,51 @@ async def test_t35_a_host_is_left_alone_as_it_asks_and_for_an_hour_at_the_most(
     wait_s = asking.host_wait_s("https://cdn.example.org/2.jpg")
     assert left_alone_s - 5 < wait_s <= left_alone_s
     assert asking.host_wait_s("https://other.example.org/2.jpg") == 0.0
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", " ", ",", "identity", "Identity", "identity, identity", "none", "utf-8", "UTF-8", "binary",
+     "8bit", "base64", "image/jpeg", "aws-chunked", "null", "*"],
+)  # fmt: skip
+async def test_p7_only_a_real_coding_is_one(said: str) -> None:
+    """P7: `Content-Encoding:` with nothing, or with what is none, on a plain JPEG."""
+    asking, _ = client(Answer(body=b"plain", Content_Encoding=said))
+    download = await asking.fetch(URL_OF_ONE)
+    assert download is not None
+    assert download.data == b"plain"
+
+
+@pytest.mark.parametrize(
+    "said", ["gzip", "GZIP", " x-gzip ", "br", "deflate", "zstd", "compress", "identity, gzip"]
+)
+async def test_p7_what_is_packed_is_refused_whatever_else_is_said(said: str) -> None:
+    """P7, and T32: we asked for the bytes as they are."""
+    assert await refused(Answer(body=b"x", Content_Encoding=said)) == ("encoded", "content")
+
+
+async def test_p7_a_coding_in_a_second_header_is_one() -> None:
+    """P7: hosts behind hosts."""
+    answer = Answer(body=b"x", Content_Encoding="")
+    answer.headers.add("Content-Encoding", "gzip")
+    assert await refused(answer) == ("encoded", "content")
+
+
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        ("/it%27s%2Cok.jpg?Signature=a%2Fb%3D", "/it%27s%2Cok.jpg?Signature=a%2Fb%3D"),
+        ("https://cdn.example.org/a b.jpg", "/a%20b.jpg"),
+        ("b%2Fc.jpg", "/b%2Fc.jpg"),
+        ("?v=%2F", "/1.jpg?v=%2F"),
+        ("//cdn.example.org/x%2C.jpg", "/x%2C.jpg"),
+        ("/caf\udce9.jpg", "/caf%E9.jpg"),
+        (" /late.jpg#top ", "/late.jpg"),
+    ],
+)
+async def test_p8_a_redirect_is_followed_as_it_is_given(location: str, asked: str) -> None:
+    """P8: a signature stands for each letter; a header may be of any bytes."""
+    there = {f"https://cdn.example.org{asked}": Answer(body=b"x")}
+    asking, session = client(Answer(302, Location=location), **there)
+    assert await asking.fetch(URL_OF_ONE) is not None
+    assert session.asked == [URL_OF_ONE, f"https://cdn.example.org{asked}"]

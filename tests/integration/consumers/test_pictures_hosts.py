@@ -171,3 +171,54 @@ async def test_t35_a_host_is_asked_by_a_few_at_a_time_and_waiting_costs_nobody_t
         downloads = await asyncio.gather(*(client.fetch(host.url("/slow.jpg")) for _ in range(12)))
     assert most == 4
     assert {download.data for download in downloads if download} == {drawn()}
+
+
+async def test_p8_the_host_is_asked_letter_by_letter(host: HostilePictures) -> None:
+    """P8: what goes over the wire, also behind a redirect."""
+    lines = []
+
+    async def answer(request: web.Request) -> web.Response:
+        lines.append(request.raw_path)
+        return web.Response(body=drawn())
+
+    path = "/it%27s%2Cok.jpg?Signature=a%2Fb%3D&n=%zz"
+    host.answers["/it's,ok.jpg"] = answer
+    host.answers["/my dog.jpg"] = answer
+    host.answers["/away/first"] = lambda _: moved(path)
+    async with picture_client(limits(host)) as client:
+        for asked in (path, "/my dog.jpg", "/away/first"):
+            assert await client.fetch(host.url(asked)) is not None
+    assert lines == [path, "/my%20dog.jpg", path]
+
+
+async def moved(path: str) -> web.Response:
+    """Answer that the picture is there."""
+    return web.Response(status=302, headers={"Location": path})
+
+
+@pytest.mark.parametrize("inside", ["7f00:1", "a00:1", "a9fe:a9fe"])
+async def test_p10_nothing_private_is_reached_through_nat64(
+    host: HostilePictures, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """P10: the address inside is judged when the socket is made."""
+
+    def lookup(*_: Any, **__: Any) -> list[Any]:
+        place = (f"64:ff9b::{inside}", 80, 0, 0)
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", place)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    refusal = await refused("http://cdn.example/a.jpg", limits(host))
+    assert refusal == ("address-refused", "never")
+
+
+async def test_p7_a_blank_coding_costs_no_picture(host: HostilePictures) -> None:
+    """P7: over a real socket, with the header as hosts send it."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=drawn(), headers={"Content-Encoding": ""})
+
+    host.answers["/plain.jpg"] = answer
+    async with picture_client(limits(host)) as client:
+        download = await client.fetch(host.url("/plain.jpg"))
+    assert download is not None
+    assert download.data == drawn()
