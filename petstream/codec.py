@@ -45,6 +45,7 @@ _TYPE_NAMES: Final = {name: f"{events.TYPE_PREFIX}{name}".encode() for name in e
 _ENCODING: Final = "dl_encoding"
 _PERCENT: Final = b"percent"
 _YES: Final = b"1"
+_HIGHEST_SEQUENCE: Final = 2**63 - 1
 _UNCHANGED: Final = bytes(set(range(0x21, 0x7F)) - set(b'"%')).decode("ascii")
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -178,7 +179,29 @@ def details_of(headers: Iterable[tuple[str, bytes]]) -> Headers:
     )
 
 
+def sequence_of(text: bytes) -> int:
+    """Return the sequence that a header says; `ValueError` where no table could hold it.
+
+    >>> sequence_of(b"0000007181686096000003")
+    7181686096000003
+    """
+    if not text.isdigit():
+        raise ValueError("a sequence of other signs than digits")
+    sequence = int(text)
+    if sequence > _HIGHEST_SEQUENCE:
+        raise ValueError("a sequence that is too high")
+    return sequence
+
+
 @lru_cache(maxsize=64)  # the same one stands in every event of a run
+def _time_of(text: bytes) -> datetime:
+    time = datetime.fromisoformat(text.decode("ascii"))
+    if time.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return time
+
+
+@lru_cache(maxsize=64)  # as above
 def _stamp(time: datetime) -> bytes:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
@@ -191,8 +214,8 @@ def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelop
         type_ = attributes["ce_type"].decode("ascii")
         subject = attributes["ce_subject"].decode("ascii")
         export_id = attributes["ce_exportid"].decode("ascii")
-        sequence = int(attributes["ce_sequence"])
-        time = datetime.fromisoformat(attributes["ce_time"].decode("ascii"))
+        sequence = sequence_of(attributes["ce_sequence"])
+        time = _time_of(attributes["ce_time"])
         marked = attributes["ce_digest"].decode("ascii")
     except (KeyError, ValueError) as error:
         raise UndecodableError("headers", f"not a CloudEvent of ours: {error!r}") from error
@@ -207,5 +230,9 @@ def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelop
         event = decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableError("value", f"the value doesn't fit {type_}: {error}") from error
+    if isinstance(event, events.PetEvent | events.OrganizationEvent) and (
+        event.sequence != sequence or not type_.endswith(f".{event.op}")
+    ):
+        raise UndecodableError("mismatch", "headers and value differ in sequence or operation")
     restated = attributes.get(RESTATED) == _YES
     return Envelope(type_, subject, sequence, export_id, marked, time, event, restated)

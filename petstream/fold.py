@@ -20,7 +20,7 @@ from typing import Final, TypeGuard
 import msgspec
 from msgspec import Struct
 
-from petstream.codec import Headers, row_digest
+from petstream.codec import Headers, row_digest, sequence_of
 from petstream.events import SOURCE
 
 Rank = tuple[int, str]
@@ -62,7 +62,7 @@ def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
     """Return the head of a record; None where it isn't an event of ours (rule 1)."""
     named = dict(headers)
     try:
-        sequence, digest = int(named["ce_sequence"]), named["ce_digest"].decode("ascii")
+        sequence, digest = sequence_of(named["ce_sequence"]), named["ce_digest"].decode("ascii")
         listed = not named["ce_type"].endswith(_REMOVED)
         if named["ce_source"] != _SOURCE or value is None:
             return None

@@ -65,7 +65,7 @@ def test_an_event_that_states_again_says_so_and_no_other() -> None:
     again = codec.headers(
         type_="pet.updated",
         subject="pet/22611034",
-        sequence=7,
+        sequence=int(dict(headers)["ce_sequence"]),
         export_id="2026-11-23T08:12:04Z",
         digest="d",
         time=START,
@@ -89,6 +89,10 @@ def test_unknown_header_is_ignored() -> None:
         ({"ce_sequence": b"many"}, b"{}", "headers"),
         ({"ce_subject": b"\xff"}, b"{}", "headers"),
         ({"ce_time": b"yesterday"}, b"{}", "headers"),
+        ({"ce_time": b"2026-11-23T08:12:04"}, b"{}", "headers"),
+        ({"ce_sequence": b"9223372036854775808"}, b"{}", "headers"),
+        ({"ce_sequence": b"-1"}, b"{}", "headers"),
+        ({"ce_sequence": b"1_0"}, b"{}", "headers"),
         ({"ce_specversion": b"2.0"}, b"{}", "version"),
         ({"ce_source": b"/elsewhere"}, b"{}", "version"),
         ({"ce_type": b"org.petstream.pet.adopted"}, b"{}", "type"),
@@ -108,6 +112,24 @@ def test_what_is_no_event_is_refused_with_a_stable_reason(
         codec.decode(headers, value)
     assert caught.value.reason == reason
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("type_", ["pet.updated", "organization.updated"])
+def test_t44_what_headers_and_value_say_differently_is_refused_by_all_readers(type_: str) -> None:
+    """T44: found by fuzzing: consumers listed by the value what the ledger refused by the headers.
+
+    Who peeks takes the operation from the type, who decodes from the value.
+    """
+    headers, raw, _ = golden(type_)
+    sequence = int(dict(headers)["ce_sequence"]) + 1
+    family = type_.partition(".")[0].encode()
+    for change in (
+        {"ce_sequence": b"%019d" % sequence}, {"ce_type": b"org.petstream.%b.removed" % family},
+    ):  # fmt: skip
+        with pytest.raises(codec.UndecodableError) as caught:
+            codec.decode(tuple({**dict(headers), **change}.items()), raw)
+        assert caught.value.reason == "mismatch"
+    assert codec.decode(headers, raw).sequence == sequence - 1
 
 
 @given(

@@ -143,6 +143,7 @@ def test_a_head_is_what_the_headers_say() -> None:
         ((), VALUE),
         (changed(ce_source=b"/elsewhere"), VALUE),
         (changed(ce_sequence=b"x"), VALUE),
+        (changed(ce_sequence=b"%d" % 2**63), VALUE.replace(b"1}", b"%d}" % 2**63)),
         (changed(ce_digest=b"\xff"), VALUE),
         (event_headers(), None),
         (event_headers(), b""),

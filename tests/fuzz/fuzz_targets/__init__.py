@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Final, NamedTuple
 
-from fuzz_targets import petlists, rows
+from fuzz_targets import descriptions, events, petlists, rows
 
 
 class Target(NamedTuple):
@@ -27,4 +27,6 @@ def _target(module: ModuleType) -> Target:
 TARGETS: Final[Mapping[str, Target]] = {
     "rows": _target(rows),
     "petlist": _target(petlists),
+    "events": _target(events),
+    "descriptions": _target(descriptions),
 }
