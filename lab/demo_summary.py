@@ -56,7 +56,7 @@ async def print_summary(
     say(f"events not yet applied, by consumer: {lags}")
     rows = await fetch_rows(database_url, expectations.QUERIES)
     if isinstance(rows, Unavailable):
-        raise PetstreamError(f"Postgres is {rows.reason}")
+        raise PetstreamError(f"Postgres: {rows.reason}")
     compared, differences = expectations.judge(expected, rows)
     if differences:
         say("\nthe tables do NOT equal what the simulator expects:")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from petstream.postgres import url as postgres_url
+
 SMALLEST_FOR_SHARE: Final = 20
 """The share of removals counts from this many listed keys up: of three pets, one may well go."""
 
@@ -119,8 +121,7 @@ def kafka_access(
 
 def database_url(text: str) -> str:
     """Read the URL of a Postgres database."""
-    if _split(text).scheme not in {"postgresql", "postgres"}:
-        raise ValueError("it must begin with postgresql://")
+    postgres_url.read(text)
     return text
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from console.inspect.export_history import published_exports
 from consumers.admin import purge
@@ -25,6 +24,7 @@ from petstream.kafka import admin
 from petstream.kafka.client import KAFKA_ERRORS, answers
 from petstream.kafka.groups import InUseError
 from petstream.kafka.reader import read_topic
+from petstream.postgres import url as postgres_url
 from petstream.settings import KafkaAccess
 from petstream.topics import EXPORTS
 
@@ -125,8 +125,8 @@ async def _check_no_export(access: KafkaAccess, prefix: str, now: datetime) -> N
 
 
 async def _in_tables(url: str) -> PurgeTarget:
-    parts = urlsplit(url)
-    name = f"Postgres at {parts.hostname or 'localhost'}, schema petstream of {parts.path[1:]}"
+    parts = postgres_url.read(url)
+    name = f"Postgres at {parts}, schema petstream of {parts.database or 'the database'}"
     try:
         held = await purge.count_schema(url)
     except PetstreamError as error:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from console.embedded.endpoints import with_picture_store
 from consumers.admin.lag import GroupLag, lag
-from consumers.engine.postgres import TROUBLE, connected
+from consumers.engine.postgres import TROUBLE, connected, in_words
 from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
 from petstream.errors import PetstreamError, UnreachableError
@@ -129,10 +129,7 @@ def of_postgres(database_url: str) -> Probe:
         except TimeoutError:
             raise
         except TROUBLE as error:
-            raise UnreachableError(
-                f"it can't be reached or refuses ({type(error).__name__}): start it, or mend "
-                "PETSTREAM_DATABASE_URL"
-            ) from None  # the cause may name the user
+            raise UnreachableError(in_words(error)) from None  # the cause may name the user
         asked += 1
 
     return Probe("postgres", ask)

@@ -1,6 +1,7 @@
 """`doctor` on Postgres: is it there, of this version, and may we write? Changes nothing.
 
-Rule 1: rights are asked for, not tried out.
+Rule 1: it goes through the door that the parts go through, and says what they would say.
+Rule 2: rights are asked for, not tried out.
 """
 
 from __future__ import annotations
@@ -8,65 +9,67 @@ from __future__ import annotations
 from typing import Final
 
 from console.doctor.check_result import CheckResult
-from console.embedded.endpoints import address_of
-from console.inspect.database_reader import Unavailable, fetch_rows
-from consumers.engine.migrate import migrations
+from consumers.engine.migrate import lacking, migrations, unwritable
+from consumers.engine.postgres import TROUBLE, Connection, NotWritableError, connected, in_words
+from consumers.engine.queries import query
+from petstream.postgres import url as postgres_url
 
-_SERVER: Final = """
-SELECT current_setting('server_version') AS version,
-       pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool AS read_only
-"""
+_VERSION: Final = "SELECT current_setting('server_version')"
 _APPLIED: Final = "SELECT name, checksum FROM petstream.schema_migration"
-_REFUSED: Final = """
-SELECT relation.relname AS name
-FROM pg_class AS relation JOIN pg_namespace AS space ON space.oid = relation.relnamespace
-WHERE space.nspname = 'petstream' AND relation.relkind IN ('r', 'p')
-  AND NOT (has_table_privilege(relation.oid, 'INSERT')
-           AND has_table_privilege(relation.oid, 'UPDATE')
-           AND has_table_privilege(relation.oid, 'DELETE'))
-ORDER BY 1
-"""
+_AREA: Final = "postgres"
 
 
 async def check_postgres(database_url: str) -> list[CheckResult]:
     """Check the server, the schema and our rights."""
-    rows = await fetch_rows(database_url, {"server": (_SERVER, ())})
-    if isinstance(rows, Unavailable):
-        mend = "start it, or mend PETSTREAM_DATABASE_URL"
-        return [CheckResult("postgres", "fail", rows.reason, mend)]
-    server = rows["server"][0]
-    results = [
-        CheckResult(
-            "postgres", "pass", f"version {server['version']} answers at {address_of(database_url)}"
-        )
+    results: list[CheckResult] = []
+    try:
+        try:
+            async with connected(database_url) as connection:
+                results += await _looked_at(connection, database_url)
+        except NotWritableError as error:  # the rest is looked at all the same
+            results.append(_failed(str(error)))
+            async with connected(database_url, only_reads=True) as connection:
+                results += await _looked_at(connection, database_url)
+    except TROUBLE as error:
+        results.append(_failed(in_words(error)))
+    return results
+
+
+async def _looked_at(connection: Connection, database_url: str) -> list[CheckResult]:
+    url = postgres_url.read(database_url)
+    version = await connection.fetchval(_VERSION)
+    results = [CheckResult(_AREA, "pass", f"version {version} answers at {url}")]
+    results += [
+        CheckResult(_AREA, "warn", line, "take it out of PETSTREAM_DATABASE_URL, or leave it")
+        for line in url.passed_over
     ]
-    if server["read_only"]:
-        what = "it is read-only: a standby, or default_transaction_read_only is on"
-        results.append(CheckResult("postgres", "fail", what, "connect to the primary"))
-    tables = await fetch_rows(database_url, {"applied": (_APPLIED, ()), "refused": (_REFUSED, ())})
-    if isinstance(tables, Unavailable):
-        return [*results, CheckResult("postgres", "fail", tables.reason, "run 'petstream migrate'")]
-    results.append(_schema({row["name"]: row["checksum"] for row in tables["applied"]}))
-    refused = [row["name"] for row in tables["refused"]]
+    if not await connection.fetchval("SELECT to_regclass('petstream.schema_migration')"):
+        return [*results, _schema({})]
+    applied = {row["name"]: row["checksum"] for row in await connection.fetch(_APPLIED)}
+    results.append(_schema(applied))
+    refused = [row["name"] for row in await connection.fetch(query("unwritable_tables"))]
     if refused:
-        what = f"this user may not write {', '.join(refused[:4])}"
-        return [*results, CheckResult("postgres", "fail", what, "connect as the schema's owner")]
-    return [*results, CheckResult("postgres", "pass", "this user may write petstream's tables")]
+        return [*results, _failed(unwritable(refused))]
+    return [*results, CheckResult(_AREA, "pass", "this user may write petstream's tables")]
+
+
+def _failed(what: str, mend: str = "mend what the line names") -> CheckResult:
+    return CheckResult(_AREA, "fail", what, mend)
 
 
 def _schema(applied: dict[str, str]) -> CheckResult:
     expected = {migration.name: migration.checksum for migration in migrations()}
     newer = sorted(applied.keys() - expected.keys())
     if newer:
-        what = f"the database is of a newer petstream (it has {newer[-1]})"
-        return CheckResult("postgres", "fail", what, "update this one")
-    lacking = [name for name in expected if name not in applied]
-    if lacking:
-        what = f"migrations are missing: {', '.join(lacking)}"
-        return CheckResult("postgres", "fail", what, "run 'petstream migrate'")
-    if applied != expected:
-        what = "a migration was edited after it was applied"
-        return CheckResult(
-            "postgres", "fail", what, "restore the files of consumers/sql/migrations"
+        return _failed(
+            f"the database is of a newer petstream (it has {newer[-1]})", "update this one"
         )
-    return CheckResult("postgres", "pass", f"all {len(expected)} migrations are applied")
+    missing = [name for name in expected if name not in applied]
+    if missing:
+        return _failed(lacking(missing), "run 'petstream migrate'")
+    if applied != expected:
+        return _failed(
+            "a migration was edited after it was applied",
+            "restore the files of consumers/sql/migrations",
+        )
+    return CheckResult(_AREA, "pass", f"all {len(expected)} migrations are applied")

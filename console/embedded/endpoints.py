@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from console.embedded import servers
+from petstream.postgres import url as postgres_url
 from petstream.settings import KafkaAccess, Settings
 
 Say = Callable[[str], None]
@@ -49,8 +49,7 @@ def address_of(database_url: str) -> str:
     >>> address_of("postgresql://me:secret@localhost/pets")
     'localhost:5432'
     """
-    parts = urlsplit(database_url)
-    return f"{parts.hostname or 'localhost'}:{parts.port or servers.POSTGRES_PORT}"
+    return str(postgres_url.read(database_url))
 
 
 def with_picture_store(settings: Settings) -> Settings:

@@ -1,6 +1,7 @@
 """Reads Postgres for the console: rows of the views, or the reason why there are none.
 
 Rule 1: an absent database is an answer, not an error: status and explain must work without it.
+Rule 2: it is reached through the consumers' door, so what is said of it is said in their words.
 """
 
 from __future__ import annotations
@@ -8,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import asyncpg
+from consumers.engine.postgres import TROUBLE, connected, in_words
 
-_CONNECT_S: Final = 5.0
 _QUERY_S: Final = 30.0
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -18,7 +18,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 class Unavailable(NamedTuple):
-    """Postgres can't be asked, and why."""
+    """Postgres can't be asked, and why: a line."""
 
     reason: str
 
@@ -30,27 +30,13 @@ async def fetch_rows(
     if database_url is None:
         return Unavailable("not reachable (none is running, or PETSTREAM_DATABASE_URL isn't set)")
     try:
-        connection = await asyncpg.connect(
-            database_url, timeout=_CONNECT_S, command_timeout=_QUERY_S
-        )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Unavailable(f"not reachable ({type(error).__name__})")
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            connected(database_url, only_reads=True, command_s=_QUERY_S) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             return {
                 name: [dict(row) for row in await connection.fetch(sql, *arguments)]
                 for name, (sql, arguments) in queries.items()
             }
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        return Unavailable("reachable, but without petstream's tables: run 'petstream migrate'")
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Unavailable(f"went away while it was read ({type(error).__name__})")
-    finally:
-        await _close(connection)
-
-
-async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    try:
-        await connection.close(timeout=_CONNECT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()
+    except TROUBLE as error:
+        return Unavailable(in_words(error))

@@ -314,7 +314,7 @@ def _dead_letter_line(letters: dict[str, Any]) -> str:
 
 def _picture_lines(gathered: dict[str, Any]) -> Iterator[str]:
     if gathered["pictures"] is None:
-        yield f"Postgres: {gathered['postgres']['detail']}"
+        yield f"Postgres: {gathered['postgres']['detail'].removeprefix('Postgres ')}"
         yield "Pictures: unknown without Postgres"
         return
     yield f"Pictures: {formatting.counts(gathered['pictures']).replace('nothing read', 'none')}"

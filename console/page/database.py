@@ -58,7 +58,7 @@ class Database:
 
 def unavailable_page(database: Unavailable) -> web.Response:
     """Return the page that says that Postgres can't be asked."""
-    return rendering.message_page(503, "Postgres can't be asked", f"It is {database.reason}.")
+    return rendering.message_page(503, "Postgres can't be asked", f"{database.reason}.")
 
 
 def cards(rows: list[dict[str, Any]]) -> list[Card]:

@@ -130,7 +130,8 @@ def secrets_of(values: Mapping[str, str]) -> re.Pattern[str] | None:
 def _of_url(text: str, *, user: bool) -> set[str]:
     try:
         parts = urlsplit(text.strip())
-        secrets = {parts.password or "", *parse_qs(parts.query).get("password", [])}
+        query = parse_qs(parts.query)
+        secrets = {parts.password or "", *query.get("password", []), *query.get("sslpassword", [])}
     except ValueError:
         return set()
     if user and parts.username:

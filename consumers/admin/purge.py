@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from consumers.engine.postgres import TROUBLE, connected, kind_of
+from consumers.engine.postgres import TROUBLE, connected, in_words, kind_of
 from consumers.engine.queries import query
 from consumers.pictures.store.directory import DirectoryStore, directory_of
 from consumers.pictures.store.factory import open_store
@@ -119,15 +119,13 @@ async def drop_schema(database_url: str) -> None:
 
 
 def _explained(error: Exception) -> PetstreamError:
-    name = type(error).__name__
+    if isinstance(error, PetstreamError):
+        return error
     if kind_of(error) == "transient":
-        return UnreachableError(
-            f"Postgres can't be reached or is busy ({name}): "
-            "start it, or mend PETSTREAM_DATABASE_URL, and run this again"
-        )
+        return UnreachableError(in_words(error))
     return PetstreamError(
-        f"Postgres refuses ({name}): only the owner of the schema petstream may drop it; "
-        "mend the user in PETSTREAM_DATABASE_URL, and run this again"
+        f"Postgres refuses ({type(error).__name__}): only the owner of the schema petstream "
+        "may drop it; mend the user in PETSTREAM_DATABASE_URL, and run this again"
     )
 
 

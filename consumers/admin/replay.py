@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from consumers.engine import offsets
 from consumers.engine.migrate import check_migrated
-from consumers.engine.postgres import Connection, connected, kind_of
+from consumers.engine.postgres import AwayError, Connection, connected, kind_of
 from consumers.engine.queries import query
 from consumers.registry import Name, group_of, topics_of
 from petstream.codec import Headers
@@ -106,7 +106,7 @@ async def replay(  # noqa: PLR0913  what is moved, where, and where it is kept
     except KAFKA_ERRORS as error:
         raise _away(error) from None
     except Exception as error:
-        if kind_of(error) == "transient":
+        if kind_of(error) == "transient" and not isinstance(error, AwayError):
             raise _away(error) from None  # the cause may name the database's user
         raise
     return rewinds

@@ -19,13 +19,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Final, Literal, NamedTuple
 
 from consumers.audit.folded_log import Completed, Log, Newest, Snapshot, folded
 from consumers.audit.losses import Losses, losses
 from consumers.engine.migrate import check_migrated
-from consumers.engine.postgres import Connection, connected, kind_of
+from consumers.engine.postgres import AwayError, Connection, connected, kind_of, rows_of
 from consumers.engine.queries import query
 from consumers.registry import NAMES, Name
 from petstream.errors import UnreachableError
@@ -161,7 +161,7 @@ async def audit(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
         PetstreamError: the database isn't migrated.
         UnreachableError: a server is away.
     """
-    await check_migrated(database_url)
+    await check_migrated(database_url, only_reads=True)
     with unreachable_if_away():
         return await compare(access, database_url, prefix)
 
@@ -172,6 +172,8 @@ def unreachable_if_away() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, AwayError):
+            raise
         if isinstance(error, KAFKA_ERRORS) or kind_of(error) == "transient":
             raise UnreachableError(
                 f"a server can't be reached ({type(error).__name__}): start it, and run this again"
@@ -181,7 +183,7 @@ def unreachable_if_away() -> Iterator[None]:
 
 async def compare(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
     """Compare as `audit` does; raises as aiokafka and asyncpg do."""
-    async with connected(database_url) as connection:
+    async with connected(database_url, only_reads=True) as connection:
         tables = await _snapshot(connection)
     log = await folded(access, prefix)
     stale = await _stale(access, log, tables)
@@ -225,8 +227,9 @@ async def _snapshot(connection: Connection) -> TableSnapshot:
 
 async def _rows(connection: Connection, name: str) -> dict[int, TableRow]:
     rows: dict[int, TableRow] = {}
-    async for row in connection.cursor(query(name), prefetch=_PREFETCHED_ROWS):
-        rows[row["key"]] = TableRow(row["sequence"], row["digest"], row["listed"])
+    async with aclosing(rows_of(connection, query(name), _PREFETCHED_ROWS)) as records:
+        async for row in records:
+            rows[row["key"]] = TableRow(row["sequence"], row["digest"], row["listed"])
     return rows
 
 

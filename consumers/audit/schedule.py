@@ -9,8 +9,8 @@ Rule 3: what an audit does, and what is done in between where something is owed:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from consumers.audit.folded_log import Completed, Log, last_completed
@@ -83,10 +83,10 @@ class _Schedule:
                 return
             self.waiting = True
             if await self._is_ready(connection, log, export):
-                locked = await connection.fetchval(query("audit_lock"))
-                # another process may have done it until it gave the lock away
-                if locked and not await _was_audited(connection, export):
-                    await self._audit(connection, log, export)
+                async with alone(self._auditor.context.database_url) as locked:
+                    # another process may have done it until it gave the lock away
+                    if locked and not await _was_audited(connection, export):
+                        await self._audit(connection, log, export)
                 self.waiting = not locked
 
     async def _settle(self, connection: Connection, log: Log) -> None:
@@ -135,6 +135,18 @@ class _Schedule:
             export.topic_partition.partition, export.end.offset, export.end.record_id,
             export.end.timestamp_ms,
         )  # fmt: skip
+
+
+@asynccontextmanager
+async def alone(database_url: str) -> AsyncGenerator[bool, None]:
+    """Hold the audit for this process, if no other does.
+
+    The lock is a transaction's: behind a pooler, one of the session would stay with a process of
+    the server that is lent to others.
+    """
+    async with connected(database_url) as connection, connection.transaction():
+        await connection.execute(query("audit_may_last"))
+        yield await connection.fetchval(query("audit_lock"))
 
 
 async def _was_audited(connection: Connection, export: Completed) -> bool:

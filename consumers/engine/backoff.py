@@ -2,6 +2,8 @@
 
 Rule 1: only trouble with a server is tried again; every other error goes through.
 Rule 2: a one-shot command gives up after 60 s without progress, a daemon never.
+Rule 3: a database that can't be written ends a one-shot command at once; a daemon waits, since one
+        that is just becoming the primary looks like this.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from types import TracebackType
 from typing import Final
 
 from consumers.engine.offsets import MovedError
-from consumers.engine.postgres import kind_of
-from petstream.errors import UnreachableError
+from consumers.engine.postgres import NotWritableError, kind_of
+from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import GIVE_UP_AFTER_S, KAFKA_ERRORS
 from petstream.waiting import Backoff, Delays, pause
 
@@ -27,7 +29,7 @@ class Retry:
 
     def __init__(self, who: str, stopping: asyncio.Event, *, limited: bool) -> None:
         """Retry what `who` does; if `limited`, for `GIVE_UP_AFTER_S` without progress."""
-        self._who, self._stopping = who, stopping
+        self._who, self._stopping, self._limited = who, stopping, limited
         self._backoff = Backoff(_DELAYS, give_up_after_s=GIVE_UP_AFTER_S if limited else None)
         self.progressed()
 
@@ -47,15 +49,20 @@ class Retry:
         """Wait and swallow trouble with a server; let everything else through."""
         if isinstance(error, MovedError):
             return True
-        if error is None or not (isinstance(error, KAFKA_ERRORS) or kind_of(error) == "transient"):
+        if error is None or not self._is_worth_a_retry(error):
             return False
-        name = type(error).__name__
+        what = str(error) if isinstance(error, PetstreamError) else type(error).__name__
         wait_s = self._backoff.failed()
         if wait_s is None:
             raise UnreachableError(
-                f"{self._who}: a server was away for {GIVE_UP_AFTER_S:.0f} s ({name}): "
+                f"{self._who}: a server was away for {GIVE_UP_AFTER_S:.0f} s ({what}): "
                 "start it and run this again; nothing is lost"
             ) from None  # the cause may name the database's user
-        _log.warning("%s: %s; trying again", self._who, name)
+        _log.warning("%s: %s; trying again", self._who, what)
         await pause(self._stopping, wait_s)
         return True
+
+    def _is_worth_a_retry(self, error: BaseException) -> bool:
+        if isinstance(error, NotWritableError):
+            return not self._limited  # rule 3
+        return isinstance(error, KAFKA_ERRORS) or kind_of(error) == "transient"

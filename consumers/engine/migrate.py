@@ -7,10 +7,12 @@ Rule 2: two at once wait for each other (an advisory lock), and never long for a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-from consumers.engine.postgres import Connection, connected, kind_of
+from consumers.engine.postgres import Connection, connected, in_words, kind_of
+from consumers.engine.queries import query
 from petstream.errors import PetstreamError, UnreachableError
 
 _LOCK: Final = 0x70657473
@@ -57,26 +59,46 @@ async def migrate(database_url: str) -> list[str]:
         raise _explained(error) from error
 
 
-async def check_migrated(database_url: str) -> None:
-    """Return if the database is at this version.
+async def check_migrated(database_url: str, *, only_reads: bool = False) -> None:
+    """Return if the database is at this version and ours to write.
 
     Raises:
         PetstreamError: it isn't.
         UnreachableError: Postgres is away.
     """
-    if missing := await missing_migrations(database_url):
-        raise PetstreamError(f"the database lacks {', '.join(missing)}: run 'petstream migrate'")
+    try:
+        async with connected(database_url, only_reads=only_reads) as connection:
+            missing = await _missing_in(connection)
+            refused = [] if only_reads else await connection.fetch(query("unwritable_tables"))
+    except Exception as error:
+        raise _explained(error) from error
+    if missing:
+        raise PetstreamError(lacking(missing))
+    if refused:
+        raise PetstreamError(unwritable([row["name"] for row in refused]))
 
 
 async def missing_migrations(database_url: str) -> list[str]:
     """Return the names of the migrations that were not applied yet; changes nothing."""
     try:
-        async with connected(database_url) as connection:
-            if await connection.fetchval("SELECT to_regclass('petstream.schema_migration')"):
-                return [migration.name for migration in await _missing(connection)]
-            return [migration.name for migration in migrations()]
+        async with connected(database_url, only_reads=True) as connection:
+            return await _missing_in(connection)
     except Exception as error:
         raise _explained(error) from error
+
+
+def lacking(names: Sequence[str]) -> str:
+    """Return what is wrong where these migrations were not applied."""
+    return f"the database lacks {', '.join(names)}: run 'petstream migrate'"
+
+
+def unwritable(tables: Sequence[str]) -> str:
+    """Return what is wrong where these tables may not be written."""
+    shown = ", ".join(tables[:4]) + (", …" if len(tables) > 4 else "")  # noqa: PLR2004  a line has room for so many
+    return (
+        f"this user may not write petstream's tables ({shown}): connect as the owner of the schema "
+        "petstream; mend the user in PETSTREAM_DATABASE_URL"
+    )
 
 
 def migrations() -> list[Migration]:
@@ -87,6 +109,12 @@ def migrations() -> list[Migration]:
         Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
         for file in sorted(sql_files, key=lambda file: file.name)
     ]
+
+
+async def _missing_in(connection: Connection) -> list[str]:
+    if await connection.fetchval("SELECT to_regclass('petstream.schema_migration')"):
+        return [migration.name for migration in await _missing(connection)]
+    return [migration.name for migration in migrations()]
 
 
 async def _missing(connection: Connection) -> list[Migration]:
@@ -108,9 +136,6 @@ async def _missing(connection: Connection) -> list[Migration]:
 
 
 def _explained(error: Exception) -> Exception:
-    if kind_of(error) == "transient":
-        return UnreachableError(
-            f"Postgres can't be reached or is busy ({type(error).__name__}): "
-            "start it, or mend PETSTREAM_DATABASE_URL, and run this again"
-        )
+    if kind_of(error) == "transient" and not isinstance(error, UnreachableError):
+        return UnreachableError(in_words(error))
     return error

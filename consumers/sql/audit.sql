@@ -17,6 +17,10 @@ SELECT org_id AS key, sequence, digest, listed FROM petstream.organization;
 -- Which event every pet's list of wanted pictures is of.
 SELECT animal_id AS key, sequence, digest, left_at IS NULL AS listed FROM petstream.picture_set;
 
+-- name: audit_may_last
+-- The transaction that holds the lock waits as long as it takes.
+SET LOCAL idle_in_transaction_session_timeout = 0;
+
 -- name: audit_lock
--- One process compares by itself at a time; the lock goes with the connection.
-SELECT pg_try_advisory_lock(x'61756474'::int);
+-- One process compares by itself at a time; the lock goes with the transaction.
+SELECT pg_try_advisory_xact_lock(x'61756474'::int);

@@ -134,7 +134,7 @@ class _Run:
             self.compared = last[0].compared
             self._daemon.wrong += last[0].differences
         else:
-            self._daemon.wrong.append(f"Postgres is {last[0].reason}")
+            self._daemon.wrong.append(f"Postgres: {last[0].reason}")
 
     async def _measure(self, day: int) -> None:
         pid, url = self._daemon.pid, self._url()

@@ -171,5 +171,5 @@ def test_a_command_writes_json_and_no_secret_when_it_fails(tmp_path: Path) -> No
     assert (done.returncode, done.stdout) == (1, "")
     [line] = [json.loads(line) for line in done.stderr.splitlines()]
     assert (line["level"], line["part"]) == ("error", "migrate")
-    assert line["message"].startswith("Postgres can't be reached")
+    assert line["message"].startswith("Postgres at 127.0.0.1:1 can't be reached")
     assert "canary" not in done.stderr

@@ -93,7 +93,7 @@ class _Tables:
         self.losses = NOTHING
 
         @asynccontextmanager
-        async def connected(_url: str) -> AsyncIterator[None]:
+        async def connected(_url: str, *, only_reads: bool) -> AsyncIterator[None]:  # noqa: ARG001  as the real one
             yield None
 
         async def snapshot(_connection: object) -> TableSnapshot:

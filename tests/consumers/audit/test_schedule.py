@@ -44,7 +44,7 @@ class World:
         self.lock_is_free = True
         self.others_s = 300.0
         self.audited: list[str] = []
-        self.polls = 0
+        self.polls = self.connections = 0
         self.audited_by_another_at_the_lock = False
 
     async def run(self) -> list[str]:
@@ -72,11 +72,15 @@ class World:
 
     @asynccontextmanager
     async def connected(self, _url: str) -> AsyncIterator[ScriptedConnection]:
-        """Connect, but for so many polls only."""
-        self.polls += 1
+        """Connect, but for so many polls only; the lock has a connection of its own."""
+        self.polls += not self.connections
         if self.polls > POLLS:
             raise _EnoughError
-        yield ScriptedConnection(audit_lock=self.lock, set_position=self.done)
+        self.connections += 1
+        try:
+            yield ScriptedConnection(audit_lock=self.lock, set_position=self.done)
+        finally:
+            self.connections -= 1
 
     async def last_completed(self, *_: object) -> Log:
         """Return what the exports say."""

@@ -167,10 +167,10 @@ async def test_a_migrated_database_passes_and_one_with_a_migration_less_fails(
         " WHERE name = (SELECT max(name) FROM petstream.schema_migration)"
     )
     database = urlsplit(database_url).path[1:]
-    assert any("missing" in line for line in failed(await check_postgres(database_url)))
+    assert any("lacks" in line for line in failed(await check_postgres(database_url)))
     await connection.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     await connection.close()
-    assert any("read-only" in line for line in failed(await check_postgres(database_url)))
+    assert any("read_only" in line for line in failed(await check_postgres(database_url)))
 
 
 async def test_an_empty_database_fails_and_is_left_empty(postgres: str) -> None:

@@ -52,7 +52,7 @@ async def test_status_tells_of_topics_that_are_empty_and_of_a_postgres_that_is_a
     assert await status(settings, kafka=access, database_url=NO_POSTGRES, as_json=False) == 0
     said = capsys.readouterr().out
     assert "no export was completed yet" in said
-    assert "Postgres: not reachable" in said
+    assert "Postgres: at 127.0.0.1:1 can't be reached" in said
     assert "secret-word" not in said
 
 

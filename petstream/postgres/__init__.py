@@ -1,0 +1,1 @@
+"""Postgres: what its URL may say."""
