@@ -21,7 +21,17 @@ from petstream import setting_values
 from petstream.errors import UsageError
 from petstream.setting_values import FtpUrl
 
-__all__ = ["NAMES", "SETTLED", "Compression", "FtpUrl", "KafkaAccess", "Settings", "load", "texts"]
+__all__ = [
+    "NAMES",
+    "SETTLED",
+    "Compression",
+    "FtpUrl",
+    "KafkaAccess",
+    "Settings",
+    "load",
+    "private_directory",
+    "texts",
+]
 
 PREFIX: Final = "PETSTREAM_"
 SETTLED: Final = "PETSTREAM_SETTLED"
@@ -108,6 +118,22 @@ def texts(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) 
     environment = os.environ if environ is None else environ
     beneath = {} if environment.get(SETTLED) else _read_dotenv(dotenv or Path(".env"))
     return beneath | {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+
+
+def private_directory(directory: Path, *, ours: bool = True) -> None:
+    """Make a directory that only we may enter.
+
+    Args:
+        directory: where.
+        ours: nothing but ours is in it: others that may enter it since earlier are shut out.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_open = directory.stat().st_mode & 0o077
+    if ours and is_open and directory.stat().st_uid == os.geteuid():
+        directory.chmod(0o700)
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

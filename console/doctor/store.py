@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,14 @@ _GIB: Final = 1024**3
 _LOW_BYTES: Final = 5 * _GIB
 _TOO_LOW_BYTES: Final = _GIB // 2
 _DEADLINE_S: Final = 20.0
+_PRIVATE: Final = ("archive", "kafka", "kafka.log", "postgres.log", "postgres.password")
+"""What petstream keeps under the data directory for its user alone."""
 
 
 async def check_stores(settings: Settings) -> list[CheckResult]:
     """Check where raw files and pictures are kept."""
     results = check_directory("data directory", settings.data_dir, "PETSTREAM_DATA_DIR")
+    results += check_privacy([Path(".env"), *(settings.data_dir / name for name in _PRIVATE)])
     pictures = settings.pictures
     if pictures is None:
         return results
@@ -34,6 +38,20 @@ async def check_stores(settings: Settings) -> list[CheckResult]:
     if pictures.startswith("s3:"):
         return [*results, await check_bucket(pictures)]
     return [*results, *check_directory("pictures", directory_of(pictures), "PETSTREAM_PICTURES")]
+
+
+def check_privacy(paths: Sequence[Path]) -> list[CheckResult]:
+    """Check that nobody else may read what is ours; what isn't there can't be read."""
+    results = []
+    for path in paths:
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue
+        if mode & 0o077:
+            what = f"other users may read {path}"
+            results.append(CheckResult("privacy", "warn", what, f"chmod go= {path}"))
+    return results
 
 
 async def check_bucket(url: str) -> CheckResult:

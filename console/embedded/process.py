@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from petstream.settings import private_directory
+
 _STOP_S: Final = 30.0
 _KILL_AFTER_S: Final = 20.0
 
@@ -36,7 +38,7 @@ class Process:
 @contextmanager
 def locked(data_dir: Path, name: str) -> Iterator[None]:
     """Let only one command at a time start or stop this server."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    private_directory(data_dir, ours=False)
     with (data_dir / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -94,7 +96,7 @@ def spawn(  # noqa: PLR0913  what a process is made of, each by name
 ) -> Process:
     """Start a server in a session of its own, its output in ``<name>.log``, and record it."""
     log = data_dir / f"{name}.log"
-    with log.open("ab") as output:
+    with open(log, "ab", opener=_private) as output:
         child = subprocess.Popen(  # noqa: S603  our own command line
             command,
             stdin=subprocess.DEVNULL,
@@ -116,6 +118,13 @@ def spawn(  # noqa: PLR0913  what a process is made of, each by name
         os.waitpid(child.pid, 0)
         raise
     return process
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that others may not read, also one that they could before."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def alive(process: Process) -> bool:

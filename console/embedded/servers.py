@@ -25,6 +25,7 @@ from typing import Final
 from console.embedded import kafka, postgres
 from console.embedded.process import locked, recorded, stop
 from petstream.errors import UsageError
+from petstream.settings import private_directory
 
 Say = Callable[[str], None]
 
@@ -106,7 +107,7 @@ def down(data_dir: Path, *, say: Say = _silent) -> list[str]:
 
 def _alone(data_dir: Path, name: str) -> AbstractContextManager[None]:
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        private_directory(data_dir, ours=False)
         (data_dir / f"{name}.lock").touch()
     except OSError as error:
         raise UsageError(

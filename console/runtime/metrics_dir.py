@@ -17,6 +17,7 @@ from typing import Final
 
 from console.runtime.output import note
 from petstream.errors import NoRoomError, UsageError, is_full
+from petstream.settings import private_directory
 
 _FILES: Final = ("counter", "gauge_mostrecent", "histogram")
 """What the client library calls its files, by the kinds of metrics that `petstream.metrics` has."""
@@ -34,7 +35,7 @@ def shared(data_dir: Path) -> Iterator[Path]:
     home = data_dir.absolute() / "metrics"
     ours = home / str(os.getpid())
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_directory(home)
         for left in home.iterdir():
             if left.name.isdecimal() and (left == ours or not _alive(int(left.name))):
                 shutil.rmtree(left, ignore_errors=True)

@@ -28,6 +28,7 @@ from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from petstream import failpoints
 from petstream.errors import BrokenFileError, PetstreamError
+from petstream.settings import private_directory
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Free space that is left to the others on the disk."""
@@ -66,7 +67,8 @@ class Archive:
         """
         path = self._path(export_id, name)
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(private_directory, self._directory)
+            await asyncio.to_thread(path.parent.mkdir, exist_ok=True)
             if (await asyncio.to_thread(shutil.disk_usage, path.parent)).free < SPARE_BYTES:
                 raise _full(self._directory)
             part = path.with_name(f"{path.name}.part")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from petstream.errors import NoRoomError, PetstreamError, is_full
+from petstream.settings import private_directory
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _LENGTH_BYTES: Final = 4
@@ -30,7 +31,7 @@ class SpillFile:
         """
         self._directory = directory
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            private_directory(directory, ours=False)
             self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  as long as we live
         except OSError as error:
             raise self._unwritable(error) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
 from petstream.errors import UsageError
-from petstream.settings import NAMES, Settings, load
+from petstream.settings import NAMES, Settings, load, private_directory
 
 KEY, PASSWORD = "AbCd1234", "hunter2-Zz"
 NOWHERE = Path("no-such.env")
@@ -180,3 +181,17 @@ def test_f14_an_editors_byte_order_mark_costs_no_setting(tmp_path: Path) -> None
     path = tmp_path / ".env"
     path.write_text("PETSTREAM_SCRUB=monthly\n", encoding="utf-8-sig")
     assert load({}, path).scrub == "monthly"
+
+
+@pytest.mark.parametrize(("ours", "afterwards"), [(True, 0o700), (False, 0o755)])
+def test_s9_what_we_make_is_for_us_alone_and_what_is_others_stays_theirs(
+    tmp_path: Path, *, ours: bool, afterwards: int
+) -> None:
+    """S9: a data directory may be one that somebody has put other things into."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    theirs.chmod(0o755)
+    private_directory(theirs, ours=ours)
+    private_directory(tmp_path / "above" / "new", ours=ours)
+    assert stat.S_IMODE(theirs.stat().st_mode) == afterwards
+    assert stat.S_IMODE((tmp_path / "above" / "new").stat().st_mode) == 0o700

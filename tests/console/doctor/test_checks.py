@@ -12,7 +12,7 @@ from console.doctor import doctor
 from console.doctor.check_result import CheckResult
 from console.doctor.feed import check_export, check_petlist
 from console.doctor.kafka import against_loss, compared
-from console.doctor.store import check_directory
+from console.doctor.store import check_directory, check_privacy
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
@@ -34,6 +34,19 @@ def checked_export(*without: str, age_h: float = 3, **ages_h: float) -> dict[str
 
 def test_a_whole_fresh_export_passes() -> None:
     assert set(checked_export().values()) == {"pass"}
+
+
+def test_s9_what_others_may_read_is_named_with_what_closes_it(tmp_path: Path) -> None:
+    """S9: `.env` above all, which holds the FTP account."""
+    for name, mode in ((".env", 0o644), ("archive", 0o700), ("kafka.log", 0o640)):
+        (tmp_path / name).touch(mode)
+        (tmp_path / name).chmod(mode)
+    paths = [tmp_path / name for name in (".env", "archive", "kafka.log", "absent")]
+    results = check_privacy(paths)
+    assert [result.mend for result in results] == [
+        f"chmod go= {tmp_path / name}" for name in (".env", "kafka.log")
+    ]
+    assert {result.state for result in results} == {"warn"}
 
 
 def test_a_missing_part_fails_and_is_named() -> None:

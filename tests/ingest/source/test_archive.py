@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -58,6 +59,13 @@ async def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
         await kept(archive)
     await writer.abort()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_s9_an_archive_of_an_earlier_version_is_closed_to_others(tmp_path: Path) -> None:
+    """S9: it holds contacts, whatever `PETSTREAM_CONTACTS` says."""
+    (tmp_path / "archive").mkdir(mode=0o755)
+    await keep(Archive(tmp_path / "archive"), b"{}")
+    assert stat.S_IMODE((tmp_path / "archive").stat().st_mode) == 0o700
 
 
 async def test_t17_a_flipped_bit_is_noticed(tmp_path: Path) -> None:

@@ -111,6 +111,21 @@ def test_s2_servers_get_no_secret_of_our_environment(
         assert b"canary" not in environment, name
 
 
+def test_s9_nobody_else_reads_what_lies_in_a_data_directory(data_dir: Path) -> None:
+    """S9: also in one that was there before, where what an earlier version made is open."""
+    before = os.umask(0o022)
+    try:
+        (data_dir / "kafka").mkdir(parents=True)
+        (data_dir / "kafka.log").touch()
+        ensure_kafka(data_dir, for_tests=True)
+        down(data_dir)
+    finally:
+        os.umask(before)
+    modes = {name: stat.S_IMODE((data_dir / name).stat().st_mode) for name in
+             ("kafka", "kafka.log")}  # fmt: skip
+    assert modes == {"kafka": 0o700, "kafka.log": 0o600}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("timezone", "UTC"), ("server_encoding", "UTF8"), ("listen_addresses", "127.0.0.1"),
