@@ -198,7 +198,11 @@ class SnapshotRequest(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class PictureEvent(Struct, frozen=True, rename="camel", kw_only=True):
-    """A picture was stored, or is gone from its host or the store."""
+    """A picture was stored, or is gone from its host or the store.
+
+    `rendition` says which of a pet's picture's renditions was stored: `original`, `large` or
+    `small`.
+    """
 
     op: Literal["stored", "gone"]
     animal_id: int
@@ -210,6 +214,7 @@ class PictureEvent(Struct, frozen=True, rename="camel", kw_only=True):
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
+    rendition: str | None = None
 
 
 def export_subject(export_id: str) -> str:

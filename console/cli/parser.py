@@ -140,6 +140,9 @@ def _add_commands_that_look(add: argparse._SubParsersAction[_CommandParser]) -> 
         "refused rows and events: look at them, and send them back",
     )  # fmt: skip
     _dead_letter_arguments(dead_letters)
+    _picture_arguments(
+        _command(add, "pictures", query_commands.pictures, "pictures that couldn't be had")
+    )
     query_commands.replay_arguments(
         _command(add, "replay", query_commands.replay, "rewind a consumer")
     )
@@ -224,6 +227,21 @@ def _dead_letter_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     replay.add_argument("ident", nargs="*", metavar="ID", help="numbers, as 'list' shows them")
     replay.add_argument("--all", action="store_true", help="all of them, ten at a time")
+
+
+def _picture_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(required=True, dest="action", metavar="retry")
+    retry = _action(
+        add, "retry",
+        "once the cause is mended: those that failed, are gone or wait are due again, and those "
+        "of which a smaller rendition is stored; what is given must all fit",
+    )  # fmt: skip
+    retry.add_argument("--host", metavar="HOST", help="with an address at this host")
+    retry.add_argument(
+        "--reason", metavar="REASON", help="refused so, as the view pet_pictures has it in error"
+    )
+    retry.add_argument("--pet", type=arguments.animal_id, metavar="ID", help="of this pet")
+    retry.add_argument("--all", action="store_true", help="all of them; alone")
 
 
 def _action(

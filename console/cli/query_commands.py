@@ -159,6 +159,20 @@ def dead_letters(options: Namespace) -> int:
     return signals.run(work, stopped_status=1)
 
 
+def pictures(options: Namespace) -> int:
+    """Make pictures due again that couldn't be had."""
+    from console.act.pictures import retry, selection
+
+    settings = load()
+    selection(options)
+    database = database_of(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        return retry(options, database_url=database, pictures=settings.pictures)
+
+    return signals.run(work, stopped_status=1)
+
+
 def replay(options: Namespace) -> int:
     """Rewind a consumer, or say what that would read."""
     settings = load()

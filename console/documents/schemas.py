@@ -20,7 +20,7 @@ from msgspec import structs
 from petstream import events, topics
 from petstream.model import Pet, Picture
 
-VERSION: Final = "1.2.0"
+VERSION: Final = "1.3.0"
 """The version of the contract; the topics' names carry the first number."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

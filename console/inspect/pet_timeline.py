@@ -153,6 +153,8 @@ def _picture_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str
         state = last.op if last is not None else row["status"] if row else "nothing fetched yet"
         stored_as = None if last is None else last.stored_as
         where = f" as {formatting.shortened(stored_as, 120)}" if stored_as else ""
+        if last is not None and last.rendition not in {None, "original"}:
+            where += f", {formatting.shortened(last.rendition or '', formatting.SHORT)} rendition"
         error = (
             f" ({formatting.shortened(row['error'], _LONG)})" if row and row.get("error") else ""
         )

@@ -163,4 +163,8 @@ def _picture(event: events.PictureEvent) -> str:
     size = "" if event.width is None else f", {event.width}x{event.height}"
     bytes_ = "" if event.bytes is None else f", {event.bytes:,} bytes"
     kind = formatting.shortened(event.content_type or "unknown type", formatting.SHORT)
-    return f"{subject}: {formatting.shortened(event.stored_as, 120)} ({kind}{size}{bytes_})"
+    smaller = "" if event.rendition in {None, "original"} else f", {event.rendition} rendition"
+    smaller = formatting.shortened(smaller, formatting.SHORT)
+    return (
+        f"{subject}: {formatting.shortened(event.stored_as, 120)} ({kind}{size}{bytes_}{smaller})"
+    )

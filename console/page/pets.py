@@ -27,7 +27,7 @@ _PET: Final = """
 _REMOVED: Final = """
     SELECT removed_at, export_id FROM petstream.removed_pets WHERE animal_id = $1"""
 _PICTURES: Final = """
-    SELECT picture_id, position, status, thumbnails, width, height, error
+    SELECT picture_id, position, status, thumbnails, width, height, error, rendition
     FROM petstream.pet_pictures WHERE animal_id = $1 ORDER BY position, picture_id"""
 FACTS: Final = {
     "sex": "Sex", "age": "Age", "size": "Size", "color": "Colour", "birthdate": "Born",

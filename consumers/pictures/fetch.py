@@ -4,6 +4,7 @@ Rule 1: a conditional request is made only of the URL that the validators came f
         everything that was stored of it is there.
 Rule 2: the thumbnails are made before anything is stored: what can't be decoded isn't kept.
 Rule 3: what stands behind the picture's end isn't stored with it.
+Rule 4: renditions are asked for in their order until one can be had; which one is told.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from consumers.pictures.http import PictureClient, Validators
-from consumers.pictures.queue import Claim, FetchOutcome, Postponed, Stored
-from consumers.pictures.retry_policy import RefusedPictureError
+from consumers.pictures.queue import Claim, FetchOutcome, Postponed, RenditionUrl, Stored
+from consumers.pictures.retry_policy import (
+    RefusedPictureError,
+    asks_again,
+    asks_for_next,
+    weightiest,
+)
 from consumers.pictures.sniff import sniff
 from consumers.pictures.store.interface import PictureStore, key_of
 from consumers.pictures.thumbnails import Thumbnailer
@@ -36,13 +42,27 @@ async def fetch(claim: Claim, context: FetchContext) -> FetchOutcome:
     Raises:
         OSError: of the store; the picture isn't to blame.
     """
-    if claim.url is None:
-        return RefusedPictureError("no-url")
-    if (wait_s := context.client.host_wait_s(claim.url)) > 0:
+    refusals: list[RefusedPictureError] = []
+    for source in claim.urls:
+        outcome = await _fetch_rendition(claim, source, context)
+        if isinstance(outcome, RefusedPictureError) and asks_again(outcome):
+            outcome = await _fetch_rendition(claim, source, context)
+        if not isinstance(outcome, RefusedPictureError):
+            return outcome
+        refusals.append(outcome)
+        if not asks_for_next(outcome, claim.attempts):
+            break
+    return weightiest(refusals)
+
+
+async def _fetch_rendition(
+    claim: Claim, source: RenditionUrl, context: FetchContext
+) -> FetchOutcome:
+    if (wait_s := context.client.host_wait_s(source.url)) > 0:
         return Postponed(wait_s)
     try:
-        validators = await _usable_validators(claim, context.store)
-        download = await context.client.fetch(claim.url, validators)
+        validators = await _usable_validators(claim, source.url, context.store)
+        download = await context.client.fetch(source.url, validators)
         if download is None:
             return None
         header = sniff(download.data)
@@ -60,6 +80,7 @@ async def fetch(claim: Claim, context: FetchContext) -> FetchOutcome:
     await context.store.put(stored_as, picture)
     failpoints.point("picture.store.after")
     return Stored(
+        source=source,
         stored_as=stored_as,
         thumbnails=thumbnail_keys,
         sha256=sha256,
@@ -71,9 +92,9 @@ async def fetch(claim: Claim, context: FetchContext) -> FetchOutcome:
     )
 
 
-async def _usable_validators(claim: Claim, store: PictureStore) -> Validators:
+async def _usable_validators(claim: Claim, url: str, store: PictureStore) -> Validators:
     """Return what makes the request conditional; nothing if all must come anew."""
-    if claim.stored_as is None or claim.fetched_url != claim.url or not any(claim.validators):
+    if claim.stored_as is None or claim.fetched_url != url or not any(claim.validators):
         return Validators()
     for key in (claim.stored_as, *claim.thumbnails.values()):
         if not await store.has(key):

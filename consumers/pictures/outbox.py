@@ -54,6 +54,7 @@ def message(row: dict[str, Any]) -> tuple[bytes, bytes, Headers]:
         bytes=row["bytes"],
         width=row["width"],
         height=row["height"],
+        rendition=row["rendition"],
     )
     value = codec.encode(event)
     headers = codec.headers(

@@ -16,6 +16,15 @@ from consumers.pictures.http import Validators
 from consumers.pictures.retry_policy import RefusedPictureError, decide_retry
 
 LEASE: Final = timedelta(minutes=10)
+RENDITIONS: Final = ("original", "large", "small")
+"""As the feed names them, in the order in which they are asked for."""
+
+
+class RenditionUrl(NamedTuple):
+    """Where one of a picture's renditions is."""
+
+    rendition: str
+    url: str
 
 
 class Claim(NamedTuple):
@@ -26,7 +35,7 @@ class Claim(NamedTuple):
     version: datetime | None
     attempts: int
     misses: int
-    url: str | None
+    urls: tuple[RenditionUrl, ...]
     fetched_url: str | None
     validators: Validators
     stored_as: str | None
@@ -39,8 +48,9 @@ class Claim(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What was stored."""
+    """What was stored, and of which rendition."""
 
+    source: RenditionUrl
     stored_as: str
     thumbnails: dict[str, str]
     sha256: str
@@ -73,12 +83,22 @@ def _claim(row: Any) -> Claim:
         version=row["version"],
         attempts=row["attempts"],
         misses=row["misses"],
-        url=row["url"],
+        urls=_urls(row),
         fetched_url=row["fetched_url"],
         validators=Validators(row["etag"], row["last_modified"]),
         stored_as=row["stored_as"],
         thumbnails=json.loads(row["thumbnails"] or "{}"),
     )
+
+
+def _urls(row: Any) -> tuple[RenditionUrl, ...]:
+    """Return the URLs that there are, each once."""
+    named: dict[str, str] = {}
+    for rendition in RENDITIONS:
+        url = row[f"{rendition}_url"]
+        if url is not None:
+            named.setdefault(url, rendition)
+    return tuple(RenditionUrl(rendition, url) for url, rendition in named.items())
 
 
 async def settle(connection: Connection, claim: Claim, outcome: FetchOutcome) -> None:
@@ -91,8 +111,8 @@ async def settle(connection: Connection, claim: Claim, outcome: FetchOutcome) ->
         await connection.execute(
             query("picture_stored"), *claim.try_key, outcome.stored_as,
             json.dumps(outcome.thumbnails), outcome.sha256, outcome.content_type,
-            outcome.size_bytes, outcome.width, outcome.height, claim.url,
-            outcome.validators.etag, outcome.validators.last_modified,
+            outcome.size_bytes, outcome.width, outcome.height, outcome.source.url,
+            outcome.validators.etag, outcome.validators.last_modified, outcome.source.rendition,
         )  # fmt: skip
     else:
         await _settle_refusal(connection, claim, outcome)

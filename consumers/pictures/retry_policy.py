@@ -4,11 +4,15 @@ Rule 1: a reason is a stable word; it stands in the row, and never holds what a 
 Rule 2: an address or URL that isn't allowed is never tried again; content a day later, three times.
 Rule 3: `missing` makes a picture gone at the third time, and these are days apart.
 Rule 4: trouble with a host is tried again for weeks, ever more seldom; the host may say when.
+Rule 5: of a picture that can't be had, its next smaller rendition is asked for at once; after mere
+        trouble only when that has lasted for a day or so. If none can be had, the refusal counts
+        that leaves most to hope for.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
@@ -20,6 +24,10 @@ RefusalKind = Literal["never", "content", "missing", "trouble"]
 _DAY_S: Final = 86_400.0
 _TROUBLE_DELAYS: Final = Delays(60.0, longest_s=_DAY_S)
 _MAX_ATTEMPTS: Final = {"content": 3, "trouble": 30}
+_LASTING_ATTEMPTS: Final = 12
+"""So many tries take some 35 hours: whoever is still in trouble then may be so for long."""
+_BROKEN_OFF: Final = "short"
+_MOST_HOPE: Final[tuple[RefusalKind, ...]] = ("trouble", "content", "missing", "never")
 MAX_MISSES: Final = 3
 """How often a host must say that a picture isn't there."""
 
@@ -41,6 +49,25 @@ class RetryDecision(NamedTuple):
     status: Literal["due", "failed", "gone"]
     misses: int
     wait_s: float | None
+
+
+def asks_for_next(refusal: RefusedPictureError, attempts: int) -> bool:
+    """Return whether the next rendition is asked for in the same try."""
+    if refusal.kind != "trouble" or refusal.reason == _BROKEN_OFF:
+        return True
+    return attempts >= _LASTING_ATTEMPTS
+
+
+def asks_again(refusal: RefusedPictureError) -> bool:
+    """Return whether the same is asked for once more at once: a connection may break off once."""
+    return refusal.reason == _BROKEN_OFF
+
+
+def weightiest(refusals: Sequence[RefusedPictureError]) -> RefusedPictureError:
+    """Return the refusal that counts of those of a picture's renditions, largest first."""
+    if not refusals:
+        return RefusedPictureError("no-url")
+    return min(refusals, key=lambda refusal: _MOST_HOPE.index(refusal.kind))
 
 
 def decide_retry(refusal: RefusedPictureError, attempts: int, misses: int) -> RetryDecision:

@@ -50,9 +50,8 @@ ON CONFLICT (animal_id, picture_key) DO UPDATE SET
             coalesce(excluded.version > held.version,
                 excluded.version IS NOT NULL AND held.version IS NULL)
             OR (held.status IN ('failed', 'gone')
-                AND coalesce(excluded.original_url, excluded.large_url, excluded.small_url)
-                    IS DISTINCT FROM
-                    coalesce(held.original_url, held.large_url, held.small_url)) AS again
+                AND (excluded.original_url, excluded.large_url, excluded.small_url)
+                    IS DISTINCT FROM (held.original_url, held.large_url, held.small_url)) AS again
         ) AS decided
     )
 WHERE (excluded.position, excluded.updated_at, excluded.original_url, excluded.large_url,

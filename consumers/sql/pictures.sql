@@ -18,8 +18,7 @@ FROM (
 ) AS due
 WHERE picture.animal_id = due.animal_id AND picture.picture_key = due.picture_key
 RETURNING picture.animal_id, picture.picture_key, picture.version, picture.attempts, picture.misses,
-    coalesce(picture.original_url, picture.large_url, picture.small_url) AS url,
-    picture.fetched_url, picture.etag, picture.last_modified, picture.stored_as, picture.thumbnails;
+    picture.original_url, picture.large_url, picture.small_url, picture.fetched_url, picture.etag, picture.last_modified, picture.stored_as, picture.thumbnails;
 
 -- name: pictures_by_status
 -- How many pictures of listed pets there are of each status.
@@ -31,7 +30,7 @@ WITH done AS (
     UPDATE petstream.pet_picture SET
         status = 'stored', next_try_at = NULL, error = NULL, misses = 0, fetched_at = now(),
         stored_as = $5, thumbnails = $6, sha256 = $7, content_type = $8, bytes = $9, width = $10,
-        height = $11, fetched_url = $12, etag = $13, last_modified = $14,
+        height = $11, fetched_url = $12, etag = $13, last_modified = $14, rendition = $15,
         told = (SELECT greatest(sequence, told + 1) FROM petstream.picture_set AS owner
             WHERE owner.animal_id = pet_picture.animal_id)
     WHERE animal_id = $1 AND picture_key = $2 AND version IS NOT DISTINCT FROM $3 AND attempts = $4
@@ -39,9 +38,10 @@ WITH done AS (
 )
 INSERT INTO petstream.picture_news (
     op, animal_id, picture_id, sequence, export_id, stored_as, thumbnails, sha256, content_type,
-    bytes, width, height
+    bytes, width, height, rendition
 )
-SELECT 'stored', animal_id, picture_id, told, coalesce(export_id, ''), $5, $6, $7, $8, $9, $10, $11
+SELECT 'stored', animal_id, picture_id, told, coalesce(export_id, ''), $5, $6, $7, $8, $9, $10,
+    $11, $15
 FROM done JOIN petstream.picture_set USING (animal_id) WHERE picture_id IS NOT NULL;
 
 -- name: picture_unchanged
@@ -66,7 +66,7 @@ WITH held AS (
     UPDATE petstream.pet_picture AS picture SET
         status = 'gone', error = $5, misses = $6, next_try_at = NULL, stored_as = NULL,
         thumbnails = NULL, sha256 = NULL, content_type = NULL, bytes = NULL, width = NULL,
-        height = NULL, fetched_url = NULL, etag = NULL, last_modified = NULL,
+        height = NULL, fetched_url = NULL, etag = NULL, last_modified = NULL, rendition = NULL,
         told = (SELECT greatest(sequence, told + 1) FROM petstream.picture_set AS owner
             WHERE owner.animal_id = picture.animal_id)
     FROM held
@@ -94,7 +94,7 @@ SELECT pg_try_advisory_xact_lock(x'70696374'::int);
 -- name: outbox_events
 -- The oldest events that aren't published.
 SELECT id, op, animal_id, picture_id, sequence, export_id, at, stored_as, thumbnails, sha256,
-    content_type, bytes, width, height
+    content_type, bytes, width, height, rendition
 FROM petstream.picture_news ORDER BY id LIMIT $1;
 
 -- name: delete_outbox_events
@@ -128,3 +128,25 @@ WHERE stored_as COLLATE "C" >= $1 AND stored_as COLLATE "C" < $1 || chr(127);
 UPDATE petstream.pet_picture SET status = 'due', attempts = 0, next_try_at = NULL, etag = NULL,
     last_modified = NULL, error = 'file-lost'
 WHERE stored_as = ANY ($1::text[]) AND status = 'stored';
+
+-- name: retry_pictures
+-- Make pictures due that failed, are gone or wait, and those of which a smaller rendition is stored:
+-- of a host ($1), for a reason ($2), of a pet ($3); null: any. Return how many of each reason.
+WITH again AS (
+    UPDATE petstream.pet_picture AS picture
+    SET status = 'due', attempts = 0, misses = 0, next_try_at = NULL
+    WHERE ((status = 'stored' AND rendition <> 'original' AND $2::text IS NULL)
+            OR status IN ('failed', 'gone') OR (status = 'due' AND error IS NOT NULL))
+        AND ($2 IS NULL OR error = $2)
+        AND ($3::bigint IS NULL OR animal_id = $3)
+        AND ($1::text IS NULL OR EXISTS (
+            SELECT FROM unnest(ARRAY[original_url, large_url, small_url]) AS url
+            WHERE rtrim(lower(substring(url FROM '^[a-zA-Z]+://(?:[^/?#]*@)?([^/:?#]+)')), '.') = $1
+        ))
+        AND NOT EXISTS (
+            SELECT FROM petstream.picture_set AS owner
+            WHERE owner.animal_id = picture.animal_id AND owner.left_at IS NOT NULL
+        )
+    RETURNING coalesce(error, $4::text) AS reason
+)
+SELECT reason, count(*) AS pictures FROM again GROUP BY reason ORDER BY 2 DESC, 1;

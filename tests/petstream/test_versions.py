@@ -57,6 +57,7 @@ RELEASED: Final = {
     "1.0.0": "427a3ea0a901dfdecfb9e4dd32b900f944819684e7246a0c4455707eed9377ca",
     "1.1.0": "72d49d00d2cee79ac33545f3e3d56eadb71ee2f0ad4bd78d1e75b198a1a6b531",
     "1.2.0": "2f06ce16da9e5cf5215e24d56e25abbeb2c93adcee7271519fab1e497e3e0696",
+    "1.3.0": "bbe2c9bdf31f280b21f0e280cba5eaddc69c3399cd85bee537f7690303271003",
 }
 """Of each version the digest of its files: whoever changes one has to say so here."""
 

@@ -111,3 +111,13 @@ def test_a_decision_about_removals_may_have_a_reason() -> None:
         "they told us"
     )
     assert read(["removals", "reject", "plan-1"]).reason is None
+
+
+@pytest.mark.parametrize("options", [[], ["--all", "--host", "a.example"], ["--all", "--pet", "7"]])
+def test_p9_which_pictures_are_tried_again_has_to_be_said(
+    options: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """P9: before any server is started."""
+    assert parser.run(["pictures", "retry", *options]) == 2
+    assert "petstream pictures retry --host" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -37,7 +37,7 @@ ORG = (
 )  # fmt: skip
 PICTURE: dict[str, Any] = {
     "picture_id": 70, "position": 1, "status": "stored", "thumbnails": THUMBNAILS, "width": 800,
-    "height": 600, "error": None,
+    "height": 600, "error": None, "rendition": "original",
 }  # fmt: skip
 CARD: dict[str, Any] = {
     "animal_id": 7, "name": "Biscuit", "species": "Dog", "breed": None, "sex": "Male", "age": None,

@@ -19,6 +19,7 @@ import pytest
 from hostile_pictures import HostilePictures, drawn, hostile_pictures
 from PIL import Image
 
+from consumers.admin.picture_retries import SMALLER, RetrySelection, make_due
 from consumers.app import consume
 from consumers.engine.postgres import connected
 from consumers.engine.runner import RunContext
@@ -314,7 +315,7 @@ async def test_t36_a_picture_that_moves_on_while_it_is_fetched_stays_due(
         await stage.apply(pet(7, 1, [picture(1, stage.host.url("/a.jpg"), 1)]))
         (newer,) = await claim_due(connection, 1)
         assert newer.attempts == older.attempts == 1
-        stored = Stored("x.jpg", {}, "x", "image/jpeg", 1, 1, 1, Validators())
+        stored = Stored(newer.urls[0], "x.jpg", {}, "x", "image/jpeg", 1, 1, 1, Validators())
         await settle(connection, older, stored)
         assert (await stage.rows())["1"]["status"] == "due"
         await settle(connection, newer, stored)
@@ -376,3 +377,110 @@ async def test_pictures_left_off_are_fetched_once_there_is_a_store(
     assert (await stage.rows())["1"]["status"] == "off"
     await stage.work(kafka)
     assert (await stage.rows())["1"]["status"] == "stored"
+
+
+def renditions(ident: int, *urls: str | None) -> Picture:
+    """Return a picture with an original, a large and a small rendition."""
+    return Picture(ident, 1, START, *(Rendition(url) if url else None for url in urls))
+
+
+async def test_p6_where_the_original_cannot_be_had_the_next_is_stored_and_told(
+    stage: PictureStage, kafka: str
+) -> None:
+    """P6: in the row, the view and the event; a crash and a second worker see the same."""
+    url = stage.host.url
+    await stage.apply(pet(7, 0, [
+        renditions(1, url("/html/1.jpg"), url("/large/1.jpg"), url("/small/1.jpg")),
+        renditions(2, url("/missing/2.jpg"), url("/cut/2.jpg"), url("/small/2.jpg")),
+        renditions(3, url("/good/3.jpg"), url("/large/3.jpg"), None),
+        renditions(4, url("/missing/4.jpg"), url("/missing/4_.jpg"), url("/html/4.jpg")),
+    ]))  # fmt: skip
+    await stage.work(kafka)
+    rows = await stage.rows()
+    assert {key: (row["status"], row["rendition"], row["error"]) for key, row in rows.items()} == {
+        "1": ("stored", "large", None), "2": ("stored", "small", None),
+        "3": ("stored", "original", None), "4": ("failed", None, "markup"),
+    }  # fmt: skip
+    assert rows["1"]["fetched_url"] == url("/large/1.jpg")
+    assert stage.host.hits["/large/3.jpg"] == stage.host.hits["/small/1.jpg"] == 0
+    events = [envelope.event for _, envelope in await stage.published(kafka)]
+    assert {event.picture_id: event.rendition for event in events} == {
+        1: "large", 2: "small", 3: "original",
+    }  # fmt: skip
+    columns = await stage.fetch("SELECT rendition FROM petstream.pet_pictures")
+    assert columns == []  # no pet is listed here: the view has the column
+
+
+async def test_p6_what_could_not_be_had_is_tried_again_when_any_of_its_urls_changes(
+    stage: PictureStage, kafka: str
+) -> None:
+    """P6: the large one may be mended while the original stays as it was."""
+    html = stage.host.url("/html/1.jpg")
+    await stage.apply(pet(7, 0, [renditions(1, html, html + "?large", None)]))
+    await stage.work(kafka)
+    assert (await stage.rows())["1"]["status"] == "failed"
+    await stage.apply(pet(7, 1, [renditions(1, html, stage.host.url("/large/1.jpg"), None)]))
+    await stage.work(kafka)
+    row = (await stage.rows())["1"]
+    assert (row["status"], row["rendition"]) == ("stored", "large")
+
+
+STANDING = {
+    "1": ("a.example", "failed", "address-refused", None),
+    "2": ("b.example", "failed", "address-refused", None),
+    "3": ("A.Example.", "due", "unknown-host", None),
+    "4": ("a.example", "gone", "http-404", None),
+    "5": ("a.example", "stored", None, "original"),
+    "6": ("a.example", "stored", None, "large"),
+    "7": ("a.example", "due", None, None),
+    "8": ("a.example.evil.example", "failed", "polyglot", None),
+    "9": ("a.example", "off", None, None),
+}
+"""Of pictures by their keys: host, status, error and rendition."""
+
+
+@pytest.mark.parametrize(
+    ("selection", "again"),
+    [
+        (RetrySelection(), "1 2 3 4 6 8"),
+        (RetrySelection(host="a.example"), "1 3 4 6"),
+        (RetrySelection(host=" A.EXAMPLE. "), "1 3 4 6"),
+        (RetrySelection(reason="address-refused"), "1 2"),
+        (RetrySelection(host="a.example", reason="address-refused"), "1"),
+        (RetrySelection(animal_id=7), "1 2 3 4 6 8"),
+        (RetrySelection(animal_id=9), ""),
+        (RetrySelection(reason="no-such-reason"), ""),
+    ],
+)
+async def test_p9_what_could_not_be_had_is_due_again_by_host_reason_or_pet(
+    stage: PictureStage, selection: RetrySelection, again: str
+) -> None:
+    """P9: after the cause is mended; what is stored and what is due stays as it is."""
+    await stage.apply(
+        pet(7, 0, [
+            picture(int(key), f"https://{host}/{key}.jpg", position=int(key))
+            for key, (host, *_) in STANDING.items()
+        ]),
+        pet(8, 0, [picture(80, "https://a.example/80.jpg")]),
+        pet(8, 1, [picture(80, "https://a.example/80.jpg")], "removed"),
+    )  # fmt: skip
+    for key, (_, status, error, rendition) in STANDING.items():
+        await stage.fetch(
+            "UPDATE petstream.pet_picture SET status = $2, error = $3, rendition = $4, "
+            "attempts = 3, misses = 2, next_try_at = now() + interval '1 day' "
+            "WHERE picture_key = $1", key, status, error, rendition,
+        )  # fmt: skip
+    await stage.fetch(
+        "UPDATE petstream.pet_picture SET status = 'failed', error = 'polyglot' WHERE animal_id = 8"
+    )
+    before = await stage.rows()
+    reasons = await make_due(stage.database_url, selection)
+    after = await stage.rows()
+    changed = {key for key, row in after.items() if row != before[key]}
+    assert changed == set(again.split())
+    for key in changed:
+        row = after[key]
+        assert (row["status"], row["attempts"], row["misses"]) == ("due", 0, 0)
+        assert row["next_try_at"] is None
+    errors = sorted(STANDING[key][2] or SMALLER for key in changed)
+    assert sorted(reason for reason, count in reasons.items() for _ in range(count)) == errors
