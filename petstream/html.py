@@ -27,8 +27,15 @@ _ATTRIBUTES: Final = {
     "ol": {"start"},
 }
 _SCHEMES: Final = {"http", "https", "mailto", "tel"}
-_UNSEEN: Final = {"script", "style", "noscript", "iframe", "noembed", "noframes"}
-"""Tags whose content no browser shows as text: it goes with them."""
+_UNSEEN: Final = {
+    # what isn't for people, and what is for browsers that lack something
+    "script", "style", "template", "title", "head", "noscript", "noembed", "noframes",
+    # what is shown in the place of something that a description can't have here
+    "iframe", "frameset", "object", "applet", "audio", "video", "canvas", "svg",
+    # parts of a form or a program
+    "select", "option", "optgroup", "datalist", "textarea", "meter", "progress", "dialog",
+}  # fmt: skip
+"""Tags whose content no browser shows as text where they stand: it goes with them."""
 # made once: to make it costs as much as to clean a description
 _CLEANER: Final = nh3.Cleaner(
     tags=_TAGS,
@@ -44,7 +51,7 @@ _IMAGE: Final = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
 _NOTHING: Final = re.compile(
     r"(?:<(?!img\b[^>]*\bsrc=)[^>]*>|&nbsp;|[\s\u00ad\u200b-\u200f\u2060\ufeff])*+"
 )
-_MARKUP: Final = re.compile(r"<[^<>]*>")
+_MARKUP: Final = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)?[^<>]*>")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _WEB: Final = re.compile(r"\s*(?:https?:)?//[^/\s]", re.IGNORECASE)
@@ -66,7 +73,7 @@ def rendered(
     """
     tracker = tracker_image_url.strip() if _is_web(tracker_image_url) else None
     if description_html and not _is_written(description_html):
-        description_text = description_text or _MARKUP.sub(" ", description_html)
+        description_text = description_text or _seen_text(description_html)
         description_html = None
     body = _CLEANER.clean(description_html) if description_html else ""
     trackers, kept = _trackers(body, tracker)
@@ -77,9 +84,37 @@ def rendered(
     return body if kept else body + pixel
 
 
+def says_something(description_rendered: str, tracker_image_url: str | None) -> bool:
+    """Return whether a rendered description has more than the tracker: words, or a picture.
+
+    >>> says_something('<p> </p><img src="https://tracker.rescuegroups.org/pet?7">', None)
+    False
+    """
+    trackers, _ = _trackers(description_rendered, tracker_image_url)
+    return not _NOTHING.fullmatch(_without(description_rendered, trackers))
+
+
 def _is_written(description: str) -> bool:
     """Return whether a person may have written this: no description has so many tags."""
     return len(description) <= _LONGEST and description.count("<") <= _MOST_TAGS
+
+
+def _seen_text(markup: str) -> str:
+    """Return what is between tags, without the text of those that show none; in one pass."""
+    parts: list[str] = []
+    at, within = 0, None
+    for tag in _MARKUP.finditer(markup):
+        if within is None:
+            parts.append(markup[at : tag.start()])
+        closing, name = tag[1], (tag[2] or "").lower()
+        if within is None and not closing and name in _UNSEEN:
+            within = name
+        elif closing and name == within:
+            within = None
+        at = tag.end()
+    if within is None:
+        parts.append(markup[at:])
+    return " ".join(parts)
 
 
 def _trackers(body: str, tracker: str | None) -> tuple[list[re.Match[str]], re.Match[str] | None]:

@@ -108,9 +108,11 @@ def _rank(event: dict[str, Any]) -> tuple[int, str]:
 
 def _pet_values(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what the template of a pet shows."""
-    from petstream.html import rendered  # noqa: PLC0415  its cleaner isn't made for nothing
+    from petstream.html import rendered, says_something  # noqa: PLC0415  its cleaner isn't made for nothing
 
     description = rendered(row["description_rendered"], None, None) or ""
+    if not says_something(description, row["tracker_url"]):
+        description = ""  # the tracker alone is nothing to look at
     gallery = [
         GalleryPicture(large, small)
         for picture in pictures

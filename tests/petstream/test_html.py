@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from petstream.html import rendered
+from petstream.html import rendered, says_something
 
 TRACKER = "https://tracker.rescuegroups.org/pet?22611034&a=&h="
 ESCAPED = "https://tracker.rescuegroups.org/pet?22611034&amp;a=&amp;h="
@@ -238,3 +238,79 @@ def test_markup_that_no_person_wrote_is_shown_as_text() -> None:
         f"Good &amp;  calm  cat{IMAGE}"
     )
     assert rendered("<div>" * 9_000 + "Good cat", "Good\ncat", TRACKER) == f"Good<br>cat{IMAGE}"
+
+
+UNSEEN = (
+    "script style template title noscript noembed noframes iframe object applet audio video "
+    "canvas select datalist textarea meter progress dialog"
+)
+
+
+@pytest.mark.parametrize("name", UNSEEN.split())
+@pytest.mark.parametrize("inside", ["Get a newer browser", "<b>Get</b> a <i>newer</i> browser"])
+def test_p11_what_no_browser_shows_as_text_goes_with_its_text(name: str, inside: str) -> None:
+    """P11: titles, films, what is for browsers that can't show something."""
+    for tag in (name, name.upper()):
+        sent = f"<p>Good</p><{tag} width=9>{inside}</{tag}><p>cat</p>"
+        shown = rendered(sent, None, None) or ""
+        assert shown == "<p>Good</p><p>cat</p>"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "<select><option>Apply<option selected>Call</select>",
+        "<option>Apply</option>",
+        "<svg>Apply</svg>",
+        "<svg><title>Apply</title><text x=1>Call</text></svg>",
+        "<object data=x.swf><param name=a><embed src=x.swf>Apply</object>",
+        "<video controls><source src=x.mp4><track src=x.vtt>Apply <a href=x>Call</a></video>",
+        "<audio><p>Apply</p></audio>",
+        "<dialog><h2>Apply</h2></dialog>",
+        "<title>Apply &amp; <b>Call</b></title>",
+        "<video>Apply",
+    ],
+)
+def test_p11_however_it_is_written(sent: str) -> None:
+    """P11: with what they hold, and without an end."""
+    assert rendered(f"<p>Good cat</p>{sent}", None, None) == "<p>Good cat</p>"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["<button>Good cat</button>", "<form><label>Good cat</label></form>", "<xmp>Good cat</xmp>",
+     "<marquee>Good cat</marquee>", "<math>Good cat</math>", "<details>Good cat</details>",
+     "<fieldset><legend>Good cat</legend></fieldset>", "<o:p>Good cat</o:p>",
+     "<picture><img src='https://x.example/1.jpg'>Good cat</picture>"],
+)  # fmt: skip
+def test_p11_what_browsers_show_is_kept(sent: str) -> None:
+    """P11: the other side: no words of a person are lost."""
+    assert "Good cat" in (rendered(sent, None, None) or "")
+
+
+def test_p11_what_no_person_wrote_shows_no_such_text_either() -> None:
+    """P11: so many tags are never cleaned, but shown as text."""
+    sent = "<STYLE>p{color:red}</STYLE>Good<br>" + "<p>" * 6_000 + "<title>x</title>cat<video>old"
+    assert (rendered(sent, None, None) or "").split() == ["Good", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "something"),
+    [
+        ("", False),
+        (IMAGE, False),
+        (f"<p>&nbsp;</p>{IMAGE}<hr>", False),
+        (f'<img src="https://count.example/7">{IMAGE}', True),
+        (f"<p>Good cat</p>{IMAGE}", True),
+        (".", True),
+    ],
+)
+def test_p12_the_tracker_alone_is_nothing_to_look_at(shown: str, *, something: bool) -> None:
+    """P12: nor are blanks, lines and empty paragraphs; a picture is."""
+    assert says_something(shown, TRACKER) is something
+
+
+def test_p12_a_tracker_on_another_host_is_known_by_its_url() -> None:
+    """P12: the feed says which it is."""
+    other = "https://count.example/7"
+    assert not says_something(f'<img src="{other}">', other)

@@ -29,7 +29,7 @@ PET: dict[str, Any] = dict.fromkeys((
     "org_id", "status", "name", "species", "breed", "sex", "age", "size", "color", "birthdate",
     "altered", "housetrained", "declawed", "special_needs", "good_with_dogs", "good_with_cats",
     "good_with_kids", "adoption_fee", "postal_code", "updated_at", "first_seen_at", "pet_url",
-    "description_rendered", "attributes", "org_name", "org_city", "org_state",
+    "description_rendered", "tracker_url", "attributes", "org_name", "org_city", "org_state",
 )) | {"animal_id": 7, "export_id": "2026-03-02T08:00:00Z"}  # fmt: skip
 ORG = (
     "name", "address", "city", "state", "postal_code", "country", "phone", "email", "url",
@@ -94,6 +94,38 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     assert "Sit <b>&amp; stay</b>" in text
     assert f'src="/pictures/{KEY}.960.jpg" alt="Fish &amp; Chips, picture 1 of 1"' in text
     assert "<dt>goofy</dt><dd>yes</dd>" in text
+
+
+TRACKER = "https://tracker.rescuegroups.org/pet?7&a=&h="
+PIXEL = f'<img src="{TRACKER}" width="0" height="0" alt="">'.replace("&", "&amp;")
+
+
+@pytest.mark.parametrize(
+    ("description", "tracker", "has_section"),
+    [
+        (PIXEL, TRACKER, False),
+        (PIXEL, None, False),
+        (f"<p>&nbsp;</p><br>{PIXEL}", TRACKER, False),
+        ('<img src="https://count.example/7" alt="">', "https://count.example/7", False),
+        (None, TRACKER, False),
+        ("", None, False),
+        (f"<p>Good cat</p>{PIXEL}", TRACKER, True),
+        (f'<img src="https://x.example/1.jpg" alt="a cat">{PIXEL}', TRACKER, True),
+    ],
+)
+async def test_p12_a_description_that_is_only_the_tracker_has_no_section(
+    monkeypatch: pytest.MonkeyPatch,
+    description: str | None,
+    tracker: str | None,
+    *,
+    has_section: bool,
+) -> None:
+    """P12: no heading over nothing."""
+    row = PET | {"description_rendered": description, "tracker_url": tracker}
+    StubDatabase(monkeypatch, pet=[row], pictures=[], removed=[])
+    _, text, _ = await get("/pets/7")
+    assert ("Description" in text) is has_section
+    assert ("aren't fetched here" in text) is has_section
 
 
 async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
