@@ -148,15 +148,19 @@ async def features(ftp: FtpUrl, *, give_up_after_s: float = 0) -> frozenset[str]
     """Log in and return the commands that the server supports (FEAT); None: it doesn't say.
 
     Raises:
-        RefusedError: the login was refused, or the server can't be reached.
+        RefusedError: the login was refused.
+        UnreachableError: the server can't be reached, or is gone before it has answered.
     """
-    async with connect(ftp, give_up_after_s=give_up_after_s) as client:
-        try:
+    try:
+        async with connect(ftp, give_up_after_s=give_up_after_s) as client:
             _, lines = await client.command("FEAT", "211")
-        except aioftp.StatusCodeError as error:
-            if (_code(error) or "").startswith("5"):
-                return None
-            raise
+    except aioftp.StatusCodeError:
+        return None  # however it says so: nobody needs the list
+    except CONNECTION_ERRORS as error:
+        raise UnreachableError(
+            f"the FTP server {ftp.host} doesn't say what it supports ({cause(error)}): try again "
+            "later"
+        ) from error
     words = (line.lstrip("- ").split() for line in lines[1:-1])
     return frozenset(command[0].upper() for command in words if command)
 

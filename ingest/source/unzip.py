@@ -21,7 +21,10 @@ _MAGIC: Final = b"PK\x03\x04"
 _EMPTY_MAGIC: Final = b"PK\x05\x06"
 _RATIO_COUNTS_FROM_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
-_TAIL_BYTES: Final = 22 + 65_535
+_END_BYTES: Final = 22
+"""The end of a zip: in the last two of them stands the length of the comment that follows."""
+
+_TAIL_BYTES: Final = _END_BYTES + 65_535
 """The end of a zip, with the longest comment there can be."""
 
 
@@ -54,9 +57,9 @@ async def unzipped(
             yield chunk
         async for _ in whole.remaining():
             pass  # to the transfer's end: what comes behind a zip is part of it
-        if head.startswith(_MAGIC) and _EMPTY_MAGIC not in whole.tail:
+        if head.startswith(_MAGIC) and not _holds_end(whole.tail):
             raise BrokenFileError("the zip is cut: its end isn't there")
-    except (UnzipError, InvalidOperationError) as error:
+    except (UnzipError, InvalidOperationError, ValueError) as error:  # of Deflate64: its own errors
         raise BrokenFileError(f"the zip can't be read ({type(error).__name__})") from error
 
 
@@ -103,6 +106,17 @@ async def _members(whole: _CountedBytes) -> AsyncGenerator[bytes, None]:
                 yield chunk
     if not files:
         raise BrokenFileError("the zip holds no file of an export")
+
+
+def _holds_end(tail: bytes) -> bool:
+    """Tell whether the end of a zip stands there whole, with its comment."""
+    at = tail.rfind(_EMPTY_MAGIC)
+    while at >= 0:
+        end = at + _END_BYTES
+        if end + int.from_bytes(tail[end - 2 : end], "little") <= len(tail):
+            return True
+        at = tail.rfind(_EMPTY_MAGIC, 0, at)
+    return False
 
 
 def _is_logical(name: str) -> bool:

@@ -93,11 +93,11 @@ def _fuzzed(name: str, seconds: int) -> Result:
         f"-rss_limit_mb={_RSS_LIMIT_MB}", f"-timeout={_INPUT_TIMEOUT_S}", "-print_final_stats=1",
         *map(str, filter(Path.is_dir, (corpus, seeds, Path(__file__).parent / "kept" / name))),
     ]  # fmt: skip
-    before = set(findings.iterdir())
+    before = set(findings.glob(f"{name}-*"))
     began = time.monotonic()
     with log.open("wb") as output:
         subprocess.run(command, check=False, stdout=output, stderr=output, cwd=ROOT)  # noqa: S603  our own program
-    result = _result(name, time.monotonic() - began, log, set(findings.iterdir()) - before)
+    result = _result(name, time.monotonic() - began, log, set(findings.glob(f"{name}-*")) - before)
     _say(result)
     return result
 

@@ -89,6 +89,7 @@ class Tree(HTMLParser):
     def __init__(self, source: str) -> None:
         """Parse."""
         super().__init__()
+        self.source = source
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.wrong: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Final, NamedTuple
 
-from fuzz_targets import descriptions, events, petlists, rows
+from fuzz_targets import descriptions, events, ftp, petlists, rows, settings, zips
 
 
 class Target(NamedTuple):
@@ -27,6 +27,9 @@ def _target(module: ModuleType) -> Target:
 TARGETS: Final[Mapping[str, Target]] = {
     "rows": _target(rows),
     "petlist": _target(petlists),
+    "zip": _target(zips),
     "events": _target(events),
     "descriptions": _target(descriptions),
+    "ftp": _target(ftp),
+    "settings": _target(settings),
 }

@@ -79,6 +79,9 @@ def broken() -> dict[str, bytes]:
         "a traversing name": zipped(("../pets_1.json", ROWS)),
         "an absolute name": zipped(("/etc/pets_1.json", ROWS)),
         "a zip in a zip": zipped(("pets_1.zip", whole)),
+        "packed by Deflate64, and damaged": whole.replace(
+            b"PK\x03\x04\x14\x00\x00\x00\x08", b"PK\x03\x04\x14\x00\x00\x00\x09", 1
+        ).replace(b"pets_1.json", b"pets_1.json\xff", 1),
         "encrypted": whole.replace(b"PK\x03\x04\x14\x00\x00\x00", b"PK\x03\x04\x14\x00\x01\x00", 1),
     }
 
@@ -90,11 +93,14 @@ async def test_a_broken_zip_is_a_broken_file(name: str) -> None:
 
 
 async def test_t9_a_small_zip_cut_anywhere_is_broken() -> None:
-    """T9: cut at every byte, also inside its directory: never taken for whole."""
+    """T9: cut at every byte, also inside its directory and its end: never taken for whole."""
     whole = zipped(("pets_1.json", ROWS[:2_000]))
-    for end in range(4, len(whole) - 22):
+    commented = whole[:-2] + b"\x09\x00a comment"
+    assert await out(commented) == ROWS[:2_000]
+    assert await out(commented + b"behind") == ROWS[:2_000]
+    for end in range(4, len(commented)):
         with pytest.raises(BrokenFileError):
-            await out(whole[:end])
+            await out(commented[:end])
 
 
 async def test_t9_a_stored_member_and_one_with_its_size_behind_it_come_out_whole() -> None:

@@ -13,7 +13,7 @@ from odd_ftp import FILES, KEY, MODIFIED, PASSWORD, USER, Manners, names_of, ser
 from console.doctor.feed import check_feed
 from ingest.source import download, ftp
 from ingest.source.download import stream
-from ingest.source.ftp import listing
+from ingest.source.ftp import features, listing
 from ingest.source.listing import RemoteFile, export_set
 from petstream.errors import NotReadyError, PetstreamError, UnreachableError
 from petstream.settings import FtpUrl
@@ -254,6 +254,22 @@ async def test_f2_doctor_has_results_whatever_it_meets(manners: Manners) -> None
     async with served(manners) as feed, asyncio.timeout(30):
         results = await check_feed(feed, NOW)
     assert results
+
+
+@pytest.mark.parametrize("answer", ["500 what", "200 fine", "451 not now", "530 no"])
+async def test_f2_doctor_checks_the_files_whatever_is_said_of_features(answer: str) -> None:
+    """F2: found by fuzzing: an odd answer to FEAT, which nobody needs, ended the looking."""
+    async with served(answers(FEAT=answer)) as feed, asyncio.timeout(30):
+        assert await features(feed) is None
+        results = await check_feed(feed, NOW)
+    assert any("gives a listing" in result.what for result in results)
+
+
+async def test_f2_a_server_that_goes_away_while_it_is_asked_for_features_is_unreachable() -> None:
+    """F2: and no error of the client's own."""
+    async with served(answers(FEAT="")) as feed, asyncio.timeout(30):
+        with pytest.raises(UnreachableError, match="what it supports"):
+            await features(feed)
 
 
 @pytest.mark.parametrize(
