@@ -22,7 +22,7 @@ _TRACKER: Final = TRACKER.encode()
 def run(data: bytes) -> None:
     """Show a description with HTML, a plain one, and a tracker, one behind the other."""
     parts = [part.decode("utf-8", "replace") for part in data.split(_SEPARATOR, 2)]
-    html, text, tracker = [*parts, None, None][:3]
+    html, (text, tracker) = parts[0], [*parts[1:], None, None][:2]
     judge(rendered(html, text, tracker) or "")
     shown = _judged(html)
     again = _judged(shown.source)
