@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from console.doctor.kafka import check_kafka
 from console.doctor.postgres import check_postgres
 from console.doctor.store import check_stores
 from console.embedded import servers
+from console.runtime.output import say
 from petstream.errors import UsageError
 from petstream.settings import NAMES, KafkaAccess, Settings, load
 
@@ -30,7 +30,7 @@ from petstream.settings import NAMES, KafkaAccess, Settings, load
 async def doctor(*, as_json: bool) -> int:
     """Print every result; exit status 1 if anything fails."""
     results = await check_everything()
-    sys.stdout.write(as_document(results) if as_json else as_text(results))
+    say((as_document if as_json else as_text)(results).removesuffix("\n"))
     return 1 if any(result.state == "fail" for result in results) else 0
 
 

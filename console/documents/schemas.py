@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 from msgspec import structs
 
+from console.runtime.output import say
 from petstream import events, topics
 from petstream.model import Pet, Picture
 
@@ -54,11 +55,11 @@ def write(out: Path | None) -> int:
     """Write all documents to a directory, or print them; return the exit status."""
     for name, text in documents().items():
         if out is None:
-            print(text, end="")  # noqa: T201  the command's output
+            say(text.removesuffix("\n"))
             continue
         out.mkdir(parents=True, exist_ok=True)
         (out / name).write_text(text, encoding="utf-8")
-        print(out / name)  # noqa: T201  the command's output
+        say(str(out / name))
     return 0
 
 

@@ -21,7 +21,7 @@ from console.inspect.export_diff import (
     PetStates,
     compare_exports,
 )
-from console.runtime.output import say
+from console.runtime.output import print_document, say
 from ingest.state.export_history import ExportHistory, start_of
 from ingest.state.restore import fold_exports
 from ingest.state.spill_file import SpillFile
@@ -75,7 +75,7 @@ async def diff(
         result = compare_exports(before, after, (states for _, states in pets.by_key()), listed)
     result.whole = start_of(before.export_id) > datetime.now(UTC) - _KEPT
     if as_json:
-        say(msgspec.json.format(msgspec.json.encode(result)).decode())
+        print_document(msgspec.to_builtins(result))
     else:
         for line in lines(result):
             say(line)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import published_exports
 from console.inspect.pet_timeline import PetTimeline, render
+from console.runtime.output import say
 from petstream import topics
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.groups import offsets_by_group
@@ -58,7 +59,7 @@ async def explain(
     )
     if not records:
         text = unknown(animal_id, topic, tables)
-        _print(json.dumps(document(animal_id, text, [])) if as_json else text)
+        say(json.dumps(document(animal_id, text, [])) if as_json else text)
         return 1
     partition = records[0].partition
     timeline = PetTimeline(
@@ -73,7 +74,7 @@ async def explain(
         now=datetime.now(UTC),
     )
     text = render(timeline)
-    _print(json.dumps(document(animal_id, text, records), indent=2) if as_json else text)
+    say(json.dumps(document(animal_id, text, records), indent=2) if as_json else text)
     return 0
 
 
@@ -108,10 +109,6 @@ def _readable(header: bytes) -> str:
     ('org.petstream.pet.added', '49ff')
     """
     return header.decode() if header.isascii() and header.decode().isprintable() else header.hex()
-
-
-def _print(text: str) -> None:
-    print(text)  # noqa: T201  the command's output
 
 
 def unknown(animal_id: int, topic: str, tables: Rows | Unavailable) -> str:

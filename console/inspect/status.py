@@ -18,6 +18,7 @@ from console.inspect import dead_letters, debts, formatting
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
 from console.inspect.schedule import Schedule, landing, schedule, usually
+from console.runtime.output import say
 from consumers.admin.lag import GroupLag, lag
 from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
@@ -44,7 +45,7 @@ async def status(
 ) -> int:
     """Print how everything stands; return the exit status."""
     gathered = await gather(settings, kafka=kafka, database_url=database_url)
-    print(json.dumps(gathered, indent=2) if as_json else render(gathered))  # noqa: T201  the command's output
+    say(json.dumps(gathered, indent=2) if as_json else render(gathered))
     return 0
 
 

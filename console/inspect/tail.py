@@ -16,6 +16,7 @@ import msgspec
 
 from console.inspect import formatting
 from console.runtime import streams
+from console.runtime.output import say
 from petstream import events, topics
 from petstream.codec import ROW_DIGEST_BEFORE_0_2, Envelope, UndecodableError, decode
 from petstream.kafka.client import ensure_topics
@@ -50,7 +51,7 @@ async def tail(  # noqa: PLR0913  the command's options, each by name
     async with aclosing(stream) as batches:
         async for records in batches:
             for record in records:
-                print(as_json_line(record) if as_json else line(record))  # noqa: T201  the command's output
+                say(as_json_line(record) if as_json else line(record))
             await streams.drained()
     return 0
 

@@ -4,6 +4,7 @@ Rule 1: a command's result goes to stdout, notes for the person who waits to std
 Rule 2: where lines of several processes meet, whoever has a line never waits: a thread writes, and
         a reader that has stopped reading stops nothing.
 Rule 3: lines that nobody read in time are dropped and counted, and the count is written.
+Rule 4: this is the one door to a terminal: what isn't printable is escaped here, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -26,9 +27,24 @@ _MAX_WAITING_LINES: Final = 10_000
 _DRAIN_S: Final = 1.0
 
 
+def printable(text: str) -> str:
+    r"""Return a text for a terminal: all but line ends and tabs escaped that isn't printable.
+
+    >>> printable("Bis\x1b[31mcuit\u202e\n")
+    'Bis\\x1b[31mcuit\\u202e\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
 def say(line: str) -> None:
-    """Print a line of a command's result."""
-    print(line, flush=True)  # noqa: T201  the command's output
+    """Print a line, or lines, of a command's result."""
+    print(printable(line), flush=True)  # noqa: T201  the command's output
 
 
 def print_document(document: Mapping[str, Any]) -> None:
@@ -38,7 +54,7 @@ def print_document(document: Mapping[str, Any]) -> None:
 
 def note(line: str) -> None:
     """Print a line that isn't the result, for the person who waits."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  the command's output
+    print(printable(line), file=sys.stderr, flush=True)  # noqa: T201  the command's output
 
 
 class LogMultiplexer:
@@ -67,7 +83,7 @@ class LogMultiplexer:
     def line(self, text: str, stream: int = STDOUT, part: str | None = None) -> None:
         """Write a line, soon; `part`: the process it came from, if not this one."""
         try:
-            self._waiting.put_nowait((stream, logs.current().line(text, part)))
+            self._waiting.put_nowait((stream, logs.current().line(printable(text), part)))
         except queue.Full:
             self._dropped += 1
 
