@@ -43,6 +43,7 @@ _TURNS: Final = {
 _PROFILED: Final = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 """The colour space that a profile must be of, by the mode of what it is for."""
 _WHITE: Final = 65_535
+_SCREEN_GAMMA: Final = 2.2
 
 
 def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
@@ -78,6 +79,8 @@ def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
             raise CutError from None
         raise
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)  # first: all else is cheap then
+    if layout.gamma is not None:
+        image = _of_gamma(image, layout.gamma)
     image = _flat(_in_srgb(image, reading.profile(layout, data)))
     turn = _TURNS.get(reading.orientation(layout, data))
     if turn is not None:
@@ -146,6 +149,15 @@ def _with_scaled_transparency(image: Image.Image, depth: int) -> Image.Image:
     elif isinstance(transparent, tuple) and depth > 8:  # noqa: PLR2004  bits
         image.info["transparency"] = tuple(value >> depth - 8 for value in transparent)
     return image
+
+
+def _of_gamma(image: Image.Image, gamma: float) -> Image.Image:
+    """Return the picture with the tones that its gamma means on a screen of the usual one."""
+    power = 1 / (gamma * _SCREEN_GAMMA)
+    tones = [round(255 * (value / 255) ** power) for value in range(256)]
+    bands = len(image.getbands())
+    opaque = list(range(256)) if image.mode == "RGBA" else tones
+    return image.point(tones * (bands - 1) + opaque)
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:

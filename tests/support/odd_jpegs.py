@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
-from odd_pngs import MARKUP, TRAILERS, Odd
+from odd_pngs import MARKUP, TRAILERS, Odd, chunk, png
 from odd_profiles import profile
 from PIL import Image
 from seen import scene
@@ -136,6 +136,9 @@ def _exif() -> Iterator[Odd]:
     for name, block in BAD_EXIF.items():
         data = with_segments(jpeg(), segment(0xE1, b"Exif\0\0" + block))
         yield f"jpeg, exif: {name}", data, scene()
+    for turn in (6, 8):
+        block = chunk(b"eXIf", exif(orientation(turn)))
+        yield f"png, exif: turned {turn}", png(scene(), before=[block]), turned(turn)
     first, second = (segment(0xE1, b"Exif\0\0" + exif(orientation(turn))) for turn in (6, 3))
     yield "jpeg, exif: two blocks", with_segments(jpeg(), first, second), turned(6)
 

@@ -205,6 +205,19 @@ def _chunks() -> Iterator[Odd]:
     second = struct.pack(">IIIIIHHBB", 1, WIDTH, HEIGHT, 0, 0, 1, 2, 0, 0)
     later = [chunk(b"fcTL", second), chunk(b"fdAT", struct.pack(">I", 2) + b"<svg onload=x>")]
     yield "png, animated", png(scene(), before=frames, after=later), scene()
+    gamma = chunk(b"gAMA", struct.pack(">I", 100_000))
+    linear = scene().point(lambda value: round(255 * (value / 255) ** 2.2))
+    yield "png, samples of light itself", png(linear, before=[gamma]), scene()
+    clear = linear.copy()
+    clear.putalpha(corner())
+    shown = on_white(scene(), corner())
+    yield "png, samples of light itself, clear", png(clear, RGBA, before=[gamma]), shown
+    usual = chunk(b"gAMA", struct.pack(">I", 45_455))
+    yield "png, the usual gamma", png(scene(), before=[usual]), scene()
+    none = chunk(b"gAMA", bytes(4))
+    yield "png, a gamma of nothing", png(scene(), before=[none]), scene()
+    srgb = [gamma, chunk(b"sRGB", b"\0")]
+    yield "png, a gamma, and sRGB", png(scene(), before=srgb), scene()
     packed = chunk(b"iCCP", b"P\0\0" + zlib.compress(profile("RGB", swapped=True)))
     swapped = Image.merge("RGB", scene().split()[::-1])
     yield "png, a profile with red and blue swapped", png(swapped, before=[packed]), scene()

@@ -31,7 +31,8 @@ class Layout:
 
     `shown` are the parts that a decoder needs, in their order; `metadata` what else there is before
     the end, without the pixels of further frames. `end` None: the bytes stop without an end, and
-    only a decoder can tell whether all pixels are there. The profile of a PNG is deflated.
+    only a decoder can tell whether all pixels are there. The profile of a PNG is deflated;
+    where a PNG has a gamma and nothing better that is said of its colours, it is in `gamma`.
     """
 
     content_type: ContentType
@@ -42,3 +43,4 @@ class Layout:
     end: int | None
     exif: Span | None = None
     profile: tuple[Span, ...] = ()
+    gamma: float | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from consumers.pictures.formats.layout import MAX_PARTS, Layout, Span
@@ -14,7 +14,7 @@ from consumers.pictures.formats.layout import MAX_PARTS, Layout, Span
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _PIXELS: Final = b"IDAT"
 _END: Final = b"IEND"
-_BESIDE: Final = frozenset({b"eXIf", b"iCCP"})
+_BESIDE: Final = frozenset({b"eXIf", b"iCCP", b"sRGB", b"gAMA"})
 _NO_METADATA: Final = frozenset({b"tRNS", b"fdAT", b"fcTL", b"acTL"})
 
 
@@ -40,7 +40,7 @@ def read(data: bytes) -> Layout | None:
         raise ValueError
     return Layout(
         "image/png", width, height, tuple(shown), tuple(metadata), end, beside.get(b"eXIf"),
-        (beside[b"iCCP"],) if b"iCCP" in beside else (),
+        (beside[b"iCCP"],) if b"iCCP" in beside else (), _gamma(beside, data),
     )  # fmt: skip
 
 
@@ -79,6 +79,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, Span]]:
             return
         at = stop
     raise ValueError
+
+
+def _gamma(beside: Mapping[bytes, Span], data: bytes) -> float | None:
+    if b"gAMA" not in beside or b"iCCP" in beside or b"sRGB" in beside:
+        return None
+    gamma = int.from_bytes(beside[b"gAMA"].of(data)[:4], "big") / 100_000
+    return gamma if 0.1 <= gamma <= 10 else None
 
 
 def _pixels(chunk: bytes) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from bad_pictures import bad_pictures
+from drawn_pictures import drawn_picture
 from odd_gifs_and_webps import gif, odd_gifs_and_webps, webp
 from odd_jpegs import BAD_EXIF, jpeg, odd_jpegs
 from odd_pngs import GREY, RGBA, Odd, chunk, odd_pngs, png
@@ -150,3 +151,15 @@ def test_p2_what_is_clear_stands_on_white() -> None:
     half.putalpha(128)
     mask = Image.new("L", scene().size, 128)
     assert difference(shown(png(half, RGBA)), on_white(scene(), mask)).mean <= MEAN
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (64, 64), (65, 64)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_a_picture_of_any_shape_is_made_small_and_never_larger(
+    kind: str, size: tuple[int, int]
+) -> None:
+    """One point of colour is one point of that colour."""
+    thumbnail = shown(drawn_picture(kind, *size))
+    assert max(thumbnail.size) == min(64, max(size))
+    assert min(thumbnail.size) >= 1
+    assert difference(thumbnail, opened(drawn_picture("PNG", *size))).mean <= 12
