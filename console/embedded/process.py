@@ -1,7 +1,8 @@
 """A server process of ours: spawned to outlive us, found again, stopped.
 
 Rule 1: a process is known by its pid *and* its start time: a recycled pid is somebody else.
-Rule 2: the port is chosen once and kept, so that clients survive a restart.
+Rule 2: the port is chosen once and kept, so that clients survive a restart. It is none that the
+        system gives to outgoing connections: one of those may have it just when it is needed again.
 Rule 3: what was stopped is written down as stopped: whoever finds it gone knows that it didn't die.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,6 +26,8 @@ from petstream.settings import private_directory
 
 _STOP_S: Final = 30.0
 _KILL_AFTER_S: Final = 20.0
+_STEADY_PORTS: Final = range(20_000, 32_000)  # Linux connects from 32768 on, others from higher
+_TRIED_PORTS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def port_for(data_dir: Path, name: str, *, at_first: int = 0) -> int:
         name: which server.
         at_first: the port of one that never ran, if that is free; 0 = any.
     """
-    for port in (wanted_port(data_dir, name, at_first), 0):
+    wanted = wanted_port(data_dir, name, at_first)
+    anywhere = random.sample(_STEADY_PORTS, _TRIED_PORTS)
+    for port in (*([wanted] if wanted else ()), *anywhere, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -164,6 +164,15 @@ def test_a_damaged_state_file_means_that_nothing_is_known(tmp_path: Path, damage
     assert recorded(tmp_path, "kafka") is None
 
 
+def test_a_port_is_none_that_an_outgoing_connection_may_get(tmp_path: Path) -> None:
+    """Seen: a server is killed, a client connects from its port, and it comes back elsewhere."""
+    lowest = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    outgoing = int(lowest.read_text().split()[0]) if lowest.exists() else 32_768
+    ports = {port_for(tmp_path, "kafka") for _ in range(20)}
+    assert max(ports) < outgoing
+    assert len(ports) > 1, "two data directories seldom meet"
+
+
 def test_a_port_is_kept_while_it_is_free_and_chosen_anew_when_taken(tmp_path: Path) -> None:
     first = port_for(tmp_path, "kafka")
     record(tmp_path, pid=1, started="gone", port=first)
