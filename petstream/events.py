@@ -17,6 +17,7 @@ from petstream.model import Organization, Pet
 TYPE_PREFIX: Final = "org.petstream."
 SOURCE: Final = "/petstream/rescuegroups"
 _PLAN: Final = "removal-plan/"
+_MOST_PART_DIGITS: Final = 9
 
 Op = Literal["added", "updated", "removed", "relisted"]
 Mode = Literal["initial", "daily", "scrub"]
@@ -260,7 +261,8 @@ def plan_part_of(subject: str) -> int | None:
     (2, None)
     """
     part = subject.rpartition("/")[2]
-    return int(part) if subject.startswith(_PLAN) and part.isdecimal() else None
+    is_part = subject.startswith(_PLAN) and part.isdecimal() and len(part) <= _MOST_PART_DIGITS
+    return int(part) if is_part else None
 
 
 Event = (

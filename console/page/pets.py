@@ -7,6 +7,7 @@ Rule 2: nothing is fetched from anywhere: pictures are those of the store.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -103,7 +104,8 @@ def _unavailable_timeline(reason: str) -> web.Response:
 def _rank(event: dict[str, Any]) -> tuple[int, str]:
     headers = event["headers"]
     sequence = headers.get("ce_sequence", "")
-    return int(sequence) if sequence.isdigit() else -1, headers.get("ce_digest", "")
+    is_number = re.fullmatch(r"[0-9]{1,19}", sequence, re.ASCII) is not None
+    return int(sequence) if is_number else -1, headers.get("ce_digest", "")
 
 
 def _pet_values(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:

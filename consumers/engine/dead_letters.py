@@ -13,6 +13,7 @@ Rule 6: a letter has a value, if an empty one, and an id that begins with what n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -37,6 +38,7 @@ _KEPT_HEADERS: Final = 64  # of a letter that is cut; each with so many bytes:
 _KEPT_BYTES: Final = 1_024
 _HEADER: Final = "dl_header_"
 _NULL: Final = "dl_null"
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -154,18 +156,18 @@ def original(letter: ConsumerRecord) -> Original | None:
         return None
     topic, _, rest = _text(headers, "dl_origin").partition("/")
     partition, _, offset = rest.partition("/")
-    if not (partition.isdecimal() and offset.isdecimal()):
+    if not (_NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset)):
         return None
     own_headers = tuple(
         (name.removeprefix(_HEADER), value) for name, value in details if name.startswith(_HEADER)
     )
-    cut = headers.get("dl_cut")
+    cut = _text(headers, "dl_cut")
     return Original(
         ConsumerRecord(
             TopicPartition(topic, int(partition)), int(offset), headers.get("dl_key"),
             None if _NULL in headers else letter.value, own_headers,
         ),
-        int(cut) if cut is not None and cut.isdigit() else None,
+        int(cut) if _NUMBER.fullmatch(cut) else None,
     )  # fmt: skip
 
 

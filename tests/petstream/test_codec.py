@@ -76,6 +76,12 @@ def test_an_event_that_states_again_says_so_and_no_other() -> None:
     assert not codec.decode((*headers, ("ps_restated", b"0")), raw).restated
 
 
+@pytest.mark.parametrize("part", ["9" * 5_000, "\u00b2", "-1", ""])
+def test_t24_a_plan_s_part_that_is_no_number_is_none(part: str) -> None:
+    """T24: of thousands of digits it ended every run of the ingester."""
+    assert events.plan_part_of(f"removal-plan/x/{part}") is None
+
+
 def test_unknown_header_is_ignored() -> None:
     headers, raw, _ = golden("pet.added")
     assert codec.decode((*headers, ("ps_new", b"\xff")), raw).subject == "pet/22611034"

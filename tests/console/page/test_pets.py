@@ -220,6 +220,8 @@ async def test_a_timeline_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) 
             "value": {"op": "updated", "x": HOSTILE},
         },
         {"headers": {"ce_sequence": "0000007"}, "offset": 4, "value": {"op": "late"}},
+        {"headers": {"ce_sequence": "\u00b2"}, "offset": 5, "value": {"op": "odd"}},
+        {"headers": {"ce_sequence": "9" * 5_000}, "offset": 6, "value": {"op": "odd"}},
     ]
     explained = {"animalId": 7, "text": f"Pet 7 {HOSTILE}", "events": events}
     results = [CommandResult(0, explained, ""), CommandResult(None, None, "no answer within 60 s")]

@@ -43,6 +43,17 @@ def letter_of(sent: ConsumerRecord, message: str = "it doesn't fit") -> Consumer
     return ConsumerRecord(TopicPartition(TOPIC, 0), 0, letter.key, letter.value, letter.headers)
 
 
+@pytest.mark.parametrize("digits", ["9" * 5_000, "\u00b2", "-1", "", "\u0661"])
+def test_t24_a_letter_with_numbers_that_are_none_is_read_all_the_same(digits: str) -> None:
+    """T24: Python refuses to read numbers of thousands of digits: the redrive ended with it."""
+    letter = letter_of(record(value=b"{}"))
+    cut = structs.replace(letter, headers=(*letter.headers, ("dl_cut", digits.encode())))
+    assert original(cut) == Original(record(value=b"{}"), None)
+    for origin in (f"t/0/{digits}", f"t/{digits}/0"):
+        headers = (*letter.headers, ("dl_origin", origin.encode()))
+        assert original(structs.replace(letter, headers=headers)) is None
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -8,7 +8,6 @@ Rule 3: what is refused becomes a dead letter that holds the record as it came.
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from typing import Final
 
@@ -25,6 +24,7 @@ from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Publication
 from ingest.state.export_history import ExportHistory
 from ingest.state.ledger import Ledger
+from ingest.state.restore import asked_in
 from petstream import codec
 from petstream.codec import Envelope, Headers, UndecodableError
 from petstream.events import OrganizationEvent, PetEvent
@@ -53,6 +53,7 @@ def run(data: bytes) -> None:
     assert "\0" not in said.origin + said.reason + said.error
     assert said.at.tzinfo is not None
     dead_letters.original(letter)
+    asked_in(record)
 
 
 def _headers(head: bytes) -> Headers:
@@ -71,8 +72,11 @@ def _decoded(record: ConsumerRecord) -> Envelope | None:
     assert 0 <= envelope.sequence < 1 << 63, "a sequence that no table holds"
     again = codec.encode(envelope.event)
     assert msgspec.json.Decoder(type(envelope.event)).decode(again) == envelope.event
-    with contextlib.suppress(ValueError):  # what 0.1 and strangers call an export may be anything
-        ExportHistory().fold_record(envelope)
+    exports = ExportHistory()
+    exports.fold_record(envelope)
+    exports.held()
+    exports.half_decided()
+    exports.overdue(_NOW)
     SubjectOrder().is_newest(envelope.subject, envelope.rank)
     return envelope
 
@@ -149,6 +153,9 @@ def seeds() -> dict[str, bytes]:
         "removed": _written(removed),
         "organization": _written(orgs.publications[0]),
         "export": head + exports,
+        "digits": b"dl_class:event\ndl_origin:pets.v1/0/7\ndl_cut:" + b"9" * 5_000,
+        "parts": head.replace(b"ce_subject:pet/", b"ce_subject:removal-plan/" + b"9" * 5_000)
+        + exports,
         "null": _written(added._replace(value=_NULL)),
         "letter": b"dl_encoding:percent\ndl_class:event\ndl_origin:pets.v1/0/7\ndl_at:2026-11-02\n"
         b"dl_header_ce_id:x%20y\ndl_key:1\ndl_reason:value\ndl_message:no%20way" + _SEPARATOR,
