@@ -136,6 +136,7 @@ def _polyglots() -> Iterator[Bad]:
             "jpeg, in XMP": with_segments(jpeg(), segment(0xE1, b"http://ns.adobe.com/\0" + text)),
             "jpeg, between segments": with_segments(jpeg(), segment(0xFE, b""), text),
             "png, in a text": png(scene(), before=[chunk(b"tEXt", b"Title\0" + text)]),
+            "png, behind its pixels": png(scene())[:-12] + b"\0\0\0\4lo t" + text,
             "png, in a chunk nobody knows": png(scene(), before=[chunk(b"puPy", text, 7)]),
             "gif, in a comment": head + b"!\xfe" + bytes([len(text)]) + text + b"\0" + rest,
             "gif, in an application's": (

@@ -18,6 +18,7 @@ _TURNED: Final = {
     6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 _SHORT: Final = 3
+_ADOBE: Final = b"Adobe\0\x64\0\0\0\0"
 
 
 def jpeg(image: Image.Image | None = None, **options: Any) -> bytes:
@@ -58,6 +59,7 @@ GOOD_EXIF: Final = {
     **{f"turned {turn}": (exif(orientation(turn)), turn) for turn in range(1, 9)},
     "turned 6, big-endian": (exif(orientation(6, ">"), order=">"), 6),
     "turned 8, as a long": (exif((0x0112, 4, 1, struct.pack("<I", 8))), 8),
+    "turned 6, with two beginnings": (b"Exif\0\0" + exif(orientation(6)), 6),
     "turned 3, twice": (exif(orientation(3), orientation(6)), 3),
     "turned 6, behind a date beyond the block": (
         exif((0x0132, 2, 20, struct.pack("<I", 60_000)), orientation(6)), 6),
@@ -113,6 +115,7 @@ def _kinds() -> Iterator[Odd]:
     yield "jpeg, cmyk", jpeg(scene().convert("CMYK")), scene()
     yield "jpeg, cmyk, progressive", jpeg(scene().convert("CMYK"), progressive=True), scene()
     yield "jpeg, of a film: without tables", jpeg().replace(b"\xff\xc4", b"\xff\xef"), scene()
+    yield "jpeg, ycck", _ycck(), scene()
     odd_size = scene().crop((0, 0, 91, 61))
     yield "jpeg, no whole blocks", jpeg(odd_size), odd_size
     swapped = Image.merge("RGB", scene().split()[::-1])
@@ -127,6 +130,15 @@ def _kinds() -> Iterator[Odd]:
         jpeg(bright, icc_profile=profile("GRAY", gamma=1.8)),
         scene().convert("L"),
     )
+
+
+def _ycck() -> bytes:
+    """Draw it as Photoshop does: inks inverted, and of these luminance and colour."""
+    *inks, black = scene().convert("CMYK").split()
+    luminance_and_colour = Image.merge("RGB", inks).convert("YCbCr").split()
+    stored = [*luminance_and_colour, black.point(lambda value: 255 - value)]
+    inverted = [band.point(lambda value: 255 - value) for band in stored]  # as is done in saving
+    return jpeg(Image.merge("CMYK", inverted)).replace(_ADOBE + b"\0", _ADOBE + b"\2")
 
 
 def _exif() -> Iterator[Odd]:

@@ -244,6 +244,7 @@ def _ends() -> Iterator[Odd]:
     for name, behind in TRAILERS.items():
         yield f"png, behind its end: {name}", whole + behind, scene()
     yield "png, no IEND", whole[:-12], scene()
+    yield "png, something else for its IEND", whole[:-12] + b"\0\0\0\4lo t and more", scene()
     yield "png, half an IEND", whole[:-6], scene()
     yield "png, no checksum of the pixels", whole[:-16], scene()
     yield "png, no checksum of their stream", whole[:-20], scene()

@@ -14,6 +14,7 @@ from consumers.pictures.formats.layout import MAX_PARTS, Layout, Span
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _PIXELS: Final = b"IDAT"
 _END: Final = b"IEND"
+_LOST: Final = b"lost"
 _BESIDE: Final = frozenset({b"eXIf", b"iCCP", b"sRGB", b"gAMA"})
 _NO_METADATA: Final = frozenset({b"tRNS", b"fdAT", b"fcTL", b"acTL"})
 
@@ -72,8 +73,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, Span]]:
         if len(head) < 8:
             return
         name, stop = head[4:], at + int.from_bytes(head[:4], "big") + 12
-        if not name.isalpha():
-            raise ValueError
+        if not name.isalpha():  # nothing that anybody can read: where an end was lost, or cut off
+            yield _LOST, Span(at, len(data))
+            return
         yield name, Span(at, stop)
         if name == _END or stop > len(data):
             return

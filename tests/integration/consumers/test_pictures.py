@@ -16,7 +16,12 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from hostile_pictures import HostilePictures, drawn, hostile_pictures
+from aiohttp import web
+from bad_pictures import bad_pictures
+from hostile_pictures import Answer, HostilePictures, drawn, hostile_pictures
+from odd_gifs_and_webps import odd_gifs_and_webps
+from odd_jpegs import odd_jpegs
+from odd_pngs import odd_pngs
 from PIL import Image
 
 from consumers.admin.picture_retries import SMALLER, RetrySelection, make_due
@@ -484,3 +489,33 @@ async def test_p9_what_could_not_be_had_is_due_again_by_host_reason_or_pet(
         assert row["next_try_at"] is None
     errors = sorted(STANDING[key][2] or SMALLER for key in changed)
     assert sorted(reason for reason, count in reasons.items() for _ in range(count)) == errors
+
+
+async def test_p1_to_p6_a_host_of_odd_and_bad_pictures(stage: PictureStage, kafka: str) -> None:
+    """P1-P6: each odd one is stored; of a bad one, its large rendition, or why there is none."""
+    odd = [(name, data) for name, data, _ in (*odd_pngs(), *odd_jpegs(), *odd_gifs_and_webps())]
+    bad = list(bad_pictures())
+
+    def served(data: bytes) -> Answer:
+        async def answer(_: web.Request) -> web.Response:
+            return web.Response(body=data)
+
+        return answer
+
+    pictures = []
+    for number, data in enumerate([data for _, data in odd] + [data for _, data, _ in bad]):
+        path = f"/odd/{number}"
+        stage.host.answers[path] = served(data)
+        large = stage.host.url(f"/large/{number}.jpg") if number % 2 else None
+        pictures.append(renditions(number, stage.host.url(path), large, None))
+    await stage.apply(pet(7, 0, pictures))
+    await stage.work(kafka)
+    rows = await stage.rows()
+    odd_rows = {name: rows[str(number)] for number, (name, _) in enumerate(odd)}
+    assert {name for name, row in odd_rows.items() if row["rendition"] != "original"} == set()
+    for number, (name, _, reason) in enumerate(bad, len(odd)):
+        row = rows[str(number)]
+        stands = ("stored", "large", None) if number % 2 else ("failed", None, reason)
+        assert (row["status"], row["rendition"], row["error"]) == stands, name
+    stored = [row for row in rows.values() if row["status"] == "stored"]
+    assert len(await stage.published(kafka)) == len(stored)
