@@ -26,6 +26,7 @@ _INSTRUMENTED: Final = [
 _RSS_LIMIT_MB: Final = 1_500
 _INPUT_TIMEOUT_S: Final = 10
 _COVERED: Final = re.compile(r"^#\d+\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.MULTILINE)
+_RAISED: Final = re.compile(r"=== Uncaught Python exception: ===\s*(\S.*)")
 _EXECUTED: Final = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.MULTILINE)
 
 
@@ -97,12 +98,15 @@ def _fuzzed(name: str, seconds: int) -> Result:
     began = time.monotonic()
     with log.open("wb") as output:
         subprocess.run(command, check=False, stdout=output, stderr=output, cwd=ROOT)  # noqa: S603  our own program
-    result = _result(name, time.monotonic() - began, log, set(findings.glob(f"{name}-*")) - before)
+    result = result_of(
+        name, time.monotonic() - began, log, set(findings.glob(f"{name}-*")) - before
+    )
     _say(result)
     return result
 
 
-def _result(name: str, took_s: float, log: Path, new: set[Path]) -> Result:
+def result_of(name: str, took_s: float, log: Path, new: set[Path]) -> Result:
+    """Return what a target's run came to, by what it wrote and the inputs it has set aside."""
     text = log.read_text("utf-8", "replace")
     lines = _COVERED.findall(text)
     begun = next((covered for word, covered, _, _ in lines if word == "INITED"), "0")
@@ -110,11 +114,11 @@ def _result(name: str, took_s: float, log: Path, new: set[Path]) -> Result:
     executed = _EXECUTED.search(text)
     finding = ""
     if new:
-        raised = [line for line in text.splitlines() if re.match(r"\w*(Error|Exception)\b", line)]
-        reason = raised[-1] if raised else "it takes too long, or too much memory"
-        finding = f"{reason}: {min(new).relative_to(ROOT)}"
+        raised = _RAISED.search(text)
+        reason = raised[1] if raised else "it takes too long, or too much memory"
+        finding = f"{reason}: {min(new).relative_to(KEPT.parent)}"
     elif executed is None:
-        finding = f"it didn't run to its end: see {log.relative_to(ROOT)}"
+        finding = f"it didn't run to its end: see {log.relative_to(KEPT.parent)}"
     return Result(
         name, took_s, int(executed[1]) if executed else 0, int(begun), int(covered), int(inputs),
         finding,
