@@ -43,7 +43,7 @@ def _judged(html: str) -> Tree:
 def _is_tracker(url: str) -> bool:
     """Tell whether a browser asks the tracker's host: it takes a backslash for a slash."""
     plain = re.sub(r"[\t\r\n]", "", url).strip().replace("\\", "/")
-    host = re.match(r"(?:https?:/*|//+)(?:[^/?#]*@)?([^/?#:]*)", plain, re.IGNORECASE)
+    host = re.match(r"(?:https?:/*|//+)(?:[^/?#]*@)?([^/?#:]*)(?::\d*)?(?=[/?#]|$)", plain, re.IGNORECASE)
     return host is not None and host[1].lower().rstrip(".") == "tracker.rescuegroups.org"
 
 
