@@ -11,11 +11,15 @@ from typing import Final
 
 from judged_html import TRACKER, Tree, judge
 
-from petstream.html import rendered
+from petstream.html import rendered, says_something
 
 LONGEST_BYTES: Final = 2_048
 
 _SEPARATOR: Final = b"\x1e"
+_BLANK: Final = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
+_HOST: Final = re.compile(
+    r"(?:https?:/*|//+)(?:[^/?#]*@)?([^/?#:]*)(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
+)
 _TRACKER: Final = TRACKER.encode()
 
 
@@ -37,13 +41,16 @@ def _judged(html: str) -> Tree:
     tree = judge(rendered(html, None, TRACKER) or "")
     urls = [each.get("src") or "" for tag, each in tree.elements if tag == "img"]
     assert sum(map(_is_tracker, urls)) == 1, "not one tracker"
+    is_seen = any(url and not _is_tracker(url) for url in urls)
+    is_seen = is_seen or _BLANK.sub("", tree.text) != ""
+    assert says_something(tree.source, TRACKER) == is_seen, "what says nothing has a section"
     return tree
 
 
 def _is_tracker(url: str) -> bool:
     """Tell whether a browser asks the tracker's host: it takes a backslash for a slash."""
     plain = re.sub(r"[\t\r\n]", "", url).strip().replace("\\", "/")
-    host = re.match(r"(?:https?:/*|//+)(?:[^/?#]*@)?([^/?#:]*)(?::\d*)?(?=[/?#]|$)", plain, re.IGNORECASE)
+    host = _HOST.match(plain)
     return host is not None and host[1].lower().rstrip(".") == "tracker.rescuegroups.org"
 
 
