@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 import struct
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from consumers.pictures.formats.layout import MALFORMED, ContentType, Layout
@@ -29,6 +31,7 @@ _DOCUMENT: Final = b"%PDF-"
 _DOCUMENT_WITHIN_BYTES: Final = 1_024
 _ARCHIVE_END: Final = b"PK\x05\x06"
 _ARCHIVE_END_BYTES: Final = 22
+_MAX_COMMENT_BYTES: Final = 65_535
 
 
 class PictureHeader(NamedTuple):
@@ -81,18 +84,21 @@ def _is_something_else(layout: Layout, data: bytes) -> bool:
     early = (span for span in layout.metadata if span.start < _DOCUMENT_WITHIN_BYTES)
     if _DOCUMENT in behind or any(_DOCUMENT in span.of(data) for span in early):
         return True
-    return _is_archive(behind) or any(
-        _is_archive(data[span.start : layout.end]) for span in layout.metadata
-        if _ARCHIVE_END in span.of(data)
-    )  # fmt: skip
-
-
-def _is_archive(data: bytes) -> bool:
-    """Tell whether an archive ends where the bytes do, with whatever comment."""
-    at = data.find(_ARCHIVE_END)
-    while 0 <= at <= len(data) - _ARCHIVE_END_BYTES:
-        (comment_bytes,) = struct.unpack_from("<H", data, at + 20)
-        if at + _ARCHIVE_END_BYTES + int(comment_bytes) == len(data):
+    starts = [span.start for span in layout.metadata]
+    for at in _archive_ends(layout, data):
+        before = bisect_right(starts, at)
+        is_behind = layout.end is not None and at >= layout.end
+        if is_behind or (before and at < layout.metadata[before - 1].stop):
             return True
-        at = data.find(_ARCHIVE_END, at + 1)
     return False
+
+
+def _archive_ends(layout: Layout, data: bytes) -> Iterator[int]:
+    """Yield where an archive's last record is: its comment reaches to where the bytes end."""
+    for limit in {len(data), layout.end or len(data)}:
+        at = data.find(_ARCHIVE_END, max(0, limit - _ARCHIVE_END_BYTES - _MAX_COMMENT_BYTES))
+        while 0 <= at <= limit - _ARCHIVE_END_BYTES:
+            (comment_bytes,) = struct.unpack_from("<H", data, at + 20)
+            if at + _ARCHIVE_END_BYTES + int(comment_bytes) == limit:
+                yield at
+            at = data.find(_ARCHIVE_END, at + 1, limit)

@@ -30,7 +30,7 @@ MEMORY_BYTES: Final = 1024 * 1024 * 1024
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
 _QUALITY: Final = 82
 _MAX_PIXELS: Final = 70_000_000
-_UNDECODABLE: Final = (
+UNDECODABLE: Final = (
     OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError,
     NotImplementedError, AttributeError, AssertionError, struct.error, zlib.error,
     Image.DecompressionBombError,
@@ -58,7 +58,7 @@ def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
         except CutError:
             _refuse(responses, b"truncated")
             continue
-        except _UNDECODABLE:
+        except UNDECODABLE:
             _refuse(responses, b"undecodable")
             continue
         _write_frame(responses, b"ok")
@@ -74,7 +74,7 @@ def thumbnails(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     longest = max(sizes)
     try:
         image = _decoded(layout, data, longest)
-    except _UNDECODABLE:
+    except UNDECODABLE:
         if layout.end is None:
             raise CutError from None
         raise

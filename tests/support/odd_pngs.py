@@ -209,9 +209,9 @@ def _chunks() -> Iterator[Odd]:
     linear = scene().point(lambda value: round(255 * (value / 255) ** 2.2))
     yield "png, samples of light itself", png(linear, before=[gamma]), scene()
     clear = linear.copy()
-    clear.putalpha(corner())
-    shown = on_white(scene(), corner())
-    yield "png, samples of light itself, clear", png(clear, RGBA, before=[gamma]), shown
+    clear.putalpha(128)
+    shown = on_white(scene(), Image.new("L", scene().size, 128))
+    yield "png, samples of light itself, half clear", png(clear, RGBA, before=[gamma]), shown
     usual = chunk(b"gAMA", struct.pack(">I", 45_455))
     yield "png, the usual gamma", png(scene(), before=[usual]), scene()
     none = chunk(b"gAMA", bytes(4))

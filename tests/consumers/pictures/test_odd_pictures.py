@@ -7,6 +7,8 @@ How far a thumbnail may be from the drawing, of 255: 6 on the whole, 40 where it
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -163,3 +165,35 @@ def test_a_picture_of_any_shape_is_made_small_and_never_larger(
     assert max(thumbnail.size) == min(64, max(size))
     assert min(thumbnail.size) >= 1
     assert difference(thumbnail, opened(drawn_picture("PNG", *size))).mean <= 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_t33_whatever_is_damaged_in_a_picture_ends_in_a_reason(seed: int) -> None:
+    """T33: bytes changed, lost and said again, anywhere: no error but those that are answered."""
+    chance = random.Random(seed)  # noqa: S311  any damage does
+    small = [data for _, data, _ in GOOD if len(data) < 20_000]
+    ends = Counter(_end_of(damaged(data, chance)) for data in small)
+    assert ends["shown"] > 20
+    assert ends["refused"] > 20
+    assert sum(ends.values()) == len(small) > 180
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """Return a picture with a few damages."""
+    made = bytearray(data)
+    for _ in range(chance.choice((1, 2, 6))):
+        at, length = chance.randrange(len(made)), chance.randrange(1, 9)
+        before = bytes(made[max(0, at - 30) : at])
+        made[at : at + length] = chance.choice((b"", before, chance.randbytes(length)))
+        made += b"" if made else b"x"
+    return bytes(made)
+
+
+def _end_of(data: bytes) -> str:
+    try:
+        header = sniff(data)
+        if header.width * header.height < 4_000_000:  # a size may be damaged as well
+            thumbnail_process.thumbnails(data[: header.end], (64,))
+    except (RefusedPictureError, thumbnail_process.CutError, *thumbnail_process.UNDECODABLE):
+        return "refused"
+    return "shown"

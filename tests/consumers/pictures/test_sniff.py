@@ -111,6 +111,19 @@ def test_p1_a_word_that_only_begins_like_a_tag_is_no_markup() -> None:
     assert refused(drawn_picture(comment=b"<ScRiPt\t>")) == "polyglot"
 
 
+def test_t33_a_file_full_of_ends_of_archives_costs_no_time() -> None:
+    """T33: 190,000 comments with a signature in each, and thousands that reach to the end."""
+    comment = b"\xff\xfe\0\x18PK\5\6" + b"\1" * 18
+    table, whole = bytearray(b"\xff\xdb\xff\xff" + bytes(65_533)), drawn_picture()
+    for at in range(8, 65_000, 22):
+        to_end = len(table) - at - 22 + len(whole) - 2
+        table[at : at + 22] = b"PK\5\6" + bytes(16) + struct.pack("<H", min(to_end, 65_535))
+    data = whole[:2] + comment * 190_000 + bytes(table) + whole[2:]
+    began = time.perf_counter()
+    assert sniff(data).width == 60
+    assert time.perf_counter() - began < 5
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "PNG"])
 def test_endless_parts_cost_no_endless_walk(kind: str) -> None:
     """A file of 25 MiB of the smallest parts there may be."""
