@@ -137,6 +137,15 @@ def test_without_postgres_it_says_so_and_shows_the_rest() -> None:
     assert "1. picture 102900001: stored as 9f/86/9f86d081884c" in text
 
 
+def test_p6_a_smaller_rendition_is_called_so() -> None:
+    """P6: the original couldn't be had."""
+    stored = [record("picture.stored", rendition="large")]
+    text = render(timeline(record("pet.added"), pictures=stored))
+    assert ".jpg, large rendition; https://" in text
+    usual = render(timeline(record("pet.added"), pictures=[record("picture.stored")]))
+    assert "rendition;" not in usual
+
+
 def test_a_status_other_than_available_is_pointed_out() -> None:
     pet = {"animalId": 22611034, "status": "Adopted"}
     assert "Its status is Adopted, not Available" in render(timeline(record("pet.added", pet=pet)))

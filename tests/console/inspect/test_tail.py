@@ -50,6 +50,15 @@ def test_other_events_are_lines_too(type_: str, part: str) -> None:
     assert part in line(record(type_))
 
 
+def test_p6_a_smaller_rendition_is_called_so() -> None:
+    """P6: the original couldn't be had; of older events nothing is known."""
+    for rendition in ("large", "small"):
+        text = line(record("picture.stored", rendition=rendition))
+        assert text.endswith(f"245,083 bytes, {rendition} rendition)")
+    for usual in ("original", None):
+        assert line(record("picture.stored", rendition=usual)).endswith("245,083 bytes)")
+
+
 def test_what_is_stated_again_is_told_from_news() -> None:
     again = record("pet.updated", changed=[], old={}, headers={"ps_restated": "1"})
     assert line(again).endswith('updated pet 22611034 "Biscuit" (Dog, org 701): stated again')

@@ -96,6 +96,15 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     assert "<dt>goofy</dt><dd>yes</dd>" in text
 
 
+async def test_p6_a_smaller_rendition_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P6: the original couldn't be had."""
+    pictures = [PICTURE | {"rendition": name} for name in ("original", None, "large")]
+    StubDatabase(monkeypatch, pet=[PET], pictures=pictures, removed=[])
+    _, text, _ = await get("/pets/7")
+    assert text.count("rendition") == 1
+    assert ", large rendition<" in text
+
+
 TRACKER = "https://tracker.rescuegroups.org/pet?7&a=&h="
 PIXEL = f'<img src="{TRACKER}" width="0" height="0" alt="">'.replace("&", "&amp;")
 
