@@ -59,13 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fuzz_targets import TARGETS  # noqa: PLC0415  the child imports them instrumented
 
     parser = argparse.ArgumentParser(
-        prog="scripts/fuzz", description=(__doc__ or "").split("\n")[0]
+        prog="scripts/fuzz",
+        description="Fuzz what reads others' bytes: does each target keep its promises?",
+        epilog="targets: " + "; ".join(f"{name}, {each.what}" for name, each in TARGETS.items()),
     )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: all, in turn")
     parser.add_argument(
-        "targets", nargs="*", metavar="TARGET",
-        help="; ".join(f"{name}: {target.what}" for name, target in TARGETS.items()),
-    )  # fmt: skip
-    parser.add_argument("--seconds", type=int, default=60, help="for each target (default: 60)")
+        "--seconds", type=int, default=60, metavar="N", help="for each target (default: 60)"
+    )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.targets if name not in TARGETS]
     if unknown:
