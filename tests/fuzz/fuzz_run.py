@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = ROOT / ".fuzz"
 _INSTRUMENTED: Final = [
-    "petstream", "ingest", "consumers", "aioftp", "stream_unzip", "dotenv",
+    "petstream", "ingest", "consumers", "aioftp", "stream_unzip", "dotenv", "html5lib",
 ]  # fmt: skip
 _RSS_LIMIT_MB: Final = 1_500
 _INPUT_TIMEOUT_S: Final = 10

@@ -6,9 +6,11 @@ Rule 2: what is shown, taken for a description once more, has the same text, and
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Final
 
+import html5lib
 from judged_html import TRACKER, Tree, judge
 
 from petstream.html import rendered, says_something
@@ -27,6 +29,8 @@ def run(data: bytes) -> None:
     """Show a description with HTML, a plain one, and a tracker, one behind the other."""
     parts = [part.decode("utf-8", "replace") for part in data.split(_SEPARATOR, 2)]
     html, (text, tracker) = parts[0], [*parts[1:], None, None][:2]
+    with contextlib.suppress(Exception):  # it only shows the fuzzer what a browser would meet
+        html5lib.parseFragment(html)
     judge(rendered(html, text, tracker) or "")
     shown = _judged(html)
     again = _judged(shown.source)
