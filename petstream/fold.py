@@ -1,7 +1,8 @@
 """How the log becomes state: what a record is, which of a key counts, is all of it there? Pure.
 
 Rule 1: a record is an event of ours if its headers say so, and its value is JSON with the same
-        sequence. Anything else is a stranger's or damaged: consumers make it a dead letter.
+        sequence and operation. Anything else is a stranger's or damaged: consumers make it a dead
+        letter.
 Rule 2: the highest (sequence, digest) of a key is its newest event, whatever the order of the log.
 Rule 3: of equal ones the later counts: it is the one that a consumer may still have before it.
 Rule 4: a key whose last record isn't its newest event, or is none of ours, is stale: after a
@@ -66,7 +67,8 @@ def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
         listed = not named["ce_type"].endswith(_REMOVED)
         if named["ce_source"] != _SOURCE or value is None:
             return None
-        if _NUMBERED.decode(value).sequence != sequence:
+        said = _SAID.decode(value)
+        if said.sequence != sequence or not named["ce_type"].endswith(said.op.encode()):
             return None
     except (KeyError, ValueError, msgspec.DecodeError):
         return None
@@ -122,10 +124,11 @@ def truncated(recorded: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
     ]
 
 
-class _Numbered(Struct):
+class _Said(Struct):
     """All that is read of a value; the rest must be JSON."""
 
     sequence: int
+    op: str = ""
 
 
-_NUMBERED: Final = msgspec.json.Decoder(_Numbered)
+_SAID: Final = msgspec.json.Decoder(_Said)

@@ -107,5 +107,5 @@ def _names(listed: str) -> Iterator[str]:
             if line.startswith("d") or "<DIR>" in line:
                 continue
             line = line.partition(" -> ")[0].rpartition(" ")[2]
-        if line and "\0" not in line and ".." not in line:
+        if line and "\0" not in line and "\r" not in line and ".." not in line:
             yield line

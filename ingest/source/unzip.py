@@ -17,6 +17,9 @@ from stream_unzip import NO_ENCRYPTION, InvalidOperationError, UnzipError, async
 from ingest.source.listing import base_name, is_logical
 from petstream.errors import BrokenFileError
 
+_UNREADABLE: Final = (UnzipError, InvalidOperationError, ValueError, LookupError, TypeError)
+"""With what the reader of Deflate64 raises where its bytes make no sense."""
+
 _MAGIC: Final = b"PK\x03\x04"
 _EMPTY_MAGIC: Final = b"PK\x05\x06"
 _RATIO_COUNTS_FROM_BYTES: Final = 1024 * 1024
@@ -59,7 +62,7 @@ async def unzipped(
             pass  # to the transfer's end: what comes behind a zip is part of it
         if head.startswith(_MAGIC) and not _holds_end(whole.tail):
             raise BrokenFileError("the zip is cut: its end isn't there")
-    except (UnzipError, InvalidOperationError, ValueError) as error:  # of Deflate64: its own errors
+    except _UNREADABLE as error:
         raise BrokenFileError(f"the zip can't be read ({type(error).__name__})") from error
 
 

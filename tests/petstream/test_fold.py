@@ -134,7 +134,8 @@ def test_a_head_is_what_the_headers_say() -> None:
     listed = RecordHead(SEQUENCE, "d", listed=True, raw_digest=b"raw", start=start)
     assert peek(event_headers(), VALUE) == listed
     removed = RecordHead(SEQUENCE, "d", listed=False, raw_digest=b"", start=start)
-    assert peek(event_headers("pet.removed", b""), VALUE) == removed
+    value = VALUE.replace(b"added", b"removed")
+    assert peek(event_headers("pet.removed", b""), value) == removed
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,8 @@ def test_a_head_is_what_the_headers_say() -> None:
         (event_headers(), b""),
         (event_headers(), VALUE[:-1]),
         (event_headers(), VALUE.replace(b"1}", b"2}")),
+        (event_headers(), VALUE.replace(b"added", b"removed")),
+        (changed(ce_type=b"org.petstream.pet.removed"), VALUE),
     ],
 )
 def test_what_is_no_event_of_ours_has_no_head(given: codec.Headers, value: bytes | None) -> None:

@@ -61,6 +61,13 @@ def test_f10_only_line_ends_end_a_name() -> None:
     assert replies.names(listed) == ["x\x85pets_2.json", "y\x1cpets_3.json", "z\x0cpets_4.json"]
 
 
+def test_t14_a_name_that_no_command_can_hold_is_passed_over() -> None:
+    """T14: found by fuzzing: one with a carriage return in it ended every look at the server."""
+    assert replies.names("in\rside/pets_1.json\r\nx\0y\r\npets_2.json\r\n") == ["pets_2.json"]
+    facts = "type=file;size=1; in\rside/pets_1.json\r\n"
+    assert replies.names(facts + "-rw-r--r-- 1 a b 12 Nov  2 08:00 \rpets_1.json\r\n") == []
+
+
 @pytest.mark.parametrize(
     ("answer", "port"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import subprocess
 import sys
 import zipfile
@@ -84,6 +85,15 @@ def broken() -> dict[str, bytes]:
         ).replace(b"pets_1.json", b"pets_1.json\xff", 1),
         "encrypted": whole.replace(b"PK\x03\x04\x14\x00\x00\x00", b"PK\x03\x04\x14\x00\x01\x00", 1),
     }
+
+
+async def test_t9_whatever_deflate64_makes_of_bytes_is_a_broken_file() -> None:
+    """T9: found by fuzzing: its reader raises errors of three kinds, which were called a bug."""
+    head = b"PK\x03\x04\x14\x00\x00\x00\x09\x00" + bytes(16) + b"\x0b\x00\x00\x00pets_1.json"
+    rng = random.Random(64)  # noqa: S311  bytes, no secret
+    for size in range(1, 300):
+        with pytest.raises(BrokenFileError):
+            await out(head + rng.randbytes(size))
 
 
 @pytest.mark.parametrize("name", sorted(broken()))
