@@ -67,8 +67,8 @@ def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
         listed = not named["ce_type"].endswith(_REMOVED)
         if named["ce_source"] != _SOURCE or value is None:
             return None
-        said = _SAID.decode(value)
-        if said.sequence != sequence or not named["ce_type"].endswith(said.op.encode()):
+        stated = _STATED.decode(value)
+        if stated.sequence != sequence or not named["ce_type"].endswith(stated.op.encode()):
             return None
     except (KeyError, ValueError, msgspec.DecodeError):
         return None
@@ -124,11 +124,11 @@ def truncated(recorded: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
     ]
 
 
-class _Said(Struct):
+class _Stated(Struct):
     """All that is read of a value; the rest must be JSON."""
 
     sequence: int
     op: str = ""
 
 
-_SAID: Final = msgspec.json.Decoder(_Said)
+_STATED: Final = msgspec.json.Decoder(_Stated)
