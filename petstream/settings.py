@@ -81,6 +81,7 @@ class Settings:
     removed_days: int | None = 365
     log: Literal["auto", "json", "plain"] = "auto"
     console: tuple[str, int] | None = ("127.0.0.1", 8642)
+    console_hosts: frozenset[str] = frozenset()
     console_token: str | None = field(default=None, repr=False)
 
 
@@ -195,6 +196,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
     "PETSTREAM_REMOVED_DAYS": ("removed_days", setting_values.days, "365"),
     "PETSTREAM_LOG": ("log", setting_values.one_of("auto", "json", "plain"), "json"),
     "PETSTREAM_CONSOLE": ("console", setting_values.address, "127.0.0.1:8642"),
+    "PETSTREAM_CONSOLE_HOSTS": ("console_hosts", setting_values.hosts, "pets.example.org"),
     "PETSTREAM_CONSOLE_TOKEN": ("console_token", setting_values.token, "0f3c9a1e5b7d2468ace0"),
 }  # fmt: skip
 _KAFKA: Final = {

@@ -115,7 +115,9 @@ def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
     async def work(stopping: asyncio.Event) -> int:
         health = Health([of_kafka(kafka)])
         with shown("rows") as progress:
-            async with served(settings.console, health, lambda: known, say=note):
+            async with served(
+                settings.console, health, lambda: known, say=note, hosts=known.console_hosts
+            ):
                 await watch(
                     settings, kafka, wanted=options.mode, stopping=stopping, say=say,
                     progress=progress, intervals=PollIntervals(**every),
@@ -141,7 +143,7 @@ def consume(options: Namespace) -> int:
         health = Health([reading, of_postgres(database)])
         address = None if options.drain else settings.console
         with shown("events") as progress:
-            async with served(address, health, lambda: known, say=note):
+            async with served(address, health, lambda: known, say=note, hosts=known.console_hosts):
                 await apply(
                     names,
                     settings,

@@ -51,7 +51,9 @@ def console(_options: Namespace) -> int:
 
         asked = [of_consumers(kafka, settings.topic_prefix, NAMES)]
         asked += [of_postgres(database)] if database else []
-        async with served(settings.console, Health(asked), lambda: known, say=note):
+        async with served(
+            settings.console, Health(asked), lambda: known, say=note, hosts=settings.console_hosts
+        ):
             await stopping.wait()
         return 0
 

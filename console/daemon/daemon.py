@@ -100,7 +100,7 @@ class _ProcessTree:
         from console.daemon.http import served  # noqa: PLC0415  rule 4
 
         health, known, say = self._health.health(), self._health.settings, self._output.line
-        async with served(settings.console, health, known, say=say):
+        async with served(settings.console, health, known, say=say, hosts=settings.console_hosts):
             status = await self._prepare(self._values)
             if status or self._stopping.is_set():
                 return status

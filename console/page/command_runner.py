@@ -2,7 +2,8 @@
 
 Rule 1: what reads a whole topic is never done in the server's process: it stays small, and its
         loop turns.
-Rule 2: one command at a time, with a deadline; whoever asks meanwhile waits within the same one.
+Rule 2: one command at a time, with a deadline; whoever asks meanwhile waits within the same one,
+        unless many do already.
 Rule 3: the command reads no ``.env``: it gets the servers that are known, and no secret that it
         doesn't need.
 Rule 4: what a page reads of a command is the JSON document that it prints with ``--json``, parsed
@@ -21,6 +22,7 @@ from console.runtime.output import STDOUT
 from console.runtime.processes import environment_of_parts, python_command
 from petstream.settings import SETTLED, KafkaAccess, Settings
 
+_MOST_WAITING: Final = 8
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
 
 
@@ -44,6 +46,7 @@ class CommandRunner:
     def __init__(self) -> None:
         """Wait for the first."""
         self._turn = asyncio.Lock()
+        self._waiting = 0
 
     async def run(self, settings: Settings, *arguments: str, within_s: float) -> CommandResult:
         """Run ``petstream ARGUMENTS`` against these servers."""
@@ -54,12 +57,17 @@ class CommandRunner:
             (printed if stream == STDOUT else errors).append(line)
 
         program = Program("console", python_command("console", *arguments))
+        if self._waiting >= _MOST_WAITING:
+            return CommandResult(None, None, "others have asked already: try again in a minute")
+        self._waiting += 1
         try:
             async with asyncio.timeout(within_s), self._turn:
                 status = await spawn(program, environment(settings), keep).wait()
         except TimeoutError:
             error = f"there was no answer within {within_s:g} s: the servers are busy or away"
             return CommandResult(None, None, error)
+        finally:
+            self._waiting -= 1
         error = "\n".join(errors).replace("petstream: ", "")
         document = _parsed(printed) if "--json" in arguments else None
         return CommandResult(status, document, error or f"it ended with status {status}")

@@ -2,7 +2,8 @@
 
 Rule 1: the token comes with every decision, typed; nothing remembers it, so no other page can
         decide in somebody's name. `guard` refuses requests of other sites.
-Rule 2: after a wrong one nobody decides for `_AFTER_WRONG_S`: it can't be found by trying.
+Rule 2: a wrong one costs its sender `_AFTER_WRONG_S`, and nobody else anything: no process is
+        begun for it, and the right one is heard meanwhile.
 Rule 3: the decision is the command's: `petstream removals approve|reject`.
 """
 
@@ -21,6 +22,7 @@ from petstream.settings import Settings
 _SHOW_DEADLINE_S: Final = 60.0
 _DECIDE_DEADLINE_S: Final = 180.0
 _AFTER_WRONG_S: Final = 2.0
+_KEPT_WAITING: Final = 20  # at once; more are answered
 _LONGEST_NAME: Final = 60
 _LONGEST_REASON: Final = 500
 _PATH: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
@@ -34,11 +36,11 @@ def routes(current_settings: CurrentSettings, commands: CommandRunner) -> list[w
 
 
 class _PlanPages:
-    """Shows plans and takes decisions; knows until when none is taken (rule 2)."""
+    """Shows plans and takes decisions."""
 
     def __init__(self, current_settings: CurrentSettings, commands: CommandRunner) -> None:
         self._current_settings, self._commands = current_settings, commands
-        self._refusing_until_s = 0.0
+        self._kept_waiting = 0
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a plan."""
@@ -52,15 +54,17 @@ class _PlanPages:
         settings = self._current_settings()
         if settings is None:
             return _refused(503, "Kafka is being waited for.")
-        form = {
-            name: text for name, text in (await request.post()).items() if isinstance(text, str)
-        }
+        try:
+            posted = await request.post()
+        except (LookupError, ValueError):  # of an encoding that there isn't, or not in it
+            return _refused(400, "This form can't be read.")
+        form = {name: text for name, text in posted.items() if isinstance(text, str)}
         action, plan_id = form.get("action", ""), request.match_info["plan_id"]
         if action not in _ACTIONS:
             return _refused(400, "It is approve or reject.")
-        refusal = self._token_refusal(settings, form.get("token", ""))
+        refusal = await self._token_refusal(settings, form.get("token", ""))
         if refusal:
-            return await self._page(settings, plan_id, refusal, 403)
+            return _refused(403, refusal)
         options = [f"--by={_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
         reason = _line(form.get("reason", ""), _LONGEST_REASON)
         options += [f"--reason={reason}"] if reason else []
@@ -73,16 +77,18 @@ class _PlanPages:
             return await self._page(settings, plan_id, f"{result.error}. See below.", 504)
         raise web.HTTPSeeOther(request.path)
 
-    def _token_refusal(self, settings: Settings, token: str) -> str | None:
+    async def _token_refusal(self, settings: Settings, token: str) -> str | None:
         """Return why this token decides nothing; None: it may."""
         if settings.console_token is None:
             return "Nothing is decided here: PETSTREAM_CONSOLE_TOKEN isn't set."
-        now = asyncio.get_running_loop().time()
-        if now < self._refusing_until_s:
-            return f"The last token was wrong: try again in {_AFTER_WRONG_S:g} seconds."
         if hmac.compare_digest(token.encode(), settings.console_token.encode()):
             return None
-        self._refusing_until_s = now + _AFTER_WRONG_S
+        if self._kept_waiting < _KEPT_WAITING:
+            self._kept_waiting += 1
+            try:
+                await asyncio.sleep(_AFTER_WRONG_S)
+            finally:
+                self._kept_waiting -= 1
         return "The token is wrong: nothing was decided."
 
     async def _page(

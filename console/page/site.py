@@ -6,6 +6,8 @@ Rule 2: servers that aren't known yet are a page that says so, not an error.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from aiohttp import web
 
 from console.page import (
@@ -23,9 +25,15 @@ from console.page.database import Database
 from console.page.guard import guard
 
 
-def mount(app: web.Application, current_settings: CurrentSettings, *, bound_host: str) -> None:
-    """Put the pages onto a server that listens at this host."""
-    guard(app, bound_host)
+def mount(
+    app: web.Application,
+    current_settings: CurrentSettings,
+    *,
+    bound_host: str,
+    hosts: Collection[str] = (),
+) -> None:
+    """Put the pages onto a server that listens at this host, and answers to these names too."""
+    guard(app, bound_host, hosts)
     app.router.add_routes(rendering.styles())
     database, commands = Database(current_settings), CommandRunner()
     app.router.add_routes(front.routes(current_settings, database))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ class Console:
         """Send forms; return the last response."""
         status, text = 0, ""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with TestClient(TestServer(self._app())) as client:
+        async with self.client() as client:
             for form in forms:
                 response = await client.post(
                     f"/plans/{PLAN}", data=form, headers=named, allow_redirects=False
@@ -55,9 +56,13 @@ class Console:
                 status, text = response.status, await response.text()
         return status, text
 
+    def client(self) -> TestClient[web.Request, web.Application]:
+        """Return who asks this site for several things."""
+        return TestClient(TestServer(self._app()))
+
     async def get(self) -> str:
         """Return the page of the plan."""
-        async with TestClient(TestServer(self._app())) as client:
+        async with self.client() as client:
             return await (await client.get(f"/plans/{PLAN}")).text()
 
     def _app(self) -> web.Application:
@@ -86,13 +91,39 @@ async def test_without_the_token_nothing_is_decided(
     assert console.decided == []
 
 
-async def test_after_a_wrong_token_the_right_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_s11_wrong_tokens_keep_their_senders_waiting_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S11: any number of them; no process is begun for one."""
+    monkeypatch.setattr(plans, "_AFTER_WRONG_S", 3_600.0)
+    monkeypatch.setattr(plans, "_KEPT_WAITING", 5)
     console = Console(monkeypatch)
-    status, text = await console.post(RIGHT | {"token": "wrong"}, RIGHT)
-    assert (status, console.decided) == (403, [])
-    assert "try again" in text
-    monkeypatch.setattr(plans, "_AFTER_WRONG_S", 0.0)
-    assert (await console.post(RIGHT | {"token": "wrong"}, RIGHT))[0] == 303
+    async with console.client() as client:
+
+        async def post(token: str) -> int:
+            form = RIGHT | {"token": token}
+            return (await client.post(f"/plans/{PLAN}", data=form, allow_redirects=False)).status
+
+        wrong = [asyncio.create_task(post("wrong")) for _ in range(8)]
+        async with asyncio.timeout(30):
+            answered, kept_waiting = await asyncio.wait(wrong, return_when="FIRST_COMPLETED")
+            assert {task.result() for task in answered} == {403}
+            assert await post(TOKEN) == 303
+        assert len(kept_waiting) >= 5
+        for task in kept_waiting:
+            task.cancel()
+        await asyncio.wait(kept_waiting)
+    assert len(console.decided) == 1
+
+
+async def test_s10_a_form_of_an_encoding_that_there_is_not_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S10."""
+    console = Console(monkeypatch)
+    kind: Any = {"Content_Type": "application/x-www-form-urlencoded; charset=no-such"}
+    assert (await console.post(RIGHT, **kind))[0] == 400
+    assert console.decided == []
 
 
 async def test_where_no_token_is_set_nobody_decides(monkeypatch: pytest.MonkeyPatch) -> None:
