@@ -65,8 +65,7 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
 async def _refuse_cross_site(request: web.Request, handler: _Handler) -> web.StreamResponse:
     headers = request.headers
     is_link = request.method in {"GET", "HEAD"} and headers.get("Sec-Fetch-Mode") == "navigate"
-    is_embedded = headers.get("Sec-Fetch-Dest", "document") != "document"
-    if is_cross_site(headers) and (is_embedded or not is_link):
+    if is_cross_site(headers) and not is_link:
         return web.Response(status=403, text="this request comes from another site\n")
     return await handler(request)
 

@@ -215,7 +215,7 @@ async def test_s4_a_foreign_name_is_answered_nowhere(bound: str, host: str) -> N
     ("bound", "host", "status"),
     [("0.0.0.0", "192.168.7.9:8642", 200), ("0.0.0.0", "[fd00::1]", 200),  # noqa: S104  nothing is bound
      ("console.lan", "Console.LAN:8642", 200), ("127.0.0.1", "192.168.7.9", 421),
-     ("127.0.0.1", "pets.example", 200), ("0.0.0.0", "pets.example:443", 200)],  # noqa: S104
+     ("127.0.0.1", "pets.example", 200), ("0.0.0.0", "pets.example:443", 200)],  # noqa: S104  nothing is bound
 )  # fmt: skip
 async def test_s4_addresses_names_that_are_set_and_the_one_it_is_bound_to_are_answered(
     bound: str, host: str, status: int
