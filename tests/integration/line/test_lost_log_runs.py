@@ -57,7 +57,11 @@ LOSSES = (
 
 
 @pytest.mark.parametrize(
-    ("looked_at", "torn"), [((1, 2), False), ((2,), True)], ids=["same export", "next export"]
+    ("looked_at", "torn"),
+    [
+        pytest.param((1, 2), False, id="same export"),
+        pytest.param((2,), True, id="next export", marks=pytest.mark.long),
+    ],
 )
 async def test_tails_that_a_power_cut_takes_are_stated_again_once(
     feed: LossyFeed, looked_at: tuple[int, ...], *, torn: bool
@@ -103,7 +107,11 @@ async def test_a_directory_that_is_put_back_is_made_good_by_the_next_export(
 
 @pytest.mark.parametrize(
     ("place", "nth"),
-    [("ingest.acknowledged", 6), ("ingest.rows.flushed", 1), ("ingest.removals.flushed", 1)],
+    [
+        ("ingest.acknowledged", 6),
+        pytest.param("ingest.rows.flushed", 1, marks=pytest.mark.long),
+        pytest.param("ingest.removals.flushed", 1, marks=pytest.mark.long),
+    ],
 )
 async def test_acknowledged_batches_lost_in_mid_run_fail_it_and_the_next_states_all_again(
     feed: LossyFeed, monkeypatch: pytest.MonkeyPatch, place: str, nth: int

@@ -70,7 +70,9 @@ def alone(tmp_path: Path, lossy_kafka: LossyKafka) -> Iterator[LossyFeed]:
         yield LossyFeed(FEED, home, ftp, lossy_kafka, database_url="", prefix="unused.")
 
 
-@pytest.mark.parametrize("goes_on_with", ["the same export", "the next export"])
+@pytest.mark.parametrize(
+    "goes_on_with", ["the next export", pytest.param("the same export", marks=pytest.mark.long)]
+)
 def test_the_mending_run_killed_at_any_durable_step_is_made_good_by_the_next(
     alone: LossyFeed, goes_on_with: str
 ) -> None:

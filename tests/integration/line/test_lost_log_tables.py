@@ -52,7 +52,10 @@ async def asked(feed: LossyFeed) -> list[SnapshotRequest]:
     return [event for event in events if isinstance(event, SnapshotRequest)]
 
 
-@pytest.mark.parametrize("days_later", [0, 1], ids=["same export", "next export"])
+@pytest.mark.parametrize(
+    "days_later",
+    [pytest.param(0, id="same export"), pytest.param(1, id="next export", marks=pytest.mark.long)],
+)
 async def test_a_directory_put_back_ends_in_the_feeds_tables(
     feed: LossyFeed, days_later: int
 ) -> None:
