@@ -27,7 +27,13 @@ _PARTS: Final = re.compile(
 _AS_GIVEN: Final = "".join(set(map(chr, range(0x21, 0x7F))) - set('"<>\\`{}'))
 _SPECIAL: Final = tuple(
     ipaddress.ip_network(network)
-    for network in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15")
+    for network in (
+        "100.64.0.0/10",
+        "168.63.129.16/32",  # public by its number: within Azure it is the machine's keeper
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+    )
 )  # some versions of Python hold a few of these for public
 _LEADING: Final = tuple(
     (ipaddress.ip_network(network), bits)
@@ -46,6 +52,12 @@ _REFUSED: Final = tuple(
         "2001::/32",  # Teredo: no host of the public internet has such an address
         "::/96",  # IPv4-compatible: given up
         "fec0::/10",  # site-local
+        "3fff::/20",  # documentation, as the next, and newer than most versions of Python
+        "2001:db8::/32",
+        "5f00::/16",  # segment routing, within one network
+        "100::/63",  # discarded, and dummies
+        "2001:2::/48",  # benchmarks
+        "2001:10::/28",  # no addresses but hashes: ORCHID
     )
 )
 

@@ -23,6 +23,28 @@ def test_t30_no_address_but_a_public_one_is_connected_to(address: str) -> None:
     assert not is_public(address)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "64:ff9b::168.63.129.16",
+        "3fff::1",
+        "3fff:fff:ffff::1",
+        "2001:db8::1",
+        "5f00::1",
+        "100::1",
+        "100:0:0:1::1",
+        "2001:2::1",
+        "2001:10::1",
+        "fd00:ec2::254",
+    ],
+)
+def test_s12_special_addresses_that_look_public_are_not(address: str) -> None:
+    """S12: whatever the version of Python knows of them."""
+    assert not is_public(address)
+
+
 def test_t30_public_addresses_are() -> None:
     """T30, the other side."""
     assert is_public("93.184.216.34")
