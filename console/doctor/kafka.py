@@ -13,13 +13,14 @@ from typing import Final
 
 from console.doctor.check_result import CheckResult
 from petstream import topics
+from petstream.kafka import diagnosis
 from petstream.kafka.admin import (
     DescribedCluster,
     DescribedTopic,
     describe_cluster,
     describe_topics,
 )
-from petstream.kafka.client import KAFKA_ERRORS
+from petstream.kafka.client import KAFKA_ERRORS, client_options, why_away
 from petstream.kafka.ground import TRUTH, alter_command
 from petstream.settings import KafkaAccess
 
@@ -34,14 +35,15 @@ _FLUSHED_MS: Final = 10_000
 async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
     """Look at the broker and at every topic."""
     names = [topic.full_name(prefix) for topic in topics.ALL]
+    refusal = await diagnosis.refusal(access, client_options(access))
+    if refusal is not None:
+        return [_failed(refusal.message)]
     try:
         async with asyncio.timeout(_DEADLINE_S):
             described = await describe_topics(access, names)
             cluster = await describe_cluster(access)
     except KAFKA_ERRORS as error:
-        what = f"can't be asked at {access.bootstrap} ({type(error).__name__})"
-        mend = "start it, or mend PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
-        return [CheckResult("kafka", "fail", what, mend)]
+        return [_failed(await why_away(access, error))]
     results = [CheckResult("kafka", "pass", f"answers at {access.bootstrap}")]
     for topic in topics.ALL:
         name = topic.full_name(prefix)
@@ -49,6 +51,10 @@ async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
     truth = {topic.full_name(prefix) for topic in TRUTH}
     held = {name: topic for name, topic in described.items() if name in truth}
     return results + against_loss(held, cluster, access.bootstrap)
+
+
+def _failed(what: str) -> CheckResult:
+    return CheckResult("kafka", "fail", what, "mend what the line names")
 
 
 def against_loss(
@@ -64,8 +70,10 @@ def against_loss(
     lacks: list[tuple[str, str]] = []
     for name, topic in described.items():
         lacks += _of_topic(name, topic, cluster.brokers, bootstrap)
-    flushed = max(int(cluster.configs.get(key, 0)) for key in _FLUSHING)
-    if cluster.brokers == 1 and flushed > _FLUSHED_MS:
+    # one that isn't set has no value: then records are flushed when the system likes
+    set_ms = [cluster.configs.get(key) for key in _FLUSHING if key in cluster.configs]
+    is_flushed = all(ms is not None and int(ms) <= _FLUSHED_MS for ms in set_ms)
+    if cluster.brokers == 1 and not is_flushed:
         pairs = " and ".join(f"{key}=1000" for key in _FLUSHING)
         what = "the only broker leaves it to the system when records reach the disk: a power cut "
         lacks.append((f"{what}loses the last half minute", f"set {pairs} in its server.properties"))

@@ -48,7 +48,7 @@ async def lost_behind(
     kafka: KafkaAccess, ends: Mapping[TopicPartition, LogEnd]
 ) -> list[TopicPartition]:
     """Return the partitions in which the record before a position isn't there any more."""
-    with unreachable(kafka, "its log was checked"):
+    async with unreachable(kafka, "its log was checked"):
         now = await standings(kafka, ends)
     return sorted(partition for partition, standing in now.items() if standing == "lost")
 

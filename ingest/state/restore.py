@@ -98,7 +98,7 @@ async def fold_ledgers(
     ledgers = {name: Ledger(values) for name in names}
     last = history.last_completed
     late = _LateRecords(fold_ends_of(last), -1 if last is None else last.base)
-    with unreachable(kafka, "its topics were read"):
+    async with unreachable(kafka, "its topics were read"):
         measured = await bounds(kafka, names)
         ends = {partition: LogEnd(end) for partition, (_, end) in measured.items()}
         offsets = {partition: end.offset for partition, end in ends.items()}

@@ -7,7 +7,7 @@ Rule 2: Kafka itself refuses to delete a group that has members, whatever was se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -41,10 +41,13 @@ class DescribedTopic(NamedTuple):
 
 
 class DescribedCluster(NamedTuple):
-    """How many brokers there are, and the configs of one; none without the right to read them."""
+    """How many brokers there are, and the configs of one; none without the right to read them.
+
+    One that isn't set, and has no default, is None.
+    """
 
     brokers: int
-    configs: dict[str, str]
+    configs: Mapping[str, str | None]
 
 
 async def topic_names(access: KafkaAccess) -> set[str]:

@@ -8,8 +8,8 @@ Rule 3: a start or a stop is awaited to its end, cancelled or not: cut off, it l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -35,6 +35,9 @@ GIVE_UP_AFTER_S: Final = 60.0
 
 _DELAYS: Final = Delays(0.2, longest_s=1.0, factor=1.1)
 _REPLICAS: Final = 3  # of each topic, where there are so many brokers
+_IDLE_MS: Final = 60_000
+"""What was idle for so long is connected anew: a firewall may have forgotten it (after 5 minutes or
+so), and the client would wait 40 s for an answer."""
 _START_S: Final = 40.0
 _STOP_S: Final = 5.0  # and once more, before it is cut off
 _CANCEL_S: Final = 1.0
@@ -45,6 +48,7 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bootstrap_servers": access.bootstrap,
         "security_protocol": access.security_protocol,
+        "connections_max_idle_ms": _IDLE_MS,
     }
     if access.security_protocol.endswith("SSL"):
         options["ssl_context"] = diagnosis.tls(access)
@@ -110,16 +114,19 @@ async def admin_client(access: KafkaAccess) -> AsyncIterator[Any]:
         await admin.close()
 
 
-@contextmanager
-def unreachable(access: KafkaAccess, meanwhile: str) -> Iterator[None]:
+@asynccontextmanager
+async def unreachable(access: KafkaAccess, meanwhile: str) -> AsyncIterator[None]:
     """Raise `UnreachableError` where Kafka goes away; `meanwhile` says what was being done."""
     try:
         yield
     except KAFKA_ERRORS as error:
-        raise UnreachableError(
-            f"Kafka at {access.bootstrap} went away while {meanwhile} ({type(error).__name__}): "
-            "start it and run this again"
-        ) from error
+        raise UnreachableError(await why_away(access, error, meanwhile)) from error
+
+
+async def why_away(access: KafkaAccess, error: Exception, meanwhile: str = "it was asked") -> str:
+    """Return the line about a Kafka that is away or doesn't let us in: it is asked why."""
+    refusal = await diagnosis.refusal(access, client_options(access))
+    return _line(access, error, refusal, meanwhile)
 
 
 async def ensure_topics(
@@ -132,23 +139,26 @@ async def ensure_topics(
     """Make the topics that aren't there yet; wait for the broker (`None`: for ever)."""
     backoff = Backoff(_DELAYS, give_up_after_s=give_up_after_s)
     while True:
-        try:
-            await _create(access, prefix, wanted)
-        except KAFKA_ERRORS as error:
-            if isinstance(error, KafkaError) and not error.retriable and not _is_away(error):
-                raise PetstreamError(
-                    f"Kafka at {access.bootstrap} refuses ({type(error).__name__}): check user, "
-                    "rights and version in PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
-                ) from error
-            refusal = await diagnosis.refusal(access, client_options(access))
-            if refusal is not None and refusal.for_good:
-                raise PetstreamError(refusal.message) from error
-            wait_s = backoff.failed()
-            if wait_s is None:
-                raise UnreachableError(_why(access, error, refusal)) from error
-            await asyncio.sleep(wait_s)
-        else:
-            return
+        refusal = await diagnosis.refusal(access, client_options(access))
+        if refusal is not None and refusal.for_good:
+            raise PetstreamError(refusal.message)
+        error: Exception | None = None
+        if refusal is None:
+            try:
+                await _create(access, prefix, wanted)
+            except (*KAFKA_ERRORS, NotImplementedError) as caught:
+                if _is_refusal(caught):
+                    raise PetstreamError(
+                        f"Kafka at {access.bootstrap} refuses ({type(caught).__name__}): check "
+                        "user, rights and version in PETSTREAM_KAFKA and PETSTREAM_KAFKA_*"
+                    ) from caught
+                error = caught
+            else:
+                return
+        wait_s = backoff.failed()
+        if wait_s is None:
+            raise UnreachableError(_line(access, error, refusal)) from error
+        await asyncio.sleep(wait_s)
 
 
 async def answers(access: KafkaAccess) -> None:
@@ -160,8 +170,7 @@ async def answers(access: KafkaAccess) -> None:
     try:
         await ping(access)
     except (KafkaError, OSError) as error:
-        refusal = await diagnosis.refusal(access, client_options(access))
-        raise UnreachableError(_why(access, error, refusal)) from error
+        raise UnreachableError(await why_away(access, error)) from error
 
 
 async def ping(access: KafkaAccess) -> None:
@@ -170,17 +179,26 @@ async def ping(access: KafkaAccess) -> None:
         await admin.list_topics()
 
 
-def _why(access: KafkaAccess, error: Exception, refusal: diagnosis.Refusal | None) -> str:
+def _line(
+    access: KafkaAccess,
+    error: Exception | None,
+    refusal: diagnosis.Refusal | None,
+    meanwhile: str = "it was asked",
+) -> str:
     if refusal is not None:
         return refusal.message
     return (
-        f"Kafka at {access.bootstrap} can't be reached ({type(error).__name__}): "
-        "start it, or mend PETSTREAM_KAFKA"
+        f"Kafka at {access.bootstrap} went away while {meanwhile} ({type(error).__name__}): "
+        "start it and run this again"
     )
 
 
-def _is_away(error: KafkaError) -> bool:
-    return isinstance(error, KafkaConnectionError | NodeNotReadyError)
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether waiting is no use; aiokafka can't speak to what it has no request for."""
+    if isinstance(error, KafkaError):
+        is_away = isinstance(error, KafkaConnectionError | NodeNotReadyError)
+        return not error.retriable and not is_away
+    return isinstance(error, NotImplementedError)
 
 
 async def _create(access: KafkaAccess, prefix: str, wanted: Sequence[topics.Topic]) -> None:
@@ -192,13 +210,30 @@ async def _create(access: KafkaAccess, prefix: str, wanted: Sequence[topics.Topi
         brokers = len((await admin.describe_cluster())["brokers"])
         new = [_new(topic, prefix, min(brokers, _REPLICAS)) for topic in missing]
         response = await admin.create_topics(new)
-        for name, code, *_ in response.topic_errors:
+        for name, code, *said in response.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
-                raise PetstreamError(
-                    f"topic {name} can't be made: {for_code(code).__name__}; make it by hand "
-                    "as docs/kafka-security.md says, or give this user the right to"
-                )
+                raise PetstreamError(not_made(name, for_code(code).__name__, str(said)))
         await _until_led(admin, [topic.full_name(prefix) for topic in missing])
+
+
+def not_made(name: str, error: str, said: str) -> str:
+    """Return why a topic can't be made; of what the broker said, only configs of ours are named.
+
+    >>> not_made("pets.v1", "InvalidConfigurationError", "unknown: min.compaction.lag.ms")
+    "topic pets.v1 can't be made: this Kafka doesn't take its min.compaction.lag.ms \
+(InvalidConfigurationError); make it by hand, as docs/operating.md says"
+    """
+    if "Authorization" in error:
+        return (
+            f"topic {name} can't be made: {error}; make it by hand as docs/kafka-security.md says, "
+            "or give this user the right to"
+        )
+    configs = {key for topic in topics.ALL for key in topic.configs if key in said}
+    what = f"its {', '.join(sorted(configs))}" if configs else "it so"
+    return (
+        f"topic {name} can't be made: this Kafka doesn't take {what} ({error}); make it by hand, "
+        "as docs/operating.md says"
+    )
 
 
 async def _until_led(admin: Any, names: list[str]) -> None:

@@ -35,7 +35,7 @@ async def require_ground(access: KafkaAccess, prefix: str) -> None:
         UnreachableError: Kafka went away.
     """
     names = {topic.full_name(prefix): topic for topic in TRUTH}
-    with unreachable(access, "its topics were looked at"):
+    async with unreachable(access, "its topics were looked at"):
         described = await _described(access, list(names))
     wrong = [
         line

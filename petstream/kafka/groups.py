@@ -90,7 +90,7 @@ async def offsets_by_group(
         committed = {group: await _committed(admin, group) for group in groups}
         return {group: of[partition].offset for group, of in committed.items() if partition in of}
 
-    with client.unreachable(access, "its groups were read"):
+    async with client.unreachable(access, "its groups were read"):
         return await _asked(access, ask)
 
 

@@ -61,13 +61,12 @@ async def read_to_end(
     Raises:
         UnreachableError: Kafka went away.
     """
-    with client.unreachable(access, _READ):
-        async with _consumer(access) as consumer:
-            partitions = await _partitions(consumer, topics, key)
-            between = await bounds_of(consumer, partitions)
-            async with aclosing(_between(consumer, between)) as batches:
-                async for records in batches:
-                    yield records
+    async with client.unreachable(access, _READ), _consumer(access) as consumer:
+        partitions = await _partitions(consumer, topics, key)
+        between = await bounds_of(consumer, partitions)
+        async with aclosing(_between(consumer, between)) as batches:
+            async for records in batches:
+                yield records
 
 
 async def read_topic(
@@ -111,23 +110,22 @@ async def follow(
     Raises:
         UnreachableError: Kafka went away.
     """
-    with client.unreachable(access, _READ):
-        async with _consumer(access) as consumer:
-            partitions = client_partitions(await _partitions(consumer, [topic], None))
-            consumer.assign(partitions)
-            if from_beginning:
-                await consumer.seek_to_beginning(*partitions)
-            else:
-                await consumer.seek_to_end(*partitions)
-            while not stopping.is_set():
-                batches = await consumer.getmany(timeout_ms=300, max_records=1_000)
-                records = [
-                    record
-                    for partition, batch in batches.items()
-                    for record in records_of(TopicPartition(*partition), batch)
-                ]
-                if records:
-                    yield sorted(records, key=lambda record: record.timestamp_ms)
+    async with client.unreachable(access, _READ), _consumer(access) as consumer:
+        partitions = client_partitions(await _partitions(consumer, [topic], None))
+        consumer.assign(partitions)
+        if from_beginning:
+            await consumer.seek_to_beginning(*partitions)
+        else:
+            await consumer.seek_to_end(*partitions)
+        while not stopping.is_set():
+            batches = await consumer.getmany(timeout_ms=300, max_records=1_000)
+            records = [
+                record
+                for partition, batch in batches.items()
+                for record in records_of(TopicPartition(*partition), batch)
+            ]
+            if records:
+                yield sorted(records, key=lambda record: record.timestamp_ms)
 
 
 async def record_at(

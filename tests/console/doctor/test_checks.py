@@ -134,6 +134,8 @@ def test_one_broker_that_never_flushes_is_named_also_if_it_never_looks(key: str)
     assert lacking(topic, DescribedCluster(1, FLUSHED)) == []
     (what,) = lacking(topic, DescribedCluster(1, FLUSHED | {key: NEVER}))
     assert "power cut" in what
+    unset = DescribedCluster(1, {**FLUSHED, key: None})  # as Kafka says it by itself
+    assert lacking(topic, unset) == [what]
     (result,) = against_loss({"p": topic}, DescribedCluster(1, {key: NEVER}), "k:1")
     assert all(f"{name}=1000" in result.mend for name in FLUSHED)
 
