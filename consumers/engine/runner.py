@@ -11,6 +11,8 @@ Rule 5: a rebalance puts even kept partitions back to the group's offsets, which
 Rule 6: before a partition is read on from its position, the record before that is looked for; so
         it is when its leader was reached anew or the client was put back (what was polled then is
         dropped), and every 30 s. If it isn't there, the partition is read from its beginning.
+Rule 7: a connection to Postgres that was idle is looked at before records are applied through it,
+        and every 30 s: one that a firewall forgot would hold up a day for two minutes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from consumers.engine import dead_letters, offsets
 from consumers.engine.backoff import Retry
 from consumers.engine.batch import apply_isolating
 from consumers.engine.dead_letters import RefusalLimit, RefusedRecord
-from consumers.engine.postgres import Connection, connected
+from consumers.engine.postgres import Connection, connected, look
 from consumers.engine.subscription import Subscription, subscribed
 from consumers.registry import Name, group_of
 from petstream import failpoints
@@ -40,6 +42,7 @@ from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, Topic
 
 _PROBE_EVERY_S: Final = 30.0
+_IDLE_S: Final = 5.0
 
 T = TypeVar("T")
 
@@ -115,7 +118,7 @@ class _ConsumerSession(Generic[T]):
 
     async def _loop(self, connection: Connection, subscription: Subscription) -> None:
         clock = asyncio.get_running_loop()
-        probed = looked = clock.time()
+        probed = looked = used = clock.time()
         while not self._context.stopping.is_set():
             await self._seek_new(connection, subscription)
             drained = self._context.drain and await self._drained(connection, subscription)
@@ -129,16 +132,19 @@ class _ConsumerSession(Generic[T]):
                 await self._seek_again(connection, subscription)
                 continue
             if records:
+                if clock.time() - used > _IDLE_S:
+                    await look(connection)
                 with BATCH_SECONDS.labels(self._consumer.name).time():
                     await self._apply(connection, subscription, records)
-                probed = clock.time()
+                probed = used = clock.time()
                 self._retry.progressed()
             elif clock.time() - probed > _PROBE_EVERY_S:
                 await self._probe(subscription)
                 probed = clock.time()
             if clock.time() - looked > _PROBE_EVERY_S:
+                await look(connection)
                 await self._look(connection, self._held)
-                looked = clock.time()
+                looked = used = clock.time()
 
     async def _probe(self, subscription: Subscription) -> None:
         """Ask something that fails when Kafka is away, or stays silent: a poll never does."""

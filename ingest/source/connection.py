@@ -12,8 +12,10 @@ Rule 4: whatever a server says is read here or is an `OSError` of this connectio
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import aioftp
@@ -23,6 +25,7 @@ from aioftp.common import SSLSessionBoundContext
 from ingest.source import replies
 
 SOCKET_TIMEOUT_S: Final = 60.0
+_KEEPALIVE_S: Final = 30
 _NEXT_REPLY_S: Final = 5.0
 _MOST_REPLY_LINES: Final = 1_000
 _LONGEST_LINE_BYTES: Final = 64 * 1024
@@ -189,7 +192,19 @@ class Connection(aioftp.Client):
         self, host: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with asyncio.timeout(self.connection_timeout):
-            return await asyncio.open_connection(host, port, limit=self._buffer_bytes)
+            reader, writer = await asyncio.open_connection(host, port, limit=self._buffer_bytes)
+        _keep_alive(writer.get_extra_info("socket"))
+        return reader, writer
+
+
+def _keep_alive(link: socket.socket | None) -> None:
+    """Let the system ask over an idle connection: that of commands is, while data are read."""
+    if link is None:
+        return
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    with suppress(AttributeError, OSError):  # not every system lets that be chosen
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_S)
 
 
 def _is_code(text: str) -> bool:

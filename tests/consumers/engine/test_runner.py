@@ -168,6 +168,26 @@ async def drained(world: World) -> None:
         await run(consumer, context)
 
 
+async def test_o10_a_connection_that_was_idle_is_looked_at_before_it_is_relied_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O10: a firewall had forgotten it, and the day was applied 127 s late."""
+    answers = iter([TimeoutError("nothing comes back"), None])
+
+    async def look(_connection: object) -> None:
+        world.done.append("ask")
+        if (error := next(answers, None)) is not None:
+            raise error
+
+    monkeypatch.setattr(runner, "look", look)
+    monkeypatch.setattr(runner, "_IDLE_S", -1.0)
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
+    first = world.done.index("apply [0, 1]")
+    assert world.done[:first].count("ask") == 2, "the first leads nowhere: another connection"
+    assert world.done[first - 1] == "ask"
+
+
 async def test_data_and_position_come_first_and_the_groups_offset_last(world: World) -> None:
     await drained(world)
     assert world.applied == [0, 1, 2, 3, 4, 5]

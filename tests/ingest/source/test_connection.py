@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 import ssl
 from typing import Any, cast
 
@@ -43,6 +44,9 @@ class Writer:
 
     def close(self) -> None:
         """Be closed."""
+
+    def get_extra_info(self, name: str) -> None:
+        """Have no socket."""
 
 
 class Server:
@@ -119,3 +123,19 @@ def test_a_tls_session_is_taken_up_by_a_context_that_holds_it() -> None:
     bound = SSLSessionBoundContext(ssl.PROTOCOL_TLS_CLIENT, context=context, session=no_session)
     tls = bound.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="ftp.example")
     assert tls.context is context, "it is the control connection's context that wraps"
+
+
+async def test_o10_the_connection_of_commands_is_kept_alive_while_data_are_read() -> None:
+    """O10: a firewall forgets it in five minutes, and the end of a long file is never heard of."""
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        client = Connection(connection_timeout=5, encoding="latin-1")
+        await client.connect(*server.sockets[0].getsockname())
+        link = client.stream.writer.transport.get_extra_info("socket")
+        assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 120
+        client.close()

@@ -23,6 +23,7 @@ from console.inspect.database_reader import Unavailable, fetch_rows
 from consumers.app import consume
 from consumers.audit import schedule
 from consumers.audit.compare import compare
+from consumers.engine import postgres as doors
 from consumers.engine.backoff import Retry
 from consumers.engine.migrate import check_migrated, migrate
 from consumers.engine.postgres import AwayError, NotWritableError, connected, rows_of
@@ -264,6 +265,42 @@ async def test_o10_a_connection_is_kept_alive_as_the_url_says(database_url: str)
     async with connected(f"{database_url}?keepalives=0") as connection:
         link = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001  the same
         assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+
+
+async def test_o10_a_connection_that_leads_nowhere_is_noticed_within_seconds(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O10: a statement would wait for two minutes."""
+    monkeypatch.setattr(doors, "_LOOK_S", 0.3)
+    parts = urlsplit(database_url)
+    passing = asyncio.Event()
+    passing.set()
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            if passing.is_set():
+                writer.write(data)
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, there = await asyncio.open_connection(parts.hostname, parts.port)
+        pumps.add(asyncio.create_task(pump(reader, there)))
+        pumps.add(asyncio.create_task(pump(back, writer)))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as firewall:
+        port = firewall.sockets[0].getsockname()[1]
+        netloc = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
+        url = parts._replace(netloc=netloc, query="sslmode=disable").geturl()
+        async with connected(url) as connection:
+            await doors.look(connection)
+            passing.clear()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(20):
+                    await doors.look(connection)
+            passing.set()
+            connection.terminate()
+        await asyncio.wait(pumps, timeout=10)
 
 
 async def test_rows_are_given_in_order_whatever_is_fetched_at_a_time(database_url: str) -> None:
