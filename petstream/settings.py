@@ -8,6 +8,7 @@ Rule 3: ``.env`` is read as python-dotenv reads it, and so as nearly everybody d
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 PREFIX: Final = "PETSTREAM_"
+_BEGINS: Final = re.compile(r"\w{1,60}", re.ASCII)
 SETTLED: Final = "PETSTREAM_SETTLED"
 """Set by `up` for its parts: the environment holds every setting, and ``.env`` isn't read."""
 
@@ -102,7 +104,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     wrong += wrong_there
     known = set(_SETTINGS) | set(_KAFKA) | {SETTLED}
     wrong.extend(
-        f"{name}: there is no such setting; see docs/operating.md for those there are"
+        f"{_shown(name)}: there is no such setting; see docs/operating.md for those there are"
         for name in sorted(values)
         if name not in known and not name.startswith("PETSTREAM_TEST_")
     )
@@ -112,6 +114,13 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
         compression = checked.get("kafka_compression", KafkaAccess.compression)
         checked["kafka"] = KafkaAccess(checked["kafka"], **extra, compression=compression)
     return Settings(**checked)
+
+
+def _shown(name: str) -> str:
+    """Return a name that isn't ours up to what no name has: a quote too many runs on to secrets."""
+    begins = _BEGINS.match(name)
+    shown = begins[0] if begins else PREFIX
+    return shown if shown == name else f"{shown}…"
 
 
 def texts(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:

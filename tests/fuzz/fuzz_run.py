@@ -9,6 +9,7 @@ Rule 3: an input that breaks a promise is kept in ``.fuzz/findings``, and ends i
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def _fuzzed(name: str, seconds: int) -> Result:
     command = [
         sys.executable, __file__, "--child", name, f"-max_total_time={seconds}",
         f"-max_len={target.longest_bytes}", f"-dict={words}",
-        f"-artifact_prefix={findings}/{name}-",
+        f"-artifact_prefix={findings}/{name}-",  # of what takes too long, or too much memory
         f"-rss_limit_mb={_RSS_LIMIT_MB}", f"-timeout={_INPUT_TIMEOUT_S}", "-print_final_stats=1",
         *map(str, filter(Path.is_dir, (corpus, seeds, Path(__file__).parent / "kept" / name))),
     ]  # fmt: skip
@@ -136,7 +137,16 @@ def _child(name: str, options: list[str]) -> None:
 
     with atheris.instrument_imports(include=_INSTRUMENTED):
         from fuzz_targets import TARGETS  # noqa: PLC0415  as instrumented
-    atheris.Setup([sys.argv[0], *options], TARGETS[name].run)
+
+    def run(data: bytes) -> None:
+        try:
+            TARGETS[name].run(data)
+        except BaseException:  # the fuzzer's own way isn't certain once there are threads
+            file = KEPT / "findings" / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}"
+            file.write_bytes(data)
+            raise
+
+    atheris.Setup([sys.argv[0], *options], run)
     atheris.Fuzz()
 
 

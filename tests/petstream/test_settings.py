@@ -176,6 +176,17 @@ def test_f14_a_line_of_ours_that_cannot_be_read_is_named_without_what_it_says(
     assert "secret" not in str(caught.value)
 
 
+def test_f14_a_quote_before_a_name_shows_none_of_the_lines_behind_it(tmp_path: Path) -> None:
+    """F14, T27: found by fuzzing: what stands in quotes there is a name, with all the secrets."""
+    file = tmp_path / ".env"
+    file.write_bytes(b"'PETSTREAM_LOG=json\nPETSTREAM_FTP_URL=ftp://a:secret@h/'\n")
+    with pytest.raises(UsageError) as caught:
+        load({}, file)
+    assert str(caught.value).startswith("PETSTREAM_LOG…: there is no such setting")
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_f14_an_editors_byte_order_mark_costs_no_setting(tmp_path: Path) -> None:
     """F14: Windows' own editor begins every file with one."""
     path = tmp_path / ".env"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from petstream.errors import UsageError
-from petstream.settings import load, texts
+from petstream.settings import NAMES, load, texts
 
 LONGEST_BYTES: Final = 1_024
 
@@ -37,7 +37,7 @@ def run(data: bytes) -> None:
 def _load(environ: dict[str, str], file: Path) -> None:
     try:
         written = texts(environ, file)
-        hidden = {name for name, text in written.items() if _CANARY in text + name} <= _SECRETS
+        hidden = all(_is_hidden(name, text) for name, text in written.items())
     except UsageError as error:  # a line that can't be read is named by its number
         _judge(str(error), hidden=True)
         return
@@ -48,6 +48,13 @@ def _load(environ: dict[str, str], file: Path) -> None:
         return
     if hidden:
         assert _CANARY not in repr(settings), "a repr tells a secret"
+
+
+def _is_hidden(name: str, text: str) -> bool:
+    """Tell whether the secret stands only where a secret is looked for."""
+    begins = re.match(r"\w*", name, re.ASCII)
+    named = begins is not None and _CANARY in begins[0]
+    return not named and (_CANARY not in text or name in _SECRETS or name not in NAMES)
 
 
 def _judge(message: str, *, hidden: bool) -> None:
@@ -65,6 +72,7 @@ def seeds() -> dict[str, bytes]:
         b'PETSTREAM_KAFKA_SASL_PASSWORD=canary7s3cret\nPETSTREAM_CONSOLE_TOKEN="canary7s3cret"\n',
         "bom": b"\xef\xbb\xbfPETSTREAM_WINDOW=04:00-12:00\r\nPETSTREAM_THUMBNAILS=320,960\r\n",
         "wrong": b"PETSTREAM_X=1\nPETSTREAM_REMOVAL_MAX_SHARE=2\nPETSTREAM_CONSOLE=:1\nA=$B${C}\n",
+        "name": b"'PETSTREAM_LOG=json\nPETSTREAM_CONSOLE_TOKEN=canary7s3cret\nPETSTREAM_X='\n",
         "quote": b"PETSTREAM_LOG='json\nPETSTREAM_SCRUB=off\n",
         "kafka": b"PETSTREAM_KAFKA=k:1,l:2\nPETSTREAM_KAFKA_SECURITY_PROTOCOL=SASL_SSL\n"
         b"PETSTREAM_KAFKA_SSL_CAFILE=/nowhere\nPETSTREAM_PICTURES=s3://b/p\n",
