@@ -104,14 +104,9 @@ def _original_value(letter: ConsumerRecord) -> bytes | None:
     return None if detail(letter, "null") else letter.value
 
 
-def by_reason(letters: Iterable[ConsumerRecord]) -> dict[str, int]:
-    """Return how many letters there are of each reason, most first."""
-    numbers: dict[str, int] = {}
-    for letter in letters:
-        reason = detail(letter, "reason") or "unknown"
-        numbers[reason] = numbers.get(reason, 0) + 1
-    most_first = sorted(numbers, key=lambda reason: (-numbers[reason], reason))
-    return {reason: numbers[reason] for reason in most_first}
+def reason_of(letter: ConsumerRecord) -> str:
+    """Return why a record was refused."""
+    return detail(letter, "reason") or "unknown"
 
 
 def listing(letters: Sequence[ConsumerRecord]) -> str:

@@ -7,16 +7,17 @@ Rule 2: ``--json`` is one object whose names stay; fields are only ever added.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from console.embedded.endpoints import address_of
-from console.inspect import dead_letters, debts, formatting
+from console.inspect import debts, formatting
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
+from console.inspect.letter_counts import LetterCounts
 from console.inspect.schedule import Schedule, landing, schedule, usually
 from console.runtime.output import say
 from consumers.admin.lag import GroupLag, lag
@@ -50,15 +51,30 @@ async def status(
 
 
 async def gather(
-    settings: Settings, *, kafka: KafkaAccess, database_url: str | None, last: int = _LAST
+    settings: Settings,
+    *,
+    kafka: KafkaAccess,
+    database_url: str | None,
+    last: int = _LAST,
+    letters: LetterCounts | None = None,
 ) -> dict[str, Any]:
-    """Read topics, groups and views, and return how everything stands."""
+    """Read topics, groups and views, and return how everything stands.
+
+    Args:
+        settings: where.
+        kafka: how to reach Kafka.
+        database_url: of Postgres; None: nobody knows.
+        last: so many exports.
+        letters: what is known of the dead letters since an earlier look.
+    """
     prefix = settings.topic_prefix
     await ensure_topics(kafka, prefix)
     gathered = document(
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
         requests=await read_topic(kafka, topics.REQUESTS.full_name(prefix)),
-        letters=await read_topic(kafka, topics.DEAD_LETTERS.full_name(prefix)),
+        letters=await (letters or LetterCounts()).updated(
+            kafka, topics.DEAD_LETTERS.full_name(prefix)
+        ),
         lags=await lag(kafka, prefix),
         tables=await fetch_rows(
             database_url,
@@ -76,7 +92,7 @@ def document(  # noqa: PLR0913  what was read, each by name
     *,
     published: PublishedExports,
     requests: Sequence[ConsumerRecord] = (),
-    letters: Sequence[ConsumerRecord],
+    letters: Mapping[str, int],
     lags: Sequence[GroupLag],
     tables: Rows | Unavailable,
     now: datetime,
@@ -96,7 +112,7 @@ def document(  # noqa: PLR0913  what was read, each by name
         "heldPlans": [*_plans(published, now, "held"), *_sweeps(tables)],
         "expiredPlans": list(_plans(published, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
-        "deadLetters": {"total": len(letters), "byReason": dead_letters.by_reason(letters)},
+        "deadLetters": {"total": sum(letters.values()), "byReason": dict(letters)},
         "pictures": pictures,
         "postgres": {"reachable": False, "detail": tables.reason}
         if isinstance(tables, Unavailable)

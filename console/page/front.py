@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 
 from console.inspect.database_reader import Unavailable
+from console.inspect.letter_counts import LetterCounts
 from console.inspect.status import gather
 from console.page import CurrentSettings, rendering
 from console.page.chart import Bar, bars, durations, unchanged
@@ -118,18 +119,23 @@ class _FrontPageCache:
         self._lock = asyncio.Lock()
         self._gathered_at_s: float | None = None
         self._content: FrontPage | str = ""
+        self._letters = LetterCounts()
 
     async def get(self) -> FrontPage | str:
         """Return what the page shows, or why there is nothing to show."""
         clock = asyncio.get_running_loop().time
         async with self._lock:
             if self._gathered_at_s is None or clock() - self._gathered_at_s > _FRESH_S:
-                self._content = await _content(self._current_settings(), self._database)
+                self._content = await _content(
+                    self._current_settings(), self._database, self._letters
+                )
                 self._gathered_at_s = clock()
             return self._content
 
 
-async def _content(settings: Settings | None, database: Database) -> FrontPage | str:
+async def _content(
+    settings: Settings | None, database: Database, letters: LetterCounts
+) -> FrontPage | str:
     if settings is None or settings.kafka is None:
         return "Kafka and Postgres are being waited for."
     try:
@@ -139,6 +145,7 @@ async def _content(settings: Settings | None, database: Database) -> FrontPage |
                 kafka=settings.kafka,
                 database_url=settings.database_url,
                 last=EXPORTS,
+                letters=letters,
             )
     except PetstreamError as error:
         return str(error)

@@ -12,6 +12,7 @@ from typing import Any
 
 from console.inspect.database_reader import Unavailable
 from console.inspect.export_history import published_exports
+from console.inspect.letter_counts import LetterCounts
 from console.inspect.status import document
 from ingest.run import Result, ingest
 from ingest.state.ledger import Ledger
@@ -40,7 +41,7 @@ class Days:
             published=published_exports(
                 await read_topic(self.kafka, topics.EXPORTS.full_name(prefix))
             ),
-            letters=await read_topic(self.kafka, topics.DEAD_LETTERS.full_name(prefix)),
+            letters=await LetterCounts().updated(self.kafka, topics.DEAD_LETTERS.full_name(prefix)),
             lags=[],
             tables=Unavailable("not asked"),
             now=now,

@@ -54,7 +54,7 @@ def _status(
             history.fold(event)
     rows = {"pictures": []} if tables is None else tables
     published = PublishedExports(exports, history, 0)
-    return document(published=published, letters=[], lags=[], tables=rows, now=now)
+    return document(published=published, letters={}, lags=[], tables=rows, now=now)
 
 
 async def _get(
@@ -111,7 +111,7 @@ async def test_what_kafka_lost_is_on_the_page_until_it_is_paid_and_after(
     history.fold(loss)
     published = PublishedExports((_export(),), history, 0)
     away = Unavailable("not reachable")
-    status = document(published=published, letters=[], lags=[], tables=away, now=NOW)
+    status = document(published=published, letters={}, lags=[], tables=away, now=NOW)
     _serve(monkeypatch, status)
     _, text, _ = await _get()
     assert '<h1 class="warn">Kafka lost records</h1>' in text
@@ -119,7 +119,7 @@ async def test_what_kafka_lost_is_on_the_page_until_it_is_paid_and_after(
     history.debts = []
     paid = PaidDebt(loss, f"{EXPORT_ID}.2", START + timedelta(hours=1))
     published = published._replace(paid=(paid,))
-    _serve(monkeypatch, document(published=published, letters=[], lags=[], tables=away, now=NOW))
+    _serve(monkeypatch, document(published=published, letters={}, lags=[], tables=away, now=NOW))
     monkeypatch.setattr(front, "_FRESH_S", 0)
     _, text, _ = await _get()
     assert "Kafka lost records</h1>" not in text
@@ -140,7 +140,7 @@ async def test_each_consumers_offset_is_on_the_page(monkeypatch: pytest.MonkeyPa
     ]
     published = PublishedExports((), ExportHistory(), 0)
     away = Unavailable("not reachable")
-    _serve(monkeypatch, document(published=published, letters=[], lags=lags, tables=away, now=NOW))
+    _serve(monkeypatch, document(published=published, letters={}, lags=lags, tables=away, now=NOW))
     _, text, _ = await _get()
     behind, done = re.findall(r'<tr><th scope="row">(?:pets|images)</th>.*</tr>', text)
     assert '<td class="warn">50 behind</td><td>2,000</td><td>2,050</td>' in behind
