@@ -36,20 +36,26 @@ _UNSEEN: Final = {
     "select", "option", "optgroup", "datalist", "textarea", "meter", "progress", "dialog",
 }  # fmt: skip
 """Tags whose content no browser shows as text where they stand: it goes with them."""
+_BLANKS: Final = "".join(map(chr, range(0x21)))
+"""What browsers pass over before an address; a no-break space is a part of it."""
+
 # made once: to make it costs as much as to clean a description
 _CLEANER: Final = nh3.Cleaner(
     tags=_TAGS,
     clean_content_tags=_UNSEEN,
     attributes=_ATTRIBUTES,
     url_schemes=_SCHEMES,
-    url_relative=lambda url: url if url.lstrip().startswith("//") else None,
+    url_relative=lambda url: url if url.lstrip(_BLANKS).startswith("//") else None,
     link_rel="noopener noreferrer nofollow",
 )
 _LONGEST: Final = 256 * 1024
 _MOST_TAGS: Final = 5_000
-_IMAGE: Final = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
+_TO_ADDRESS: Final = r'img(?: (?!src=)[a-z]+="[^"]*")*+ src="'
+"""What another attribute says may look like an address, too."""
+
+_IMAGE: Final = re.compile(rf'<{_TO_ADDRESS}([^"]*)"[^>]*>')
 _NOTHING: Final = re.compile(
-    r"(?:<(?!img\b[^>]*\bsrc=)[^>]*>|&nbsp;|[\s\u00ad\u200b-\u200f\u2060\ufeff])*+"
+    rf"(?:<(?!{_TO_ADDRESS})[^>]*>|&nbsp;|[\s\u00ad\u200b-\u200f\u2060\ufeff])*+"
 )
 _MARKUP: Final = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)?[^<>]*>")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")

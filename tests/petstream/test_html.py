@@ -31,6 +31,28 @@ def test_a_tracker_that_is_there_twice_is_shown_once() -> None:
     assert shown.count("<img") == 1
 
 
+@pytest.mark.parametrize("attribute", ["alt", "title", "height"])
+def test_a_tracker_behind_words_that_look_like_an_attribute_is_not_added_again(
+    attribute: str,
+) -> None:
+    """Found by fuzzing: an attribute that ended in `src=` hid the tracker that followed it."""
+    image = f'<img {attribute}="x src=">'
+    sent = f'<p>Good cat</p>{image}<img src="{TRACKER}"><img {attribute}=" src=" src="{TRACKER}">'
+    shown = rendered(sent, None, TRACKER)
+    assert shown is not None
+    assert shown.count(ESCAPED) == 1
+    assert image in shown
+    assert not says_something(rendered(image, None, TRACKER) or "", TRACKER)
+
+
+def test_an_address_behind_a_blank_that_browsers_do_not_pass_over_is_dropped() -> None:
+    """Found by fuzzing: behind a no-break space it is an address on the page's own host."""
+    for blank, is_kept in (("\u00a0", False), ("\u3000", False), (" ", True), ("\t", True)):
+        shown = rendered(f'<a href="{blank}//x.example/">x</a>', None, None)
+        assert shown is not None
+        assert ("href" in shown) == is_kept, repr(blank)
+
+
 @pytest.mark.parametrize(
     "url", [f" {TRACKER}\n", TRACKER.removeprefix("https:"), f"http{TRACKER[5:]}"]
 )
