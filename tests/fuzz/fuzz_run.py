@@ -114,11 +114,12 @@ def result_of(name: str, took_s: float, log: Path, new: set[Path]) -> Result:
     begun = next((covered for word, covered, _, _ in lines if word == "INITED"), "0")
     _, covered, _, inputs = lines[-1] if lines else ("", "0", "0", "0")
     executed = _EXECUTED.search(text)
+    raised = _RAISED.search(text)
     finding = ""
-    if new:
-        raised = _RAISED.search(text)
+    if new or raised:
         reason = raised[1] if raised else "it takes too long, or too much memory"
-        finding = f"{reason}: {min(new).relative_to(KEPT.parent)}"
+        file = min(new).relative_to(KEPT.parent) if new else "an input that was found before"
+        finding = f"{reason}: {file}"
     elif executed is None:
         finding = f"it didn't run to its end: see {log.relative_to(KEPT.parent)}"
     return Result(
@@ -141,7 +142,7 @@ def _child(name: str, options: list[str]) -> None:
     def run(data: bytes) -> None:
         try:
             TARGETS[name].run(data)
-        except BaseException:  # the fuzzer's own way isn't certain once there are threads
+        except Exception:  # the fuzzer's own way isn't certain once there are threads
             file = KEPT / "findings" / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}"
             file.write_bytes(data)
             raise

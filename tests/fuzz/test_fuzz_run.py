@@ -44,6 +44,11 @@ def test_a_finding_is_said_with_its_reason_and_its_file(log: Path) -> None:
     assert result.finding == ("AssertionError: chunks make other rows: .fuzz/findings/rows-crash-1")
 
 
+def test_what_was_found_before_is_a_finding_all_the_same(log: Path) -> None:
+    log.write_text(LOG + RAISED + STATISTICS, "utf-8")
+    assert "found before" in fuzz_run.result_of("rows", 2, log, set()).finding
+
+
 def test_a_run_that_ends_early_is_no_run_that_found_nothing(log: Path) -> None:
     log.write_text(LOG, "utf-8")
     assert "see .fuzz/rows.log" in fuzz_run.result_of("rows", 2, log, set()).finding
