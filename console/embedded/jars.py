@@ -3,6 +3,7 @@
 Rule 1: nothing of Kafka is in this repository; the jars come from where this machine gets packages.
 Rule 2: what was resolved once is never asked for again (the list is kept in the user's cache, or in
         the data directory where there is no such cache).
+Rule 3: a home directory that can't be written, or isn't there, keeps nothing from being fetched.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import re
 import shutil
 import subprocess
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +68,8 @@ def classpath(data_dir: Path, say: Callable[[str], None]) -> list[str]:
         if remembered:
             return remembered
         say("fetching Apache Kafka (once; about 100 MB)")
-        jars = _resolve(cache)
+        with _maven_at(cache, is_needed=not _is_writable(_home() / ".m2")):
+            jars = _resolve(cache)
         part = memo.with_suffix(".part")
         part.write_text(json.dumps(jars))
         part.replace(memo)
@@ -109,18 +112,44 @@ def _remembered(memo: Path) -> list[str]:
 
 
 def _cache_dir(data_dir: Path) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  Path.expanduser raises where there is no home
-    cache = Path(home) / "petstream"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        writable = False
-    else:
-        writable = os.access(cache, os.W_OK | os.X_OK)
-    if not writable:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "petstream"
+    if not _is_writable(cache):
         cache = (data_dir / "cache").resolve()
         cache.mkdir(parents=True, exist_ok=True)
     return cache
+
+
+def _home() -> Path:
+    return Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home raises where there is none
+
+
+def _is_writable(directory: Path) -> bool:
+    """Tell whether a directory is there and ours to write, or can be made."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
+@contextmanager
+def _maven_at(cache: Path, *, is_needed: bool) -> Iterator[None]:
+    """Let Maven keep its files in our cache, where the home directory can't be written (rule 3)."""
+    before = {name: os.environ.get(name) for name in ("M2_REPO", "MAVEN_OPTS")}
+    if is_needed:
+        repository = cache / "maven"
+        os.environ["M2_REPO"] = str(repository)
+        os.environ["MAVEN_OPTS"] = (
+            f"{before['MAVEN_OPTS'] or ''} -Dmaven.repo.local={repository} -Duser.home={cache}"
+        ).strip()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _version(java_command: str) -> int:

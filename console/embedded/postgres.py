@@ -113,6 +113,7 @@ def url(data_dir: Path, port: int, database: str = DATABASE) -> str:
 
 
 def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) -> None:
+    _check_named(os.geteuid() if user is None else user)
     kept = data_dir / "postgres.password"
     kept.touch(mode=0o600)
     kept.write_text(secrets.token_urlsafe(24))
@@ -142,6 +143,17 @@ def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) ->
         reason = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])
         raise PetstreamError(f"a database can't be made in {data}: {reason}")
     inner.rename(data)  # in one step: it is there whole, or not at all
+
+
+def _check_named(user: int) -> None:
+    """See that a user has a name, as one of a container may not: initdb would only say so."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        raise UsageError(
+            f"the embedded Postgres needs a user with a name, and the user id {user} has none: add "
+            "it to /etc/passwd, or set PETSTREAM_DATABASE_URL to a Postgres of your own"
+        ) from None
 
 
 def _data(data_dir: Path, user: int | None) -> Path:

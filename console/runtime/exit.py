@@ -7,6 +7,7 @@ Rule 2: what goes wrong is one clear line on stderr: no traceback, never a secre
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -21,6 +22,7 @@ from petstream.errors import NoRoomError, PetstreamError, UsageError, is_full
 
 Command = Callable[[], int]
 
+_NOT_OURS: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 _OURS: Final = {"petstream", "ingest", "consumers", "console", "lab"}
 _NOT_TO_INSTALL: Final = {"", *_OURS, *sys.stdlib_module_names}
 
@@ -46,7 +48,7 @@ def ended_well(command: Command, *, daemon: bool) -> int:  # noqa: PLR0911  each
     except ModuleNotFoundError as error:
         return not_installed(error)
     except OSError as error:
-        return _no_room(error) if is_full(error) else _bug(error)
+        return _of_system(error)
     except Exception as error:  # noqa: BLE001  the last door: nobody is shown a traceback
         return _bug(error)
 
@@ -86,6 +88,22 @@ def _leaves(group: BaseExceptionGroup[PetstreamError]) -> list[PetstreamError]:
     for error in group.exceptions:
         leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
     return leaves
+
+
+def _of_system(error: OSError) -> int:
+    if is_full(error):
+        return _no_room(error)
+    if error.errno in _NOT_OURS and error.filename:
+        note(
+            f"petstream: {error.filename} can't be used ({error.strerror}): give it to the user id "
+            f"{os.geteuid()}, which petstream runs as, or set PETSTREAM_DATA_DIR to a directory "
+            "of its own"
+        )
+        return UsageError.exit_status
+    if "temporary directory" in str(error):
+        note("petstream: no directory for temporary files can be written: set TMPDIR to one")
+        return UsageError.exit_status
+    return _bug(error)
 
 
 def _no_room(error: OSError) -> int:

@@ -15,6 +15,7 @@ import pytest
 
 from console.embedded import jars, kafka, postgres, servers
 from console.embedded.process import Process, alive, port_for, recorded
+from console.embedded.servers import ensure_postgres
 from petstream.errors import PetstreamError, UsageError
 from petstream.topics import ALL
 
@@ -96,6 +97,52 @@ def test_without_a_writable_cache_the_jars_go_to_the_data_directory(
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     monkeypatch.setattr(jars, "_resolve", lambda cache: [str(cache)])
     assert jars.classpath(tmp_path / "data", lambda _line: None) == [str(tmp_path / "data/cache")]
+
+
+def test_o9_without_a_home_that_can_be_written_maven_keeps_its_files_in_our_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O9: Kafka's jars couldn't be fetched, and the line said to install Java, which was there."""
+    blocked = tmp_path / "a-file"
+    blocked.touch()
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("M2_REPO", raising=False)
+    monkeypatch.setenv("HOME", str(blocked))
+    monkeypatch.setenv("MAVEN_OPTS", "-Xmx64m")
+    seen = []
+
+    def resolve(cache: Path) -> list[str]:
+        seen.append((cache, os.environ["M2_REPO"], os.environ["MAVEN_OPTS"]))
+        return []
+
+    monkeypatch.setattr(jars, "_resolve", resolve)
+    jars.classpath(tmp_path / "data", lambda _line: None)
+    cache = tmp_path / "data" / "cache"
+    options = f"-Xmx64m -Dmaven.repo.local={cache}/maven -Duser.home={cache}"
+    assert seen == [(cache, f"{cache}/maven", options)]
+    assert ("M2_REPO" in os.environ, os.environ["MAVEN_OPTS"]) == (False, "-Xmx64m")
+
+
+def test_o9_a_home_that_can_be_written_has_mavens_files_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O9: what was fetched for others isn't fetched again."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("M2_REPO", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(jars, "_resolve", lambda cache: [str(cache), *map(str, os.environ)])
+    fetched = jars.classpath(tmp_path / "data", lambda _line: None)
+    assert fetched[0] == str(tmp_path / ".cache" / "petstream")
+    assert "M2_REPO" not in fetched
+
+
+def test_o9_a_user_without_a_name_is_told_before_a_database_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O9: containers run as an id that nobody wrote down."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    with pytest.raises(UsageError, match="the user id 54321 has none: add it to /etc/passwd"):
+        ensure_postgres(tmp_path / "data", for_tests=True)
 
 
 def test_without_java_one_line_names_three_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:

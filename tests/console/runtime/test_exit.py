@@ -66,6 +66,25 @@ def test_a_full_disk_is_no_bug(number: int, capsys: pytest.CaptureFixture[str]) 
     assert "bug" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_o9_a_directory_that_cannot_be_written_is_named_and_no_bug(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """O9: as a container's root file system is."""
+    error = OSError(number, "no way", "/somewhere/archive")
+    assert ended_well(failing(error), daemon=True) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "/somewhere/archive can't be used (no way)" in line
+    assert "PETSTREAM_DATA_DIR" in line
+
+
+def test_o9_no_place_for_temporary_files_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    """O9: `tempfile` says so where nothing of what it tries can be written."""
+    error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+    assert ended_well(failing(error), daemon=False) == 2
+    assert "set TMPDIR" in capsys.readouterr().err
+
+
 def test_a_bug_is_told_without_a_traceback_and_without_its_values(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
