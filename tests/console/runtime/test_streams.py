@@ -57,7 +57,8 @@ def numbers(written: bytes) -> list[int]:
     return [json.loads(line)["number"] for line in written.splitlines()]
 
 
-def test_a_reader_may_pause_for_longer_than_the_watchdog_waits_and_gets_every_line() -> None:
+def test_o8_a_reader_may_pause_for_longer_than_the_watchdog_waits_and_gets_every_line() -> None:
+    """O8: after 120 s there were stacks on stderr, status 1, and a cut line."""
     with begun(lines=400) as process:
         assert process.stdout
         first = process.stdout.read(1)
@@ -68,9 +69,10 @@ def test_a_reader_may_pause_for_longer_than_the_watchdog_waits_and_gets_every_li
 
 
 @pytest.mark.parametrize(("patient", "status"), [(True, 0), (False, 1)])
-def test_a_signal_ends_it_soon_while_its_reader_pauses_and_leaves_whole_lines(
+def test_o8_a_signal_ends_it_soon_while_its_reader_pauses_and_leaves_whole_lines(
     *, patient: bool, status: int
 ) -> None:
+    """O8: SIGTERM was held for 103 s."""
     with begun(lines=10**6, patient=patient) as process:
         assert process.stdout
         first = process.stdout.read(1)
@@ -83,6 +85,22 @@ def test_a_signal_ends_it_soon_while_its_reader_pauses_and_leaves_whole_lines(
     seen = numbers(first + out)
     assert seen == [*range(1, len(seen) + 1)]
     assert len(first + out) <= PIPE_BYTES
+
+
+def test_o8_a_signal_ends_it_soon_while_its_reader_is_slow_and_leaves_whole_lines() -> None:
+    """O8: the thread that writes is never without something to write."""
+    with begun(lines=10**6) as process:
+        assert process.stdout
+        seen = process.stdout.read(1)
+        process.send_signal(signal.SIGTERM)
+        asked_s = time.monotonic()
+        while process.poll() is None:
+            seen += process.stdout.read(200)
+            time.sleep(0.02)
+        assert time.monotonic() - asked_s < 5
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert numbers(seen + out)
 
 
 def test_a_reader_that_has_seen_enough_ends_it_with_status_0() -> None:

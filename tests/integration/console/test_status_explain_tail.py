@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from records_of_topics import record
@@ -19,6 +25,7 @@ from petstream.settings import KafkaAccess, Settings
 
 pytestmark = pytest.mark.servers
 
+ROOT = Path(__file__).parents[3]
 NO_POSTGRES = "postgresql://nobody:secret-word@127.0.0.1:1/pets"
 PUBLISHED = (
     ("export.started", topics.EXPORTS),
@@ -130,6 +137,39 @@ async def test_tail_shows_what_is_there_and_what_comes(
         assert await task == 0
     ops = [json.loads(line)["value"]["op"] for line in lines]
     assert ops == ["added", "removed", "added", "removed"]
+
+
+async def test_o8_a_signal_ends_a_tail_whose_reader_pauses_with_whole_lines(
+    access: KafkaAccess, prefix: str, tmp_path: Path
+) -> None:
+    """O8: a pager held SIGTERM for 103 s; and the last line was cut."""
+    await ensure_topics(access, prefix)
+    golden = record("pet.added")
+    async with Publisher(access) as publisher:
+        for number in range(600):
+            name = topics.PETS.full_name(prefix)
+            await publisher.send(name, f"{number}", golden.value or b"", golden.headers)
+    words = ("tail", "pets", "--from-beginning", "--json")
+    process = subprocess.Popen(  # noqa: ASYNC220, S603  ours; a pipe whose reader is slow is the test
+        [sys.executable, "-m", "console", *words], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, bufsize=0,
+        env={
+            **os.environ, "PETSTREAM_KAFKA": access.bootstrap, "PETSTREAM_TOPIC_PREFIX": prefix,
+            "PETSTREAM_DATA_DIR": str(tmp_path),
+        },
+    )  # fmt: skip
+    with process:
+        assert process.stdout
+        first = process.stdout.read(1)
+        await asyncio.sleep(1.0)  # a person in a pager
+        asked_s = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert time.monotonic() - asked_s < 14
+        out, wrong = process.communicate(timeout=10)
+    assert wrong == b""
+    assert (first + out).endswith(b"\n")
+    assert {json.loads(line)["value"]["op"] for line in (first + out).splitlines()} == {"added"}
 
 
 async def test_dead_letters_are_listed(
