@@ -137,13 +137,36 @@ def test_the_subscriber_shown_is_python_of_twenty_lines() -> None:
 
 
 def test_every_hostile_input_has_a_test_that_names_it() -> None:
-    rows = re.findall(r"^\| T(\d+) \|.*\| (.*) \|$", _read("docs/hostile-inputs.md"), re.MULTILINE)
-    wanted = {*range(1, 48), *range(49, 54)}
-    assert [int(number) for number, _ in rows] == sorted(wanted)
+    page = _read("docs/hostile-inputs.md")
+    rows = re.findall(r"^\| ([TFPO]\d+) \|.*\| (.*) \|$", page, re.MULTILINE)
+    wanted = [f"T{number}" for number in (*range(1, 48), *range(49, 54))]
+    wanted += [f"F{number}" for number in range(1, 17)] + [f"P{number}" for number in range(1, 13)]
+    wanted += [f"O{number}" for number in range(1, 11)]
+    assert [number for number, _ in rows] == wanted
     for number, files in rows:
-        named = re.compile(rf"_t{number}_|\bT{number}\b")
-        for file in re.findall(r"`([^`]+)`", files):
-            assert named.search(_read(f"tests/{file}")), f"{file} doesn't name T{number}"
+        named = re.compile(rf"_{number.lower()}_|\b{number}\b")
+        names = re.findall(r"`([^`]+)`", files)
+        assert names, number
+        for file in names:
+            assert named.search(_read(f"tests/{file}")), f"{file} doesn't name {number}"
+
+
+@pytest.mark.parametrize("page", ["docs/reliability.md", "docs/security.md"])
+def test_what_proves_a_promise_exists(page: str) -> None:
+    for line in re.findall(r"^\| .*", _read(page), re.MULTILINE):
+        file = ""
+        for name in re.findall(r"`([\w/]+\.py|test_\w+)`", line):
+            file = name if name.endswith(".py") else file
+            assert name == file or f"def {name}(" in _read(f"tests/{file}"), name
+
+
+def test_what_a_promise_notices_is_a_sabotage() -> None:
+    kept = "".join(path.read_text("utf-8") for path in (ROOT / "tests/sabotage").glob("*.toml"))
+    rows = re.findall(
+        r"^\| .* \| .*`test_.* \| (.*) \|$", _read("docs/reliability.md"), re.MULTILINE
+    )
+    assert len(rows) > 15
+    assert [name for name in rows if f'name = "{name}"' not in kept] == []
 
 
 def _loaded(settings: dict[str, str]) -> Settings:
