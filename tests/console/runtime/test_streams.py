@@ -29,7 +29,7 @@ async def work(stopping):
         while not stopping.is_set() and number < %(lines)s:
             for _ in range(50):
                 number += 1
-                print(json.dumps({"number": number, "rest": "x" * (number %% 9000)}))
+                print(json.dumps({"number": number, "rest": "x" * (number * 977 %% 9000)}))
             await streams.drained()
     return 0
 
