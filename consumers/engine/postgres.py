@@ -99,14 +99,14 @@ class _Seen(NamedTuple):
 
 @asynccontextmanager
 async def connected(
-    database_url: str, *, only_reads: bool = False, command_s: float = _COMMAND_S
+    database_url: str, *, only_reads: bool = False, command_s: float | None = None
 ) -> AsyncGenerator[Connection, None]:
     """Hold a connection; what breaks while it is used is raised as asyncpg does (see `kind_of`).
 
     Args:
         database_url: as `petstream.postgres.url` reads it.
         only_reads: a server that can't be written is good enough.
-        command_s: how long a statement may take.
+        command_s: how long a statement may take; two minutes if None.
 
     Raises:
         AwayError: the server can't be reached.
@@ -117,7 +117,7 @@ async def connected(
         url = urls.read(database_url)
     except ValueError as error:
         raise PetstreamError(f"{refusals.SETTING}: {error}") from None
-    connection, seen = await _let_in(url, command_s)
+    connection, seen = await _let_in(url, command_s or _COMMAND_S)
     try:
         wrong = refusals.of_encoding(seen.encoding)
         if wrong is not None:

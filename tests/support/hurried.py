@@ -15,6 +15,7 @@ from console.cli import parser
 from consumers.engine import postgres, runner, subscription
 from petstream import failpoints
 from petstream.kafka import client, reader, writer
+from petstream.postgres import url
 
 TIMEOUT_S = 1.0
 
@@ -44,7 +45,8 @@ def short_timeouts() -> None:
         (subscription, "_DEADLINE_S", 2 * TIMEOUT_S),
         (subscription, "_COMMIT_S", TIMEOUT_S),
         (runner, "_PROBE_EVERY_S", TIMEOUT_S / 2),
-        (postgres, "_CONNECT_S", TIMEOUT_S),
+        (url, "_CONNECT_S", TIMEOUT_S),
+        (postgres, "_LOOK_S", TIMEOUT_S),
         (postgres, "_COMMAND_S", TIMEOUT_S),
     ]
     for module, name, value in changes:
