@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -55,15 +56,18 @@ def old_kafka(version: str, directory: Path) -> Iterator[str]:
         ) as broker,
     ):
         try:
-            _wait(broker, directory / "log.txt")
+            _wait(broker, port, directory / "log.txt")
             yield f"127.0.0.1:{port}"
         finally:
             broker.kill()
 
 
-def _wait(broker: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(broker: subprocess.Popen[bytes], port: int, log: Path) -> None:
     began = time.monotonic()
-    while "Kafka Server started" not in log.read_text():
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
         if broker.poll() is not None or time.monotonic() - began > _READY_S:
             pytest.fail(f"it doesn't start: {log.read_text()[-500:]}")
         time.sleep(0.1)

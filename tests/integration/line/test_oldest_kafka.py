@@ -50,7 +50,7 @@ async def test_o4_three_days_of_a_feed_go_through_kafka_3_6(
 async def test_o4_kafka_3_5_is_refused_at_once(tmp_path: Path, prefix: str) -> None:
     """O4: "give this user the right", it said, for a config that Kafka hasn't."""
     with old_kafka("3.5.2", tmp_path) as bootstrap:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             with pytest.raises(
                 PetstreamError, match=r"older than 3\.6, and lacks message\.timestamp"
             ):
