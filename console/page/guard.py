@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_EMBEDDABLE: Final = {"style": "/static/", "image": "/pictures/"}
-"""What our pages embed, by what a browser calls it, and below which path it lies."""
+_EMBEDDABLE: Final = {"style": ("/static/",), "image": ("/pictures/", "/favicon.ico")}
+"""What our pages embed, by what a browser calls it, and how its path begins."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -73,7 +73,7 @@ async def _refuse_cross_site(request: web.Request, handler: _Handler) -> web.Str
 @web.middleware
 async def _refuse_embedded(request: web.Request, handler: _Handler) -> web.StreamResponse:
     kind = _embedded_as(request.headers)
-    if kind is not None and not request.path.startswith(_EMBEDDABLE.get(kind, "//")):
+    if kind is not None and not request.path.startswith(_EMBEDDABLE.get(kind, ())):
         return web.Response(status=403, text="this isn't embedded anywhere\n")
     return await handler(request)
 

@@ -64,7 +64,7 @@ class _PlanPages:
             return _refused(400, "It is approve or reject.")
         refusal = await self._token_refusal(settings, form.get("token", ""))
         if refusal:
-            return _refused(403, refusal)
+            return _refused(403, refusal, request.path)
         options = [f"--by={_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
         reason = _line(form.get("reason", ""), _LONGEST_REASON)
         options += [f"--reason={reason}"] if reason else []
@@ -115,5 +115,5 @@ def _line(text: str, most: int) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]
 
 
-def _refused(status_code: int, reason: str) -> web.Response:
-    return rendering.message_page(status_code, "This can't be done", reason)
+def _refused(status_code: int, reason: str, back: str | None = None) -> web.Response:
+    return rendering.message_page(status_code, "This can't be done", reason, back)

@@ -22,9 +22,11 @@ def page(template: str, *, status_code: int = 200, **values: Any) -> web.Respons
     return web.Response(status=status_code, text=text, content_type="text/html")
 
 
-def message_page(status_code: int, title: str, message: str) -> web.Response:
-    """Return a page that has only a title and a message."""
-    return page("message.html", status_code=status_code, title=title, message=message)
+def message_page(
+    status_code: int, title: str, message: str, back: str | None = None
+) -> web.Response:
+    """Return a page that has only a title and a message, and maybe the way back to a path."""
+    return page("message.html", status_code=status_code, title=title, message=message, back=back)
 
 
 def styles() -> list[web.RouteDef]:

@@ -216,14 +216,12 @@ async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_toke
     await page.click("text=Approve")
     assert "The token is wrong" in await page.inner_text("main")
     (listed,) = await console.rows(LISTED)
-    text = "try again"
-    while "try again" in text:  # as it says, for two seconds
-        await page.fill("#token", TOKEN)
-        await page.fill("#by", "Ada")
-        await page.fill("#reason", "they really left")
-        await page.click("text=Approve")
-        text = await page.inner_text("main")
-    assert "approved" in text
+    await page.click("text=Back to it")
+    await page.fill("#token", TOKEN)
+    await page.fill("#by", "Ada")
+    await page.fill("#reason", "they really left")
+    await page.click("text=Approve")
+    assert "approved" in await page.inner_text("main")
     assert await page.locator("form.decide").count() == 0
     assert TOKEN not in await page.content()
     await console.catch_up()

@@ -239,7 +239,7 @@ async def test_what_cannot_be_reached_is_told_and_the_rest_is_deleted(
     targets = await purge_targets.find_targets(locations, datetime.now(UTC))
     assert await delete(targets) == 1
     printed = capsys.readouterr()
-    assert "not deleted: Postgres at 127.0.0.1, schema petstream of pets" in printed.err
+    assert "not deleted: Postgres at 127.0.0.1:1, schema petstream of pets" in printed.err
     assert "s3cret" not in printed.out + printed.err + repr(targets)
     assert await purge.count_schema(stage.database_url)
     assert await delete(await stage.find_targets()) == 0

@@ -202,7 +202,7 @@ async def test_t44_a_flood_stops_the_consumer_and_once_mended_it_goes_on(
 
 TRANSIENT = (
     asyncpg.DeadlockDetectedError("x"), asyncpg.SerializationError("x"),
-    asyncpg.TooManyConnectionsError("x"), asyncpg.ReadOnlySQLTransactionError("x"),
+    asyncpg.TooManyConnectionsError("x"), asyncpg.CannotConnectNowError("x"),
     asyncpg.QueryCanceledError("x"), asyncpg.LockNotAvailableError("x"),
     asyncpg.DiskFullError("x"), asyncpg.AdminShutdownError("x"),
     asyncpg.ConnectionDoesNotExistError("x"), asyncpg.InterfaceError("x"),
