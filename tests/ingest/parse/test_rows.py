@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -272,12 +271,11 @@ print(len(framer.finish()), "row of 100 MB")
 """
 
 
-def test_what_kills_parsers_leaves_a_small_process_alive() -> None:
+def test_what_kills_parsers_leaves_a_process_with_1_gib_of_address_space_alive() -> None:
     done = subprocess.run(  # noqa: S603  our own interpreter
         [sys.executable, "-c", _KILLERS], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stdout) == (0, "1 row of 100 MB\n"), done.stderr
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_000_000
 
 
 @pytest.mark.parametrize(
