@@ -23,6 +23,7 @@ from typing import Final
 
 from console.embedded import jars
 from console.embedded.process import (
+    freed,
     last_lines,
     moved,
     port_for,
@@ -42,6 +43,7 @@ FLUSHED_MS: Final = 1_000
 """How long a record may not have reached the disk."""
 _HEAP: Final = "-Xmx512m"
 _TRIES: Final = 3
+_FREED_S: Final = 5.0
 _LOG4J_OPTION: Final = "-Dlog4j2.configurationFile=log4j2.properties"
 
 _LOG4J: Final = """\
@@ -149,15 +151,8 @@ def _controller_port(data_dir: Path, home: Path, port: int) -> int:
     config = home / "server.properties"
     text = config.read_text() if config.exists() else ""
     before = re.search(r"bootstrap\.servers=127\.0\.0\.1:(\d+)", text)
-    if before and int(before[1]) != port:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", int(before[1])))
-            except OSError:
-                pass  # taken: a new one below
-            else:
-                return int(before[1])
+    if before and int(before[1]) != port and freed(int(before[1]), within_s=_FREED_S):
+        return int(before[1])
     while (free := port_for(data_dir, "kafka-controller")) == port:
         pass
     return free

@@ -28,6 +28,7 @@ _STOP_S: Final = 30.0
 _KILL_AFTER_S: Final = 20.0
 _STEADY_PORTS: Final = range(20_000, 32_000)  # Linux connects from 32768 on, others from higher
 _TRIED_PORTS: Final = 50
+_FREED_S: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,36 @@ def port_for(data_dir: Path, name: str, *, at_first: int = 0) -> int:
         at_first: the port of one that never ran, if that is free; 0 = any.
     """
     wanted = wanted_port(data_dir, name, at_first)
-    anywhere = random.sample(_STEADY_PORTS, _TRIED_PORTS)
-    for port in (*([wanted] if wanted else ()), *anywhere, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            free: int = probe.getsockname()[1]
+    has_run = _read(data_dir, name) is not None
+    if wanted and freed(wanted, within_s=_FREED_S if has_run else 0.0):
+        return wanted
+    for port in (*random.sample(_STEADY_PORTS, _TRIED_PORTS), 0):
+        free = _free(port)
+        if free is not None:
             return free
     raise OSError("there is no free port on 127.0.0.1")
+
+
+def freed(port: int, *, within_s: float) -> bool:
+    """Return whether a port is free, or soon: who was killed may hold it for a moment still."""
+    until = time.monotonic() + within_s
+    while _free(port) is None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _free(port: int) -> int | None:
+    """Return a port if it can be listened at (0: any that can); else None."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        bound: int = probe.getsockname()[1]
+        return bound
 
 
 def wanted_port(data_dir: Path, name: str, at_first: int) -> int:

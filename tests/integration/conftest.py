@@ -32,7 +32,7 @@ def kafka(servers_dir: Path) -> str:
     return servers.ensure_kafka(servers_dir, for_tests=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # each topic more makes its restarts slower
 def lossy_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LossyKafka]:
     """A Kafka of its own for tests that let it lose what it acknowledged."""
     with put_away(tmp_path_factory.mktemp("lossy")) as directory:
