@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from consumers.engine.migrate import check_migrated
-from consumers.engine.postgres import connected, kind_of
+from consumers.engine.postgres import connected, in_words, kind_of
 from consumers.engine.queries import query
 from petstream.errors import UnreachableError
 
@@ -42,8 +42,6 @@ async def make_due(database_url: str, selection: RetrySelection) -> dict[str, in
             )
     except Exception as error:
         if kind_of(error) == "transient":
-            raise UnreachableError(
-                f"Postgres can't be reached ({type(error).__name__}): start it, and run this again"
-            ) from None  # the cause may name the database's user
+            raise UnreachableError(in_words(error)) from None  # the cause may name the user
         raise
     return {row["reason"]: row["pictures"] for row in rows}

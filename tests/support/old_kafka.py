@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import jgo
-import pytest
 from jgo.maven import MvnResolver, PythonResolver
+from listening import until_listening
 
 from console.embedded import jars
 from console.embedded.process import port_for
@@ -56,18 +54,7 @@ def old_kafka(version: str, directory: Path) -> Iterator[str]:
         ) as broker,
     ):
         try:
-            _wait(broker, port, directory / "log.txt")
+            until_listening(broker, port, directory / "log.txt", within_s=_READY_S)
             yield f"127.0.0.1:{port}"
         finally:
             broker.kill()
-
-
-def _wait(broker: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    began = time.monotonic()
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if broker.poll() is not None or time.monotonic() - began > _READY_S:
-            pytest.fail(f"it doesn't start: {log.read_text()[-500:]}")
-        time.sleep(0.1)

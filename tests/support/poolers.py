@@ -7,7 +7,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from listening import until_listening
 
 _READY_S = 10.0
 _PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -55,22 +55,10 @@ def pooled(url: str, **settings: str) -> Iterator[str]:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            _wait(server, port, home / "log")
+            until_listening(server, port, home / "log", within_s=_READY_S)
             yield parts._replace(
                 netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}"
             ).geturl()
         finally:
             server.kill()
             server.wait(_READY_S)
-
-
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    began = time.monotonic()
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if server.poll() is not None or time.monotonic() - began > _READY_S:
-            said = log.read_text()[-500:] if log.exists() else "nothing"
-            pytest.fail(f"pgbouncer doesn't start, and says: {said}")
-        time.sleep(0.02)
