@@ -91,6 +91,20 @@ async def test_s6_a_request_that_trickles_in_is_ended(
     writer.close()
 
 
+async def test_s6_a_request_that_finds_no_answer_is_ended_too_but_later(
+    site: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S6: a reader that stopped reading, or a handler that waits for ever."""
+    monkeypatch.setattr(connections, "_SILENT_S", 0.1)
+    monkeypatch.setattr(connections, "_LONGEST_S", 1.0)
+    began = asyncio.get_running_loop().time()
+    reader, writer = await asyncio.open_connection("127.0.0.1", site())
+    writer.write(GET.replace(b"/ ", b"/slow ", 1))
+    assert await is_ended(reader)
+    assert asyncio.get_running_loop().time() - began >= 1.0, "it was given its time"
+    writer.close()
+
+
 async def test_s6_silent_connections_make_room_for_whoever_asks(
     site: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
