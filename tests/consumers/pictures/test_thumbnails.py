@@ -43,6 +43,35 @@ async def test_t33_thumbnails_are_turned_and_say_nothing_of_where_they_were_take
     assert red[1] < 100  # the left half is on top now
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="an environment is looked at in /proc")
+async def test_s3_what_decodes_strangers_pictures_has_nothing_to_steal_in_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S3: nor does it import what lies where the consumer was begun."""
+    monkeypatch.setenv("PETSTREAM_DATABASE_URL", "postgresql://me:canary@127.0.0.1/pets")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    async with thumbnailer() as processes:
+        await processes.make(drawn_picture(), (20,))
+        (decoder,) = (
+            process
+            for process in Path("/proc").glob("[0-9]*")
+            if b"thumbnail_process" in _read(process / "cmdline")
+            and f"\nPPid:\t{os.getpid()}\n".encode() in _read(process / "status")
+        )
+        environment = _read(decoder / "environ").split(b"\0")
+        command = _read(decoder / "cmdline").split(b"\0")
+    names = {variable.partition(b"=")[0] for variable in environment} - {b""}
+    assert names <= {b"PYTHONPATH", b"LC_CTYPE"}
+    assert b"-P" in command
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:  # it has just ended
+        return b""
+
+
 async def test_t33_a_picture_that_fells_its_process_fells_nothing_else() -> None:
     """T33: bombs, and scans that stop early, are refused; the next picture is made all the same."""
     noise = Image.frombytes("RGB", (300, 300), os.urandom(270_000))
