@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -29,6 +29,7 @@ __all__ = [
     "FtpUrl",
     "KafkaAccess",
     "Settings",
+    "kafka_variables",
     "load",
     "private_directory",
     "texts",
@@ -114,6 +115,20 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
         compression = checked.get("kafka_compression", KafkaAccess.compression)
         checked["kafka"] = KafkaAccess(checked["kafka"], **extra, compression=compression)
     return Settings(**checked)
+
+
+def kafka_variables(access: KafkaAccess) -> dict[str, str]:
+    """Return the settings that `load` makes this of, by name; without those that are the default.
+
+    >>> kafka_variables(KafkaAccess("k:9092", compression="gzip"))
+    {'PETSTREAM_KAFKA': 'k:9092', 'PETSTREAM_KAFKA_COMPRESSION': 'gzip'}
+    """
+    values = {
+        f"{PREFIX}KAFKA_{part.name.upper()}": str(getattr(access, part.name))
+        for part in fields(access)
+        if part.name != "bootstrap" and getattr(access, part.name) != part.default
+    }
+    return {f"{PREFIX}KAFKA": access.bootstrap} | values
 
 
 def _shown(name: str) -> str:

@@ -23,7 +23,7 @@ from console.embedded.endpoints import with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
 from petstream.errors import PetstreamError, UsageError
-from petstream.settings import KafkaAccess, Settings, load
+from petstream.settings import Settings, load
 
 if TYPE_CHECKING:
     from console.act.purge_targets import Locations, PurgeTarget
@@ -173,7 +173,7 @@ def _locations(settings: Settings) -> Locations:
     kafka, database = settings.kafka, settings.database_url
     if kafka is None and _was_there(data_dir, "kafka"):
         try:
-            kafka = KafkaAccess(servers.ensure_kafka(data_dir, say=note))
+            kafka = servers.ensure_kafka(data_dir, say=note)
         except PetstreamError as error:
             unavailable.append(PurgeTarget("the embedded Kafka", error=str(error)))
     if database is None and _was_there(data_dir, "postgres"):

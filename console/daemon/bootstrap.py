@@ -24,7 +24,7 @@ from consumers.engine.migrate import migrate
 from petstream.errors import UnreachableError
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.ground import require_ground
-from petstream.settings import Settings, load
+from petstream.settings import Settings, kafka_variables, load
 from petstream.waiting import Backoff, Delays
 
 _DELAYS = Delays(2.0, factor=1.0)
@@ -44,9 +44,7 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
     kafka = kafka_of(settings, note, usual_port=usual)
     database_url = settings.database_url or database_of(settings, note, usual_port=usual)
     note(f"Kafka is at {kafka.bootstrap}, Postgres at {address_of(database_url)}")
-    embedded = {}
-    if settings.kafka is None:
-        embedded["PETSTREAM_KAFKA"] = kafka.bootstrap
+    embedded = kafka_variables(kafka) if settings.kafka is None else {}
     if settings.database_url is None:
         embedded["PETSTREAM_DATABASE_URL"] = database_url
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from console.doctor.check_result import CheckResult
 from console.doctor.feed import check_feed
-from console.doctor.kafka import check_kafka
+from console.doctor.kafka import check_kafka, who_comes_in
 from console.doctor.postgres import check_postgres
 from console.doctor.store import check_stores
 from console.embedded import servers
 from console.runtime.output import say
 from petstream.errors import UsageError
-from petstream.settings import NAMES, KafkaAccess, Settings, load
+from petstream.settings import NAMES, Settings, load
 
 
 async def doctor(*, as_json: bool) -> int:
@@ -108,12 +108,11 @@ async def _kafka(settings: Settings, wrong: set[str]) -> list[CheckResult]:
         return [_skipped("kafka", "PETSTREAM_KAFKA or PETSTREAM_TOPIC_PREFIX")]
     access = settings.kafka
     if access is None:
-        address = servers.running(settings.data_dir).kafka
-        if address is None:
+        access = servers.running(settings.data_dir).kafka
+        if access is None:
             mend = "'petstream ingest' or 'petstream up' starts it"
             return [CheckResult("kafka", "warn", "the embedded Kafka is not running", mend)]
-        access = KafkaAccess(address)
-    return await check_kafka(access, settings.topic_prefix)
+    return [*await check_kafka(access, settings.topic_prefix), *who_comes_in(access)]
 
 
 async def _postgres(settings: Settings, wrong: set[str]) -> list[CheckResult]:

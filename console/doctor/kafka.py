@@ -53,6 +53,15 @@ async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
     return results + against_loss(held, cluster, access.bootstrap)
 
 
+def who_comes_in(access: KafkaAccess) -> list[CheckResult]:
+    """Say that Kafka asks nobody who they are, if we come in without being asked."""
+    if access.security_protocol != "PLAINTEXT":
+        return []
+    what = f"whoever reaches {access.bootstrap} may write events: it asks nobody who they are"
+    mend = "give it users, or see that only petstream reaches it: docs/kafka-security.md"
+    return [CheckResult("kafka", "warn", what, mend)]
+
+
 def _failed(what: str) -> CheckResult:
     return CheckResult("kafka", "fail", what, "mend what the line names")
 

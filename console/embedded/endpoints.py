@@ -27,8 +27,8 @@ def kafka_of(settings: Settings, say: Say, *, usual_port: bool = False) -> Kafka
     """
     if settings.kafka is not None:
         return settings.kafka
-    address = servers.ensure_kafka(settings.data_dir, say=say, usual_port=usual_port)
-    return KafkaAccess(address, compression=settings.kafka_compression)
+    access = servers.ensure_kafka(settings.data_dir, say=say, usual_port=usual_port)
+    return replace(access, compression=settings.kafka_compression)
 
 
 def database_of(settings: Settings, say: Say, *, usual_port: bool = False) -> str:

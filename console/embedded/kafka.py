@@ -21,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from console.embedded import jars
+from console.embedded import jars, kafka_door
+from console.embedded.kafka_door import Passwords
 from console.embedded.process import (
     freed,
     last_lines,
@@ -31,10 +32,12 @@ from console.embedded.process import (
     spawn,
     stop,
     wanted_port,
+    write_private,
 )
 from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError
-from petstream.kafka.client import KAFKA_ERRORS, ping
+from petstream.kafka import diagnosis
+from petstream.kafka.client import KAFKA_ERRORS, client_options, ping
 from petstream.settings import KafkaAccess, private_directory
 from petstream.topics import MAX_MESSAGE_BYTES
 
@@ -57,25 +60,36 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
-def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_first: int = 0) -> str:
-    """Return the address of the broker of this data directory, starting it if it isn't up."""
+def start(
+    data_dir: Path,
+    *,
+    say: Callable[[str], None],
+    for_tests: bool,
+    at_first: int = 0,
+    authenticated: bool = True,
+) -> KafkaAccess:
+    """Return how to reach the broker of this data directory, starting it if it isn't up."""
     there = recorded(data_dir, "kafka")
+    if there is not None and authenticated and kafka_door.is_open(data_dir):
+        say("stopping the Kafka of an earlier version, which asks nobody who they are")
+        stop(data_dir, "kafka")
+        there = None
     if there is not None:
-        _wait(data_dir, there.port)
-        return f"127.0.0.1:{there.port}"
+        return _wait(data_dir, there.port)
     java, classpath = jars.java(), ":".join(jars.classpath(data_dir, say))
     say("starting Kafka")
     wanted = wanted_port(data_dir, "kafka", at_first)
     for attempt in range(1, _TRIES + 1):
         port = port_for(data_dir, "kafka", at_first=at_first)
-        home = _configure(data_dir, port, for_tests=for_tests)
+        known = kafka_door.passwords(data_dir) if authenticated else None
+        home = _configure(data_dir, port, known, for_tests=for_tests)
         _format(java, classpath, home)
         # the first property is for whoever looks at `ps` and asks whose broker this is
         run = [java, f"-Dpetstream.home={home}", _HEAP, _LOG4J_OPTION, "-cp", classpath]
         command = [*run, "kafka.Kafka", "server.properties"]
         spawn(data_dir, "kafka", command, port=port, cwd=home, environment=_environment())
         try:
-            _wait(data_dir, port)
+            access = _wait(data_dir, port)
         except PetstreamError:
             stop(data_dir, "kafka")
             if attempt == _TRIES:
@@ -84,22 +98,16 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_fir
             break
     if wanted not in {0, port}:
         say(moved("Kafka", wanted, port))
-    return f"127.0.0.1:{port}"
+    return access
 
 
-def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
-    """Return server.properties of the one node."""
+def properties(port: int, controller_port: int, known: Passwords | None, *, for_tests: bool) -> str:
+    """Return server.properties of the one node; `known`: None lets in everybody."""
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": (
-            f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
-        ),
-        "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        **kafka_door.listeners(port, controller_port, known),
         "log.dirs": "log",
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(MAX_MESSAGE_BYTES),
@@ -134,14 +142,12 @@ def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def _configure(data_dir: Path, port: int, *, for_tests: bool) -> Path:
+def _configure(data_dir: Path, port: int, known: Passwords | None, *, for_tests: bool) -> Path:
     home = (data_dir / "kafka").resolve()
     private_directory(home)
     controller = _controller_port(data_dir, home, port)
-    text = properties(port, controller, for_tests=for_tests)
-    part = home / "server.properties.part"
-    part.write_text(text)
-    part.replace(home / "server.properties")  # whole, though the disk is full
+    text = properties(port, controller, known, for_tests=for_tests)
+    write_private(home / "server.properties", text)  # whole, though the disk is full
     (home / "log4j2.properties").write_text(_LOG4J)
     return home
 
@@ -180,7 +186,7 @@ def _format(java: str, classpath: str, home: Path) -> None:
     made.mkdir()
     text = (home / "server.properties").read_text()
     config = made / "format.properties"
-    config.write_text(text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
+    write_private(config, text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
     tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id()]
     done = subprocess.run(  # noqa: S603  our own command line
         [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", f"{made.name}/{config.name}"],
@@ -198,30 +204,39 @@ def _format(java: str, classpath: str, home: Path) -> None:
     raise PetstreamError(f"Kafka's log directory {home}/log can't be made: {reason}")
 
 
-def _wait(data_dir: Path, port: int) -> None:
+def _wait(data_dir: Path, port: int) -> KafkaAccess:
+    """Return how to come in, once it lets us."""
+    if not kafka_door.is_open(data_dir):
+        kafka_door.passwords(data_dir)  # a lost one: the running Kafka is told the new one below
+    access = kafka_door.access(data_dir, port)
     began = time.monotonic()
-    while not _lists_topics(port):
+    while not _lists_topics(data_dir, port, access):
         if recorded(data_dir, "kafka") is None or time.monotonic() - began > READY_S:
             end = last_lines(data_dir, "kafka")
             raise PetstreamError(
                 f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {end}"
             )
         time.sleep(0.1)
+    return access
 
 
-def _lists_topics(port: int) -> bool:
+def _lists_topics(data_dir: Path, port: int, access: KafkaAccess) -> bool:
     """Ask in a thread of its own, so that it also works from inside an event loop."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) != 0:
             return False  # not even a port yet: the client would log an error for each try
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _ask(port)).result()
+        return pool.submit(asyncio.run, _ask(data_dir, access)).result()
 
 
-async def _ask(port: int) -> bool:
+async def _ask(data_dir: Path, access: KafkaAccess) -> bool:
     try:
-        async with asyncio.timeout(5):
-            await ping(KafkaAccess(f"127.0.0.1:{port}"))
+        async with asyncio.timeout(10):
+            refusal = await diagnosis.refusal(access, client_options(access))
+            if refusal is not None and refusal.for_good and access.sasl_password is not None:
+                await kafka_door.let_in(data_dir)
+            if refusal is None:
+                await ping(access)
+            return refusal is None
     except KAFKA_ERRORS:
         return False
-    return True

@@ -146,6 +146,14 @@ def spawn(  # noqa: PLR0913  what a process is made of, each by name
     return process
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file, whole or not at all, that nobody else may read at any moment."""
+    part = path.with_name(f"{path.name}.part")
+    with open(part, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)
+    part.replace(path)
+
+
 def _private(path: str, flags: int) -> int:
     """Open a file that others may not read, also one that they could before."""
     descriptor = os.open(path, flags, 0o600)

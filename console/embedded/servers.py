@@ -6,7 +6,7 @@ Rule 3: two commands that start at once get the same server (a file lock).
 
 Usage, also from inside an event loop (both block until the server answers)::
 
-    kafka = ensure_kafka(settings.data_dir, say=print)            # "127.0.0.1:PORT"
+    kafka = ensure_kafka(settings.data_dir, say=print)            # KafkaAccess("127.0.0.1:PORT", …)
     database_url = ensure_postgres(settings.data_dir, say=print)  # "postgresql://petstream:…@…"
     running(settings.data_dir)                                    # asks, starts nothing
     down(settings.data_dir)                                       # ["kafka", "postgres"]
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from console.embedded import kafka, postgres
+from console.embedded import kafka, kafka_door, postgres
 from console.embedded.process import locked, recorded, stop
 from petstream.errors import UsageError
-from petstream.settings import private_directory
+from petstream.settings import KafkaAccess, private_directory
 
 Say = Callable[[str], None]
 
@@ -37,7 +37,7 @@ POSTGRES_PORT: Final = 5432
 class Servers:
     """Where the embedded servers of a data directory listen; None = not running."""
 
-    kafka: str | None
+    kafka: KafkaAccess | None
     database_url: str | None
 
 
@@ -46,22 +46,34 @@ def _silent(_line: str) -> None:
 
 
 def ensure_kafka(
-    data_dir: Path, *, say: Say = _silent, for_tests: bool = False, usual_port: bool = False
-) -> str:
-    """Return the bootstrap address of the embedded Kafka, starting it if need be.
+    data_dir: Path,
+    *,
+    say: Say = _silent,
+    for_tests: bool = False,
+    usual_port: bool = False,
+    authenticated: bool = True,
+) -> KafkaAccess:
+    """Return how to reach the embedded Kafka, starting it if need be.
 
     Args:
         data_dir: where it keeps its log; made if missing.
         say: takes a line for the person who waits.
         for_tests: short time-outs, so that a restart after SIGKILL takes 4 s instead of 14.
         usual_port: one that never ran listens at 9092, if that is free; else at any port.
+        authenticated: it asks who is there; without that it is for tests only.
 
     Raises:
         PetstreamError: there is no Java, no package source, or Kafka didn't start.
     """
     at_first = KAFKA_PORT if usual_port else 0
     with _alone(data_dir, "kafka"):
-        return kafka.start(data_dir, say=say, for_tests=for_tests, at_first=at_first)
+        return kafka.start(
+            data_dir,
+            say=say,
+            for_tests=for_tests,
+            at_first=at_first,
+            authenticated=authenticated,
+        )
 
 
 def ensure_postgres(
@@ -87,7 +99,7 @@ def running(data_dir: Path) -> Servers:
     """Return what runs now, without starting anything."""
     broker, database = recorded(data_dir, "kafka"), recorded(data_dir, "postgres")
     return Servers(
-        kafka=f"127.0.0.1:{broker.port}" if broker else None,
+        kafka=kafka_door.access(data_dir, broker.port) if broker else None,
         database_url=postgres.url(data_dir, database.port) if database else None,
     )
 

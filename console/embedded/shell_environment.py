@@ -1,34 +1,42 @@
-"""Where the embedded servers are, as environment variables, and in a file for Kafka's tools.
+"""Where the embedded servers are, as environment variables, and in files for Kafka's tools.
 
 Rule 1: nothing is started: what doesn't run isn't named.
-Rule 2: the only secret is in the database's URL, since nobody gets in without it; the file is its
-        owner's alone, for the day when it holds one.
+Rule 2: the secrets are those without which nobody gets in; the files are their owner's alone.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from console.embedded import servers
 from console.embedded.postgres import USER
+from console.embedded.process import write_private
 from petstream.errors import PetstreamError
+from petstream.settings import KafkaAccess, kafka_variables
 
 PROPERTIES: Final = "kafka-client.properties"
+"""What Kafka's own tools and other Java clients take as their configuration."""
+
+KCAT: Final = "kcat.conf"
+"""What kcat takes by itself, in the words of librdkafka."""
 
 
 def variables(data_dir: Path) -> dict[str, str]:
-    """Return the variables by name; write the file that one of them names.
+    """Return the variables by name; write the files that two of them name.
 
     Raises:
         PetstreamError: no server runs.
     """
     running = servers.running(data_dir)
-    values = {}
+    values: dict[str, str] = {}
     if running.kafka is not None:
-        values["PETSTREAM_KAFKA"] = running.kafka
-        values["KAFKA_CLIENT_PROPERTIES"] = str(_write_properties(data_dir, running.kafka))
+        values |= kafka_variables(running.kafka)
+        home = data_dir.absolute()
+        write_private(home / PROPERTIES, _lines(_of_java(running.kafka)))
+        write_private(home / KCAT, _lines(_of_librdkafka(running.kafka)))
+        values["KAFKA_CLIENT_PROPERTIES"] = str(home / PROPERTIES)
+        values["KCAT_CONFIG"] = str(home / KCAT)
     if running.database_url is not None:
         values["PETSTREAM_DATABASE_URL"] = running.database_url
         values["PGUSER"] = USER
@@ -39,10 +47,35 @@ def variables(data_dir: Path) -> dict[str, str]:
     return values
 
 
-def _write_properties(data_dir: Path, bootstrap: str) -> Path:
-    """Write what Kafka's own tools and clients take as their configuration."""
-    path = data_dir.absolute() / PROPERTIES
-    part = path.with_suffix(f".{os.getpid()}")
-    part.touch(mode=0o600)
-    part.write_text(f"bootstrap.servers={bootstrap}\nsecurity.protocol=PLAINTEXT\n")
-    return part.replace(path)
+def _of_java(access: KafkaAccess) -> dict[str, str]:
+    if access.sasl_password is None:
+        return _everywhere(access)
+    return _everywhere(access) | {
+        "sasl.jaas.config": (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required "
+            f'username="{access.sasl_username}" password="{access.sasl_password}";'
+        )
+    }
+
+
+def _of_librdkafka(access: KafkaAccess) -> dict[str, str]:
+    if access.sasl_password is None:
+        return _everywhere(access)
+    return _everywhere(access) | {
+        "sasl.username": str(access.sasl_username),
+        "sasl.password": access.sasl_password,
+    }
+
+
+def _everywhere(access: KafkaAccess) -> dict[str, str]:
+    protocol = {
+        "bootstrap.servers": access.bootstrap,
+        "security.protocol": access.security_protocol,
+    }
+    if access.sasl_password is None:
+        return protocol
+    return protocol | {"sasl.mechanism": access.sasl_mechanism}
+
+
+def _lines(properties: dict[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in properties.items())

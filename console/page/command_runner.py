@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
 from console.runtime.child import Program, spawn
 from console.runtime.output import STDOUT
 from console.runtime.processes import environment_of_parts, python_command
-from petstream.settings import SETTLED, KafkaAccess, Settings
+from petstream.settings import SETTLED, Settings, kafka_variables
 
 _MOST_WAITING: Final = 8
 _FIXED: Final = {SETTLED: "1", "PETSTREAM_CONSOLE": "off", "PETSTREAM_LOG": "plain"}
@@ -82,11 +81,7 @@ def environment(settings: Settings) -> dict[str, str]:
     if settings.database_url is not None:
         servers["PETSTREAM_DATABASE_URL"] = settings.database_url
     if settings.kafka is not None:
-        servers["PETSTREAM_KAFKA"] = settings.kafka.bootstrap
-        for field in fields(KafkaAccess):
-            value = getattr(settings.kafka, field.name)
-            if field.name != "bootstrap" and value != field.default:
-                servers[f"PETSTREAM_KAFKA_{field.name.upper()}"] = value
+        servers |= kafka_variables(settings.kafka)
     return {**environment_of_parts(), **servers, **_FIXED}
 
 

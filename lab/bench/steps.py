@@ -23,7 +23,7 @@ from lab.bench import part
 from lab.bench.feed import MeasuredFeed
 from lab.bench.usage import Usage, usage
 from petstream.kafka.client import ensure_topics
-from petstream.settings import KafkaAccess
+from petstream.settings import KafkaAccess, kafka_variables
 
 MEANINGS: Final[dict[str, str]] = {
     "folded_s": "until the topics were folded",
@@ -48,7 +48,7 @@ class BenchServers(NamedTuple):
     """The servers of a bench, and where they keep their data."""
 
     data_dir: Path
-    kafka: str
+    kafka: KafkaAccess
     database_url: str
     ftp: int
 
@@ -99,11 +99,11 @@ def _prepared(around: BenchServers, name: str) -> dict[str, str]:
     """Return the environment of the parts; topics and tables are there already."""
     database_url = asyncio.run(_fresh_database(around.database_url, f"bench_{name}"))
     asyncio.run(migrate(database_url))
-    asyncio.run(ensure_topics(KafkaAccess(around.kafka), f"bench{name}."))
+    asyncio.run(ensure_topics(around.kafka, f"bench{name}."))
     return {
         **{key: value for key, value in os.environ.items() if not key.startswith("PETSTREAM_")},
         "PETSTREAM_FTP_URL": f"ftp://{part.USER}:{part.PASSWORD}@127.0.0.1:{_PORT}/",
-        "PETSTREAM_KAFKA": around.kafka,
+        **kafka_variables(around.kafka),
         "PETSTREAM_DATABASE_URL": database_url,
         "PETSTREAM_TOPIC_PREFIX": f"bench{name}.",
         "PETSTREAM_DATA_DIR": str(around.data_dir),

@@ -28,8 +28,8 @@ def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def kafka(servers_dir: Path) -> str:
-    """The bootstrap address of a real Kafka."""
-    return servers.ensure_kafka(servers_dir, for_tests=True)
+    """The bootstrap address of a real Kafka, which lets in everybody: any client of a test."""
+    return servers.ensure_kafka(servers_dir, for_tests=True, authenticated=False).bootstrap
 
 
 @pytest.fixture(scope="module")  # each topic more makes its restarts slower

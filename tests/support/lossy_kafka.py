@@ -47,7 +47,8 @@ class LossyKafka:
 
     def start(self) -> None:
         """Start it if it isn't up."""
-        address = servers.ensure_kafka(self._data_dir, for_tests=True)
+        access = servers.ensure_kafka(self._data_dir, for_tests=True, authenticated=False)
+        address = access.bootstrap
         log = self._data_dir / "kafka.log"
         assert self._address in {"", address}, f"it has moved: {log.read_text('utf-8')[-4000:]}"
         self._address = address

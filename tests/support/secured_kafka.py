@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from console.embedded import kafka, servers
+from console.embedded.kafka_door import Passwords
 
 KEEPER, PASSWORD = "keeper", "canary-of-the-keeper"
 """May do everything, by every mechanism."""
@@ -134,14 +135,16 @@ def start(home: Path) -> Secured:
     listeners = dict(zip(LISTENERS, ports, strict=True))
     plainly = kafka.properties
 
-    def properties(port: int, controller_port: int, *, for_tests: bool) -> str:
-        text = plainly(port, controller_port, for_tests=for_tests)
+    def properties(
+        port: int, controller_port: int, known: Passwords | None, *, for_tests: bool
+    ) -> str:
+        text = plainly(port, controller_port, known, for_tests=for_tests)
         return text + _further(text, listeners, keys, authority.file)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kafka, "properties", properties)
-        plain = servers.ensure_kafka(home, for_tests=True)
-    made = Secured(plain, listeners, authority)
+        access = servers.ensure_kafka(home, for_tests=True, authenticated=False)
+    made = Secured(access.bootstrap, listeners, authority)
     made.add_user(KEEPER, PASSWORD)
     return made
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 func setting(name, otherwise string) string {
@@ -16,6 +17,16 @@ func setting(name, otherwise string) string {
 		return value
 	}
 	return otherwise
+}
+
+// login returns who we are, as `petstream env` sets it; nothing where Kafka asks nobody.
+func login() []kgo.Opt {
+	user := os.Getenv("PETSTREAM_KAFKA_SASL_USERNAME")
+	if user == "" {
+		return nil
+	}
+	auth := scram.Auth{User: user, Pass: os.Getenv("PETSTREAM_KAFKA_SASL_PASSWORD")}
+	return []kgo.Opt{kgo.SASL(auth.AsSha512Mechanism())}
 }
 
 // typeAndSubject returns what a record is about: from its headers, or as the SDK reads it.
@@ -37,7 +48,7 @@ func typeAndSubject(record *kgo.Record, sdk bool) (string, string, error) {
 func main() {
 	sdk := flag.Bool("cloudevents", false, "read with CloudEvents' SDK")
 	flag.Parse()
-	client, err := kgo.NewClient(
+	client, err := kgo.NewClient(append(login(),
 		kgo.SeedBrokers(setting("PETSTREAM_KAFKA", "localhost:9092")),
 		kgo.ConsumerGroup(setting("GROUP", "first-look-franz-go")),
 		kgo.ConsumeRegex(),
@@ -45,7 +56,7 @@ func main() {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit(),
 		kgo.FetchMaxPartitionBytes(8<<20),
-	)
+	)...)
 	if err != nil {
 		panic(err)
 	}

@@ -27,9 +27,24 @@ function described({ topic, partition, message }) {
   return [topic, partition, message.offset, type, subject, message.value?.length ?? 0]
 }
 
+// who we are, as `petstream env` sets it; nothing where Kafka asks nobody
+function login() {
+  const env = process.env
+  if (!env.PETSTREAM_KAFKA_SASL_USERNAME) return {}
+  return {
+    ssl: env.PETSTREAM_KAFKA_SECURITY_PROTOCOL === 'SASL_SSL',
+    sasl: {
+      mechanism: env.PETSTREAM_KAFKA_SASL_MECHANISM.toLowerCase(),
+      username: env.PETSTREAM_KAFKA_SASL_USERNAME,
+      password: env.PETSTREAM_KAFKA_SASL_PASSWORD,
+    },
+  }
+}
+
 async function main() {
   const kafka = new Kafka({
     brokers: [process.env.PETSTREAM_KAFKA || 'localhost:9092'],
+    ...login(),
     logLevel: logLevel.ERROR,
   })
   const consumer = kafka.consumer({

@@ -5,6 +5,17 @@ import os
 
 from aiokafka import AIOKafkaConsumer
 
+# who we are, as `petstream env` sets it; empty where Kafka asks nobody
+NAMES = {
+    "security_protocol": "SECURITY_PROTOCOL", "sasl_mechanism": "SASL_MECHANISM",
+    "sasl_plain_username": "SASL_USERNAME", "sasl_plain_password": "SASL_PASSWORD",
+}  # fmt: skip
+LOGIN = {
+    key: os.environ[f"PETSTREAM_KAFKA_{name}"]
+    for key, name in NAMES.items()
+    if f"PETSTREAM_KAFKA_{name}" in os.environ
+}
+
 
 async def main() -> None:
     consumer = AIOKafkaConsumer(
@@ -13,6 +24,7 @@ async def main() -> None:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=8 << 20,
+        **LOGIN,
     )
     consumer.subscribe(pattern=r"^petstream\..*\.v1")
     async with consumer:

@@ -4,12 +4,24 @@ import os
 
 from confluent_kafka import Consumer, KafkaException
 
+# who we are, as `petstream env` sets it; empty where Kafka asks nobody
+NAMES = {
+    "security.protocol": "SECURITY_PROTOCOL", "sasl.mechanism": "SASL_MECHANISM",
+    "sasl.username": "SASL_USERNAME", "sasl.password": "SASL_PASSWORD",
+}  # fmt: skip
+LOGIN = {
+    key: os.environ[f"PETSTREAM_KAFKA_{name}"]
+    for key, name in NAMES.items()
+    if f"PETSTREAM_KAFKA_{name}" in os.environ
+}
+
 consumer = Consumer({
     "bootstrap.servers": os.environ.get("PETSTREAM_KAFKA", "localhost:9092"),
     "group.id": os.environ.get("GROUP", "first-look-confluent"),
     "auto.offset.reset": "earliest",
     "enable.auto.commit": False,
     "fetch.message.max.bytes": 8 << 20,
+    **LOGIN,
 })  # fmt: skip
 consumer.subscribe([r"^petstream\..*\.v1"])
 quiet = 0

@@ -23,6 +23,15 @@ PYTHON = {
     "kafka-python": "read_kafka_python.py",
     "cloudevents": "read_cloudevents.py",
 }
+NAMES = {
+    "security.protocol": "SECURITY_PROTOCOL", "sasl.mechanism": "SASL_MECHANISM",
+    "sasl.username": "SASL_USERNAME", "sasl.password": "SASL_PASSWORD",
+}  # fmt: skip
+LOGIN = {
+    key: os.environ[f"PETSTREAM_KAFKA_{name}"]
+    for key, name in NAMES.items()
+    if f"PETSTREAM_KAFKA_{name}" in os.environ
+}
 
 
 def log() -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -30,7 +39,7 @@ def log() -> dict[tuple[str, ...], tuple[str, ...]]:
     consumer = Consumer({
         "bootstrap.servers": ADDRESS, "group.id": "petstream-clients-log",
         "enable.auto.commit": False, "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "earliest", **LOGIN,
     })  # fmt: skip
     topics = consumer.list_topics(timeout=20).topics
     places = [

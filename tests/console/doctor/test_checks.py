@@ -11,13 +11,13 @@ import pytest
 from console.doctor import doctor
 from console.doctor.check_result import CheckResult
 from console.doctor.feed import check_export, check_petlist
-from console.doctor.kafka import against_loss, compared
+from console.doctor.kafka import against_loss, compared, who_comes_in
 from console.doctor.store import check_directory, check_privacy
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
 from petstream.kafka.admin import DescribedCluster, DescribedTopic
-from petstream.settings import Settings
+from petstream.settings import KafkaAccess, Settings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("orgs_1.json", "pets_1.json", "updatedpets_1.json", "newpets_1.json", "petlist.csv")
@@ -47,6 +47,13 @@ def test_s9_what_others_may_read_is_named_with_what_closes_it(tmp_path: Path) ->
         f"chmod go= {tmp_path / name}" for name in (".env", "kafka.log")
     ]
     assert {result.state for result in results} == {"warn"}
+
+
+def test_s1_a_kafka_that_asks_nobody_who_they_are_is_a_warning() -> None:
+    (result,) = who_comes_in(KafkaAccess("k:9092"))
+    assert (result.state, "docs/kafka-security.md" in result.mend) == ("warn", True)
+    for protocol in ("SSL", "SASL_SSL", "SASL_PLAINTEXT"):
+        assert who_comes_in(KafkaAccess("k:9092", protocol)) == []
 
 
 def test_a_missing_part_fails_and_is_named() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from console.embedded import jars, kafka, postgres, process, servers
+from console.embedded.kafka_door import Passwords
 from console.embedded.process import Process, alive, port_for, recorded
 from console.embedded.servers import ensure_postgres
 from petstream.errors import PetstreamError, UsageError
@@ -24,14 +25,14 @@ THREE_WAYS = ("Java 17", "docker compose up", "PETSTREAM_KAFKA")
 
 
 def settings(*, for_tests: bool = False) -> dict[str, str]:
-    text = kafka.properties(9000, 9001, for_tests=for_tests)
+    text = kafka.properties(9000, 9001, Passwords("user's", "keeper's"), for_tests=for_tests)
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def test_every_address_of_the_broker_is_on_loopback() -> None:
     values = settings()
     addresses = [value for name, value in values.items() if "listeners" in name and "//" in value]
-    assert addresses == ["PLAINTEXT://127.0.0.1:9000,CONTROLLER://127.0.0.1:9001"] * 2
+    assert addresses == ["CLIENTS://127.0.0.1:9000,CONTROLLER://127.0.0.1:9001"] * 2
     assert values["controller.quorum.bootstrap.servers"] == "127.0.0.1:9001"
 
 

@@ -15,6 +15,11 @@ from console.cli import parser
 from console.embedded import process, servers
 from console.embedded.endpoints import address_of
 from console.embedded.servers import Servers
+from petstream.settings import KafkaAccess
+
+KAFKA = KafkaAccess(
+    "127.0.0.1:9092", "SASL_PLAINTEXT", "SCRAM-SHA-512", "petstream", "canary-of-kafka"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +39,11 @@ def test_without_a_server_it_is_one_line_and_status_1(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_shell_evaluates_it_and_the_file_is_its_owners_alone(
+def test_a_shell_evaluates_it_and_the_files_are_their_owners_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     url = "postgresql://petstream:canary@127.0.0.1:5432/petstream"
-    monkeypatch.setattr(servers, "running", lambda _home: Servers("127.0.0.1:9092", url))
+    monkeypatch.setattr(servers, "running", lambda _home: Servers(KAFKA, url))
     (tmp_path / "it's data").mkdir()
     before = os.umask(0)
     try:
@@ -46,19 +51,32 @@ def test_a_shell_evaluates_it_and_the_file_is_its_owners_alone(
     finally:
         os.umask(before)
     shown = capsys.readouterr().out
-    asked = 'eval "$SHOWN"; echo "$PETSTREAM_KAFKA $PETSTREAM_DATABASE_URL $PGUSER"; cat "$KAFKA_CLIENT_PROPERTIES"'  # noqa: E501  one command line
+    asked = """eval "$SHOWN"; echo "$PETSTREAM_KAFKA $PETSTREAM_DATABASE_URL $PGUSER"
+        echo $PETSTREAM_KAFKA_SECURITY_PROTOCOL $PETSTREAM_KAFKA_SASL_MECHANISM
+        echo $PETSTREAM_KAFKA_SASL_USERNAME $PETSTREAM_KAFKA_SASL_PASSWORD
+        cat "$KAFKA_CLIENT_PROPERTIES" "$KCAT_CONFIG" """
     done = subprocess.run(  # noqa: S603  ours
         ["/bin/sh", "-c", asked], capture_output=True, text=True, check=True, env={"SHOWN": shown}
     )
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
     assert done.stdout.splitlines() == [
         f"127.0.0.1:9092 {url} petstream",
+        "SASL_PLAINTEXT SCRAM-SHA-512",
+        "petstream canary-of-kafka",
         "bootstrap.servers=127.0.0.1:9092",
-        "security.protocol=PLAINTEXT",
+        "security.protocol=SASL_PLAINTEXT",
+        "sasl.mechanism=SCRAM-SHA-512",
+        f'sasl.jaas.config={module} required username="petstream" password="canary-of-kafka";',
+        "bootstrap.servers=127.0.0.1:9092",
+        "security.protocol=SASL_PLAINTEXT",
+        "sasl.mechanism=SCRAM-SHA-512",
+        "sasl.username=petstream",
+        "sasl.password=canary-of-kafka",
     ]
-    file = tmp_path / "it's data" / "kafka-client.properties"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert "canary" not in file.read_text("utf-8")
-    assert list(file.parent.iterdir()) == [file]
+    modes = {
+        file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "it's data").iterdir()
+    }
+    assert modes == {"kafka-client.properties": 0o600, "kcat.conf": 0o600}
     assert parser.run(["env", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["PETSTREAM_KAFKA"] == "127.0.0.1:9092"
 

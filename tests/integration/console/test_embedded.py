@@ -23,6 +23,8 @@ from server_homes import put_away
 
 from console.embedded.process import recorded
 from console.embedded.servers import Servers, down, ensure_kafka, ensure_postgres, running
+from petstream.kafka.client import client_options
+from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
 
@@ -205,9 +207,9 @@ async def ask(database_url: str, query: str) -> object:
         await connection.close()
 
 
-async def write_record(kafka: str, value: bytes) -> None:
+async def write_record(kafka: KafkaAccess, value: bytes) -> None:
     """Make a topic and put one record there, acknowledged."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
     try:
         limit = {"max.message.bytes": str(8 * 1024 * 1024)}
@@ -215,7 +217,7 @@ async def write_record(kafka: str, value: bytes) -> None:
     finally:
         await admin.close()
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka, enable_idempotence=True, max_request_size=8 * 1024 * 1024
+        **client_options(kafka), enable_idempotence=True, max_request_size=8 * 1024 * 1024
     )
     await producer.start()
     try:
@@ -225,9 +227,9 @@ async def write_record(kafka: str, value: bytes) -> None:
         await producer.stop()
 
 
-async def read_record(kafka: str) -> bytes | None:
+async def read_record(kafka: KafkaAccess) -> bytes | None:
     """Return the value of the first record."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
         consumer.assign([TopicPartition("kept", 0)])

@@ -20,7 +20,7 @@ from console.embedded import servers as embedded
 from consumers.admin.lag import GroupLag
 from consumers.engine.migrate import migrate
 from petstream.kafka.client import ensure_topics
-from petstream.settings import KafkaAccess, Settings
+from petstream.settings import Settings
 
 pytestmark = pytest.mark.servers
 
@@ -55,7 +55,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 async def site(data_dir: Path, prefix: str) -> AsyncIterator[Site]:
-    kafka = KafkaAccess(await asyncio.to_thread(embedded.ensure_kafka, data_dir, for_tests=True))
+    kafka = await asyncio.to_thread(embedded.ensure_kafka, data_dir, for_tests=True)
     url = await asyncio.to_thread(embedded.ensure_postgres, data_dir, for_tests=True)
     await ensure_topics(kafka, prefix)
     await migrate(url)

@@ -58,7 +58,7 @@ class Servers:
 
     def start_kafka(self) -> str:
         """Start Kafka if it isn't up; return its address, which stays."""
-        return embedded.ensure_kafka(self.data_dir, for_tests=True)
+        return embedded.ensure_kafka(self.data_dir, for_tests=True, authenticated=False).bootstrap
 
     def start_postgres(self) -> str:
         """Start Postgres if it isn't up; return its URL, which stays."""

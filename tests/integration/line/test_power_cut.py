@@ -63,7 +63,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def feed(tmp_path: Path, home: Path, prefix: str, database_url: str) -> Iterator[Feed]:
     ftp_home = tmp_path / "ftp"
     ftp_home.mkdir()
-    kafka = servers.ensure_kafka(home, for_tests=True)
+    kafka = servers.ensure_kafka(home, for_tests=True, authenticated=False).bootstrap
     with serve_ftp(ftp_home, user=USER, password=PASSWORD) as server:
         ftp = FtpUrl(USER, PASSWORD, "127.0.0.1", server.port, "", tls=False)
         feed = Feed(
@@ -152,7 +152,9 @@ class Machine:
 
     async def start_again(self) -> int:
         """Start Kafka; ingest and consume until nothing differs; return how often that took."""
-        await asyncio.to_thread(servers.ensure_kafka, self.home, for_tests=True)
+        await asyncio.to_thread(
+            servers.ensure_kafka, self.home, for_tests=True, authenticated=False
+        )
         for turn in range(1, MOST_TURNS + 1):
             try:
                 await ingest(self.feed.settings, self.feed.kafka)

@@ -1,5 +1,8 @@
 import io.cloudevents.CloudEvent;
 import io.cloudevents.kafka.KafkaMessageFactory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Properties;
 import java.util.regex.Pattern;
@@ -9,9 +12,15 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Prints every event of petstream; with --cloudevents as CloudEvents' SDK reads it. */
 public class Read {
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws IOException {
     boolean sdk = arguments.length > 0 && arguments[0].equals("--cloudevents");
     Properties settings = new Properties();
+    String file = setting("KAFKA_CLIENT_PROPERTIES", ""); // who we are, as `petstream env` sets it
+    if (!file.isEmpty()) {
+      try (var reader = Files.newBufferedReader(Path.of(file))) {
+        settings.load(reader);
+      }
+    }
     settings.put("bootstrap.servers", setting("PETSTREAM_KAFKA", "localhost:9092"));
     settings.put("group.id", setting("GROUP", "first-look-java"));
     settings.put("auto.offset.reset", "earliest");
