@@ -138,7 +138,7 @@ def write(home: Path, start: datetime, petlist: Iterable[int], **families: Any) 
     """
     for path in home.iterdir():
         path.unlink()
-    stamp = {"exportStarted": f"{start.timestamp():.0f}"}
+    stamp = {"exportStarted": f"{int(start.timestamp())}"}  # as an export's id cuts it off
     files = {f"{name}_1.json": lines(rows) for name, rows in families.items()}
     files["orgs_1.json"] = lines([stamp, *families["orgs"]])
     files["petlist.csv"] = b"".join(b"%d\n" % key for key in petlist)
