@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from console.doctor.check_result import CheckResult
+from console.doctor.decoder import check_decoder
 from console.doctor.feed import check_feed
 from console.doctor.kafka import check_kafka, who_comes_in
 from console.doctor.postgres import check_postgres
@@ -45,6 +46,7 @@ async def check_everything() -> list[CheckResult]:
         _made("kafka", _kafka(settings, wrong)),
         _made("postgres", _postgres(settings, wrong)),
         _made("pictures", check_stores(settings)),
+        _made("decoder", check_decoder(settings)),
     )
     return [*results, *chain.from_iterable(areas)]
 

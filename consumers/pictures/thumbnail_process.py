@@ -5,7 +5,8 @@ Rule 2: a decoder gets the pixels alone: no EXIF, profile, comment or trailer ca
 Rule 3: what is seen counts: all depths have the tones of a browser, colours are those of sRGB,
         what is transparent stands on white, and the picture is turned as EXIF says.
 Rule 4: a file without its end is whole if all its pixels are there.
-Rule 5: requests on stdin, responses on stdout: 4 bytes of length, then JSON or bytes, until EOF.
+Rule 5: before the first request it gives up all else (`sandbox.py`), and has imported all it needs.
+Rule 6: requests on stdin, responses on stdout: 4 bytes of length, then JSON or bytes, until EOF.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import resource
 import struct
 import sys
 import warnings
@@ -23,10 +23,10 @@ from typing import IO, Final
 
 from PIL import Image, ImageCms, ImageSequence
 
+from consumers.pictures import sandbox
 from consumers.pictures.formats import jpeg, reading
 from consumers.pictures.formats.layout import Layout
 
-MEMORY_BYTES: Final = 1024 * 1024 * 1024
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
 _QUALITY: Final = 82
 _MAX_PIXELS: Final = 70_000_000
@@ -206,13 +206,12 @@ def _write_frame(file: IO[bytes], data: bytes) -> None:
 
 
 def main() -> None:
-    """Serve on stdin and stdout, with a limit on memory, and no file to write to."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Serve on stdin and stdout, and be able to do nothing else."""
     os.nice(5)
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the header was looked at
     Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
+    Image.init()  # imports what it may need: later nothing can be opened
+    sandbox.restrict()
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from console.doctor import doctor
 from console.doctor.check_result import CheckResult
+from console.doctor.decoder import check_decoder, judged
 from console.doctor.feed import check_export, check_petlist
 from console.doctor.kafka import against_loss, compared, who_comes_in
 from console.doctor.store import check_directory, check_privacy
+from consumers.pictures.sandbox import Mechanism
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
@@ -147,6 +149,36 @@ def test_one_broker_that_never_flushes_is_named_also_if_it_never_looks(key: str)
     assert all(f"{name}=1000" in result.mend for name in FLUSHED)
 
 
+async def test_s3_what_holds_a_decoder_is_tried_and_said() -> None:
+    """S3: by a process that restricts itself as decoders do."""
+    (result,) = await check_decoder(Settings())
+    assert "limits" in result.what
+    held = result.what.partition("; not by ")[0]
+    assert (result.state == "pass") == ("seccomp" in held and "Landlock" in held)
+    assert await check_decoder(Settings(pictures="off")) == []
+
+
+@pytest.mark.parametrize(
+    ("lacking", "state"),
+    [
+        ({}, "pass"),
+        ({"a user of its own": "only root can give it one"}, "pass"),
+        ({"Landlock": "this kernel refuses it (ENOSYS)"}, "warn"),
+        ({"seccomp": "its calls aren't known on abacus", "limits": "no"}, "warn"),
+    ],
+    ids=["all", "not root", "old kernel", "odd machine"],
+)
+def test_s3_what_lacks_is_named_with_why(lacking: dict[str, str], state: str) -> None:
+    """S3: that petstream isn't root is nothing to mend."""
+    names = ("a user of its own", "Landlock", "limits", "seccomp")
+    result = judged([Mechanism(name, lacking.get(name, "")) for name in names])
+    held, _, lacks = result.what.partition("; not by ")
+    assert result.state == state
+    assert bool(result.mend) == (state == "warn")
+    for name in names:
+        assert (f"{name} ({lacking[name]})" in lacks) if name in lacking else (name in held)
+
+
 def test_a_directory_that_is_a_file_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert check_directory("data", tmp_path / "file", "X")[0].state == "fail"
@@ -180,11 +212,12 @@ async def test_f2_a_check_that_breaks_stops_no_other(monkeypatch: pytest.MonkeyP
         return [CheckResult("other", "pass", "looked at")]
 
     monkeypatch.setattr(doctor, "_settings", lambda: (Settings(), []))
-    for name in ("_feed", "_kafka", "_postgres", "check_stores"):
-        for each in ("_feed", "_kafka", "_postgres", "check_stores"):
+    checks = ("_feed", "_kafka", "_postgres", "check_stores", "check_decoder")
+    for name in checks:
+        for each in checks:
             monkeypatch.setattr(doctor, each, broken if each == name else sound)
         results = await doctor.check_everything()
-        assert [result.state for result in results].count("pass") == 3
+        assert [result.state for result in results].count("pass") == 4
         (failed,) = [result for result in results if result.state == "fail"]
         assert "ValueError" in failed.what
         assert "secret" not in failed.what
