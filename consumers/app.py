@@ -14,6 +14,8 @@ from consumers.pets.retention import forget_once, keep_forgetting, policy_of
 from consumers.pictures import wanted
 from consumers.pictures.worker import with_workers, worker_config
 from consumers.registry import Name
+from consumers.tables import table_writer
+from petstream import topics
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import GIVE_UP_AFTER_S, ensure_topics
 from petstream.metrics import RECORDS
@@ -42,7 +44,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
 
     Args:
         names: which consumers.
-        settings: the prefix of topics and groups, and whether pictures are wanted.
+        settings: the prefix of topics and groups, what becomes of pictures, the format of rows.
         kafka: how to reach Kafka.
         database_url: the migrated database; never printed.
         drain: end by itself, and give up on a server that is away for 60 s.
@@ -54,8 +56,10 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
         UnreachableError: draining, and a server was away for too long.
     """
     give_up_after_s = GIVE_UP_AFTER_S if drain else None
+    made = (*topics.ALL, *topics.TABLES) if "tables" in names else topics.ALL
     await unless_stopped(
-        ensure_topics(kafka, settings.topic_prefix, give_up_after_s=give_up_after_s), stopping
+        ensure_topics(kafka, settings.topic_prefix, give_up_after_s=give_up_after_s, wanted=made),
+        stopping,
     )
     await _until_reachable(database_url, give_up_after_s, stopping)
 
@@ -76,7 +80,7 @@ async def consume(  # noqa: PLR0913  the composition root takes what all parts n
     try:
         async with asyncio.TaskGroup() as group:
             for name in dict.fromkeys(names):
-                consuming = run(consumer_named(name, settings), context)
+                consuming = run(consumer_named(name, settings, kafka), context)
                 if name == "images":
                     consuming = with_workers(consuming, worker_config(settings), context)
                 group.create_task(consuming, name=name)
@@ -102,7 +106,7 @@ async def _finish(names: Sequence[Name], settings: Settings, auditor: settlement
         await forget_once(policy_of(settings), auditor.context)
 
 
-def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
+def consumer_named(name: Name, settings: Settings, kafka: KafkaAccess) -> Consumer[Any]:
     """Return what a consumer is, as the settings ask for it."""
     match name:
         case "pets":
@@ -111,6 +115,8 @@ def consumer_named(name: Name, settings: Settings) -> Consumer[Any]:
             return removals.CONSUMER
         case "images":
             return wanted.consumer(settings.pictures)
+        case "tables":
+            return table_writer.consumer(kafka, settings.topic_prefix, settings.table_format)
 
 
 async def _until_reachable(

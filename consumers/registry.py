@@ -11,11 +11,11 @@ from typing import Final, Literal, NamedTuple
 
 from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS, Topic
 
-Name = Literal["pets", "deletions", "images"]
+Name = Literal["pets", "deletions", "images", "tables"]
 
 
 class Registered(NamedTuple):
-    """Which topics a consumer reads, and what it keeps in Postgres."""
+    """Which topics a consumer reads, and what it keeps."""
 
     topics: tuple[Topic, ...]
     keeps: str
@@ -28,9 +28,23 @@ CONSUMERS: Final[Mapping[Name, Registered]] = {
     ),
     "deletions": Registered((PETS, ORGS), "what left the feed"),
     "images": Registered((PETS,), "the list of pictures, and the pictures on it"),
+    "tables": Registered((PETS, ORGS, EXPORTS), "the table topics, for engines beside petstream"),
 }
 
-NAMES: Final[tuple[Name, ...]] = tuple(CONSUMERS)
+NAMES: Final[tuple[Name, ...]] = ("pets", "deletions", "images")
+"""Those that are always there."""
+
+EVERY: Final[tuple[Name, ...]] = tuple(CONSUMERS)
+"""Those, and what a setting adds."""
+
+
+def names_of(*, table_topics: bool) -> tuple[Name, ...]:
+    """Return the consumers that there are, as `PETSTREAM_TABLE_TOPICS` says.
+
+    >>> names_of(table_topics=True)
+    ('pets', 'deletions', 'images', 'tables')
+    """
+    return EVERY if table_topics else NAMES
 
 
 def group_of(consumer: str, prefix: str) -> str:

@@ -192,7 +192,8 @@ PLANS_HELD = gauge(
 
 RECORDS = counter(
     "petstream_consumer_records_total",
-    "Records applied, by consumer (pets, deletions, images; pictures counts pictures tried).",
+    "Records applied, by consumer (pets, deletions, images, tables; pictures counts pictures "
+    "tried).",
     unit="records",
     remedy="Stands still while the lag grows: see petstream_server_up, then the consumer's log.",
     labels=("consumer",),
@@ -241,6 +242,36 @@ SNAPSHOT_ASKED = gauge(
     unit="0 or 1",
     remedy="The next ingest that can read the whole export makes one; 1 for over a day: see "
     "`petstream status`.",
+)
+TABLE_RECORDS = counter(
+    "petstream_table_records_total",
+    "Records for the table topics, by table (pet-table, organization-table) and outcome (row, "
+    "null, refused).",
+    unit="records",
+    remedy="refused: a row is too large for Kafka; the log names it.",
+    labels=("table", "outcome"),
+)
+TABLE_MENDED = counter(
+    "petstream_table_mended_total",
+    "Records that a comparison of a table topic with the log found to be missing, by table.",
+    unit="records",
+    remedy="Once after a crash or another format is as it should be; each day is not: is anybody "
+    "else writing to the topic?",
+    labels=("table",),
+)
+TABLE_KEYS_KEPT = gauge(
+    "petstream_table_keys_kept",
+    "Keys that have left by a snapshot and stay in a table topic, since Postgres lists them still.",
+    unit="keys",
+    remedy="A sweep waits for a person: `petstream removals list`.",
+    labels=("table",),
+)
+TABLE_KEYS_MISPLACED = gauge(
+    "petstream_table_keys_misplaced",
+    "Records of a table topic in a partition where their key doesn't belong.",
+    unit="records",
+    remedy="Its partitions were raised: `petstream table-topics rebuild`, docs/tables.md.",
+    labels=("table",),
 )
 BATCH_SECONDS = histogram(
     "petstream_consumer_batch_seconds",

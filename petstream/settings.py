@@ -29,6 +29,7 @@ __all__ = [
     "FtpUrl",
     "KafkaAccess",
     "Settings",
+    "TableFormat",
     "kafka_variables",
     "load",
     "private_directory",
@@ -43,6 +44,9 @@ SETTLED: Final = "PETSTREAM_SETTLED"
 
 Compression = Literal["zstd", "gzip", "snappy", "lz4", "none"]
 """How records are compressed on their way to Kafka, and in its log."""
+
+TableFormat = Literal["json", "connect"]
+"""How the rows of table topics are written: alone, or with Kafka Connect's schema beside them."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Settings:
     removal_max_count: int = 5000
     settle_s: float = 60.0
     archive_days: int = 14
+    table_topics: bool = False
+    table_format: TableFormat = "json"
     publish_contacts: bool = False
     removed_days: int | None = 365
     log: Literal["auto", "json", "plain"] = "auto"
@@ -216,6 +222,16 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
         "publish_contacts",
         lambda text: setting_values.one_of("omit", "publish")(text) == "publish",
         "omit",
+    ),
+    "PETSTREAM_TABLE_TOPICS": (
+        "table_topics",
+        lambda text: setting_values.one_of("off", "on")(text) == "on",
+        "on",
+    ),
+    "PETSTREAM_TABLE_FORMAT": (
+        "table_format",
+        setting_values.one_of(*get_args(TableFormat)),
+        "connect",
     ),
     "PETSTREAM_REMOVED_DAYS": ("removed_days", setting_values.days, "365"),
     "PETSTREAM_LOG": ("log", setting_values.one_of("auto", "json", "plain"), "json"),

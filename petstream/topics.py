@@ -14,6 +14,11 @@ _COMPACTED: Final = _BOUNDED | {
     "cleanup.policy": "compact",
     "min.compaction.lag.ms": str(30 * _DAY_MS),
 }
+# a reader may be away for a month, and still learn who left
+_TABLE: Final = _BOUNDED | {
+    "cleanup.policy": "compact",
+    "delete.retention.ms": str(30 * _DAY_MS),
+}
 
 
 class Topic(NamedTuple):
@@ -43,5 +48,11 @@ EXPORTS: Final = _topic("exports.v1", "export id", 1, _BOUNDED | {"retention.ms"
 PICTURES: Final = _topic("pictures.v1", "animalID", 12, {"retention.ms": str(30 * _DAY_MS)})
 REQUESTS: Final = _topic("requests.v1", "asker", 1, {"retention.ms": str(30 * _DAY_MS)})
 DEAD_LETTERS: Final = _topic("dead-letters.v1", "origin", 1, {"retention.ms": str(90 * _DAY_MS)})
+PET_TABLE: Final = _topic("pet-table.v1", "animalID", 12, _TABLE)
+ORGANIZATION_TABLE: Final = _topic("organization-table.v1", "orgID", 1, _TABLE)
 
 ALL: Final = (PETS, ORGS, EXPORTS, PICTURES, REQUESTS, DEAD_LETTERS)
+"""The topics that are always there."""
+
+TABLES: Final = (PET_TABLE, ORGANIZATION_TABLE)
+"""The table topics, made from those: there where ``PETSTREAM_TABLE_TOPICS=on``."""

@@ -19,7 +19,7 @@ from console.embedded.endpoints import database_of, kafka_of, with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
 from console.runtime.progress import adding_up, shown
-from consumers.registry import NAMES
+from consumers.registry import names_of
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load, texts
 
@@ -131,7 +131,8 @@ def consume(options: Namespace) -> int:
     """Apply what the topics say, for ever or until all is applied."""
     settings = with_picture_store(load())
     kafka, database = kafka_of(settings, note), database_of(settings, note)
-    names = NAMES if options.consumer == "all" else (options.consumer,)
+    every = names_of(table_topics=settings.table_topics)
+    names = every if options.consumer == "all" else (options.consumer,)
     known = replace(settings, kafka=kafka, database_url=database)
 
     async def work(stopping: asyncio.Event) -> int:

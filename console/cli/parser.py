@@ -19,7 +19,7 @@ from console.cli import commands, query_commands
 from console.cli.completion import completing
 from console.runtime import arguments, logs, metrics_dir, streams
 from console.runtime.exit import ended_well
-from consumers.registry import CONSUMERS, NAMES
+from consumers.registry import CONSUMERS, EVERY
 from petstream.events import Mode
 
 _COMMANDS: Final = "petstream.commands"
@@ -96,7 +96,7 @@ def parser(*, is_whole: bool = False) -> argparse.ArgumentParser:
 
     consume = _command(add, "consume", commands.consume, "apply what the topics say")
     consume.add_argument(
-        "consumer", choices=(*NAMES, "all"),
+        "consumer", choices=(*EVERY, "all"),
         help="; ".join(f"{name}: {consumer.keeps}" for name, consumer in CONSUMERS.items()),
     )  # fmt: skip
     consume.add_argument("--drain", action="store_true", help="end when all is applied")
@@ -146,6 +146,11 @@ def _add_commands_that_look(add: argparse._SubParsersAction[_CommandParser]) -> 
     query_commands.replay_arguments(
         _command(add, "replay", query_commands.replay, "rewind a consumer")
     )
+
+    tables = _command(
+        add, "table-topics", query_commands.table_topics, "the topics for engines beside petstream"
+    )
+    _table_arguments(tables)
 
     audit_parser = _command(add, "audit", audit.audit, "compare the tables with the log")
     audit_parser.add_argument("--repair", action="store_true", help="the log wins")
@@ -242,6 +247,18 @@ def _picture_arguments(parser: argparse.ArgumentParser) -> None:
     )
     retry.add_argument("--pet", type=arguments.animal_id, metavar="ID", help="of this pet")
     retry.add_argument("--all", action="store_true", help="all of them; alone")
+
+
+def _table_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(required=True, dest="action", metavar="rebuild")
+    rebuild = _action(
+        add, "rebuild",
+        "make them anew from the log: after another format, or where somebody raised partitions; "
+        "the consumer tables must be stopped",
+    )  # fmt: skip
+    rebuild.add_argument(
+        "--dry-run", action="store_true", help="say what would be written, change nothing"
+    )
 
 
 def _action(

@@ -17,7 +17,7 @@ from typing import Any
 from console.embedded.endpoints import database_of, kafka_of, known_database, with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
-from consumers.registry import NAMES
+from consumers.registry import EVERY, names_of
 from petstream.errors import UsageError
 from petstream.settings import load
 
@@ -49,7 +49,9 @@ def console(_options: Namespace) -> int:
         from console.daemon.health import Health, of_consumers, of_postgres
         from console.daemon.http import served
 
-        asked = [of_consumers(kafka, settings.topic_prefix, NAMES)]
+        asked = [
+            of_consumers(kafka, settings.topic_prefix, names_of(table_topics=settings.table_topics))
+        ]
         asked += [of_postgres(database)] if database else []
         async with served(
             settings.console, Health(asked), lambda: known, say=note, hosts=settings.console_hosts
@@ -175,6 +177,19 @@ def pictures(options: Namespace) -> int:
     return signals.run(work, stopped_status=1)
 
 
+def table_topics(options: Namespace) -> int:
+    """Make the table topics anew."""
+    settings = load()
+    kafka = kafka_of(settings, note)
+
+    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+        from console.act.table_topics import rebuild
+
+        return rebuild(settings, kafka=kafka, dry_run=options.dry_run, as_json=options.json)
+
+    return signals.run(work, stopped_status=1)
+
+
 def replay(options: Namespace) -> int:
     """Rewind a consumer, or say what that would read."""
     settings = load()
@@ -190,7 +205,7 @@ def replay(options: Namespace) -> int:
 
 def replay_arguments(parser: ArgumentParser) -> None:
     """Add what `replay` takes."""
-    parser.add_argument("consumer", choices=NAMES)
+    parser.add_argument("consumer", choices=EVERY)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--from-beginning", action="store_true")
     where.add_argument("--from-time", metavar="T", help="when published: 2026-11-20T08:00Z")

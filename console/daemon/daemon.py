@@ -25,7 +25,7 @@ from console.runtime.output import STDERR, STDOUT, LogMultiplexer
 from console.runtime.processes import environment_of_parts, python_command
 from console.runtime.signals import hangups
 from console.runtime.systemd import Notifier
-from consumers.registry import NAMES
+from consumers.registry import NAMES, Name, names_of
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, Settings, load
 from petstream.waiting import unless_stopped
@@ -36,11 +36,11 @@ Values = Mapping[str, str]
 _NOT_FOR_EVER: Final = ("--wait", "60")
 
 
-def programs(*watch: str) -> tuple[Program, ...]:
+def programs(*watch: str, names: Sequence[Name] = NAMES) -> tuple[Program, ...]:
     """Return what the children run; `watch`: further words for the watch of the feed."""
     return (
         Program("watch", python_command("console", "ingest", "--watch", *watch)),
-        *(Program(name, python_command("console", "consume", name)) for name in NAMES),
+        *(Program(name, python_command("console", "consume", name)) for name in names),
     )
 
 
@@ -49,7 +49,7 @@ async def up(
     *,
     stopping: asyncio.Event,
     reread: Callable[[], Values] | None = None,
-    parts: Sequence[Program] = programs(),
+    parts: Sequence[Program] | None = None,
 ) -> int:
     """Run everything until `stopping`; return the exit status.
 
@@ -57,12 +57,14 @@ async def up(
         values: every setting that isn't its default, checked before.
         stopping: set it to end everything well; cancelled, everything ends at once.
         reread: gives new settings on SIGHUP, or raises `UsageError`; None: SIGHUP isn't heeded.
-        parts: what to keep running.
+        parts: what to keep running; None: the watch and each consumer that the settings ask for.
 
     Raises:
         PetstreamError: a part is in a crash loop; everything was ended.
     """
     settings = _load(values)
+    if parts is None:
+        parts = programs(names=names_of(table_topics=settings.table_topics))
     with metrics_dir.shared(settings.data_dir) as directory, LogMultiplexer() as output:
         tree = _ProcessTree(values, directory, output, stopping, parts)
         async with asyncio.TaskGroup() as group:
@@ -89,7 +91,8 @@ class _ProcessTree:
 
         self._values, self._metrics_dir, self._output = values, directory, output
         self._stopping, self._parts = stopping, parts
-        self._health = TreeHealth(NAMES)
+        self._consumers = names_of(table_topics=_load(values).table_topics)
+        self._health = TreeHealth(self._consumers)
         self._notifier = Notifier(os.environ)
         self._supervisor: Supervisor | None = None
         self._announced = False
@@ -190,7 +193,7 @@ class _ProcessTree:
             self._announced = True
             self._output.line(
                 "petstream is up: watching the feed, and consuming "
-                f"{', '.join(NAMES[:-1])} and {NAMES[-1]}"
+                f"{', '.join(self._consumers[:-1])} and {self._consumers[-1]}"
             )
             self._notifier.ready("up")
         else:

@@ -19,6 +19,7 @@ from consumers.admin.lag import GroupLag, lag
 from consumers.engine.postgres import TROUBLE, connected, in_words
 from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
+from consumers.registry import Name
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka.client import answers
 from petstream.metrics import LAG, PICTURES_WAITING, READY, RESTARTS, SERVER_UP, forget_process
@@ -101,13 +102,12 @@ def of_kafka(access: KafkaAccess) -> Probe:
     return Probe("kafka", ask)
 
 
-def of_consumers(access: KafkaAccess, prefix: str, names: Collection[str]) -> Probe:
+def of_consumers(access: KafkaAccess, prefix: str, names: Collection[Name]) -> Probe:
     """Return a probe of Kafka by the lag of some consumers, which it also writes down."""
     progress = CommitProgress()
 
     async def ask() -> str | None:
-        lags = [partition for partition in await lag(access, prefix) if partition.consumer in names]
-        return progress.problem(lags, asyncio.get_running_loop().time())
+        return progress.problem(await lag(access, prefix, names), asyncio.get_running_loop().time())
 
     return Probe("kafka", ask)
 
@@ -168,7 +168,7 @@ class TreeHealth:
     It answers from the start, also while servers are waited for: then `up` isn't ready.
     """
 
-    def __init__(self, consumers: Sequence[str]) -> None:
+    def __init__(self, consumers: Sequence[Name]) -> None:
         """Know nothing of the servers yet."""
         self._consumers = tuple(consumers)
         self._kafka: Probe | None = None

@@ -114,7 +114,8 @@ async def _kafka(settings: Settings, wrong: set[str]) -> list[CheckResult]:
         if access is None:
             mend = "'petstream ingest' or 'petstream up' starts it"
             return [CheckResult("kafka", "warn", "the embedded Kafka is not running", mend)]
-    return [*await check_kafka(access, settings.topic_prefix), *who_comes_in(access)]
+    looked = await check_kafka(access, settings.topic_prefix, table_topics=settings.table_topics)
+    return [*looked, *who_comes_in(access)]
 
 
 async def _postgres(settings: Settings, wrong: set[str]) -> list[CheckResult]:

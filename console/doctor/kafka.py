@@ -32,9 +32,12 @@ _FLUSHING: Final = ("log.flush.interval.ms", "log.flush.scheduler.interval.ms")
 _FLUSHED_MS: Final = 10_000
 
 
-async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
+async def check_kafka(
+    access: KafkaAccess, prefix: str, *, table_topics: bool = False
+) -> list[CheckResult]:
     """Look at the broker and at every topic."""
-    names = [topic.full_name(prefix) for topic in topics.ALL]
+    declared = (*topics.ALL, *topics.TABLES) if table_topics else topics.ALL
+    names = [topic.full_name(prefix) for topic in declared]
     refusal = await diagnosis.refusal(access, client_options(access))
     if refusal is not None:
         return [_failed(refusal.message)]
@@ -45,7 +48,7 @@ async def check_kafka(access: KafkaAccess, prefix: str) -> list[CheckResult]:
     except KAFKA_ERRORS as error:
         return [_failed(await why_away(access, error))]
     results = [CheckResult("kafka", "pass", f"answers at {access.bootstrap}")]
-    for topic in topics.ALL:
+    for topic in declared:
         name = topic.full_name(prefix)
         results += compared(topic, name, described.get(name), access.bootstrap)
     truth = {topic.full_name(prefix) for topic in TRUTH}
@@ -114,8 +117,14 @@ def compared(
 ) -> list[CheckResult]:
     """Compare a topic with its declaration; `described` is None where there is no such topic."""
     if described is None:
-        return [CheckResult("kafka", "warn", f"no topic {name} yet", "'petstream ingest' makes it")]
+        maker = "consume tables" if topic in topics.TABLES else "ingest"
+        mend = f"'petstream {maker}' makes it"
+        return [CheckResult("kafka", "warn", f"no topic {name} yet", mend)]
     results = []
+    if topic in topics.TABLES and topic.partitions != described.partitions:
+        what = f"{name} has {described.partitions} partitions, and is made with {topic.partitions}"
+        mend = "if they were raised: 'petstream table-topics rebuild' (docs/tables.md)"
+        results.append(CheckResult("kafka", "warn", what, mend))
     if topic.partitions == 1 != described.partitions:  # an order that is relied on
         what = f"{name} has {described.partitions} partitions, not {topic.partitions}"
         results.append(CheckResult("kafka", "fail", what, "make it anew as docs/operating.md says"))

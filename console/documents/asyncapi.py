@@ -14,9 +14,12 @@ from typing import Any, Final, Literal
 
 from console.documents import examples
 from console.documents.schemas import FAMILIES, VERSION, components
+from console.documents.table_schemas import example_of, row_schema, title_of
 from petstream import events, topics
+from petstream.table_columns import SHAPES, TableShape
 
 _PREFIX: Final = "petstream."
+_EVERY: Final = (*topics.ALL, *topics.TABLES)
 _DEAD_LETTERS: Final = ("deadletter.row", "deadletter.event")
 _SUMMARIES: Final = {
     topics.PETS.name: "Every change of a pet; the newest event of a key is its state.",
@@ -25,6 +28,8 @@ _SUMMARIES: Final = {
     topics.PICTURES.name: "Pictures that were stored, or are gone.",
     topics.REQUESTS.name: "Who holds what the log doesn't know asks here for a snapshot.",
     topics.DEAD_LETTERS.name: "Rows and events that were refused, as they were.",
+    topics.PET_TABLE.name: "A flat row of each listed pet, null for who left (docs/tables.md).",
+    topics.ORGANIZATION_TABLE.name: "A flat row of each listed organisation, null for who left.",
 }
 _HEADERS: Final[dict[str, tuple[str, str | None]]] = {
     "ce_specversion": ("The version of CloudEvents.", None),
@@ -89,13 +94,16 @@ def asyncapi() -> dict[str, Any]:
             }
         },
         "defaultContentType": "application/json",
-        "channels": {_channel(topic): _channel_of(topic) for topic in topics.ALL},
+        "channels": {_channel(topic): _channel_of(topic) for topic in _EVERY},
         "operations": {
-            f"{_action(topic)}-{_channel(topic)}": _operation(topic) for topic in topics.ALL
+            f"{_action(topic)}-{_channel(topic)}": _operation(topic) for topic in _EVERY
         },
         "components": {
-            "messages": {type_: _message(type_) for type_ in (*events.TYPES, *_DEAD_LETTERS)},
-            "schemas": schemas,
+            "messages": {
+                **{type_: _message(type_) for type_ in (*events.TYPES, *_DEAD_LETTERS)},
+                **{title_of(shape): _row_message(shape) for shape in SHAPES},
+            },
+            "schemas": {**schemas, **{title_of(shape): row_schema(shape) for shape in SHAPES}},
         },
     }
 
@@ -156,6 +164,9 @@ def _config(name: str, value: str) -> str | int | list[str]:
 def _types_of(topic: topics.Topic) -> list[str]:
     if topic is topics.DEAD_LETTERS:
         return list(_DEAD_LETTERS)
+    rows = [title_of(shape) for shape in SHAPES if shape.topic is topic]
+    if rows:
+        return rows
     shapes = [family.event for family in FAMILIES if family.topic is topic]
     return [type_ for type_, shape in events.TYPES.items() if shape in shapes]
 
@@ -193,6 +204,36 @@ def _message(type_: str) -> dict[str, Any]:
     topic_key = {"type": "string", "description": f"{family.topic.key}, ASCII"}
     message["bindings"] = {"kafka": {"key": topic_key, "bindingVersion": "0.5.0"}}
     return message
+
+
+def _row_message(shape: TableShape) -> dict[str, Any]:
+    title, name = title_of(shape), _channel(shape.topic)
+    return {
+        "name": title,
+        "title": f"A row of {shape.topic.name}",
+        "summary": "What the view shows, flat; a record without a value says that the key left",
+        "headers": {
+            "title": f"{title}Headers",
+            "type": "object",
+            "properties": {
+                key: {"type": "string", "description": _HEADERS[key][0]}
+                for key in ("content-type", "ce_sequence", "ce_digest", "ce_exportid")
+            },
+        },
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{title}"},
+        "tags": [{"name": name}],
+        "examples": [{
+            "name": "row", "summary": "A row", "headers": {"ce_sequence": "0007181686096000416"},
+            "payload": example_of(shape),
+        }],
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": f"{shape.topic.key}, ASCII"},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }  # fmt: skip
 
 
 def _headers(type_: str) -> dict[str, Any]:

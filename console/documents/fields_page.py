@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from petstream.fields import CONTACT_FIELDS, Field, fields_of
 from petstream.model import Contact, Organization, Pet, Picture
+from petstream.table_columns import SHAPES, ColumnType
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "fields.md"
 
@@ -61,6 +62,22 @@ A picture is the same as long as its `id` and `updatedAt` are; its URL may chang
 """
 
 
+_TABLE_TYPES: Final[dict[ColumnType, tuple[str, str]]] = {
+    "number": ("number", "`int64`"),
+    "text": ("text", "`string`"),
+    "boolean": ("true or false", "`boolean`"),
+    "date": ("text `YYYY-MM-DD`; in Connect's format days since 1970", "`int32`, Connect's `Date`"),
+    "time": ("text, UTC ISO 8601", "`string`, Debezium's `ZonedTimestamp`"),
+    "json": ("JSON as text", "`string`, Debezium's `Json`"),
+}
+
+_TABLE_HEAD: Final = """\
+## Table topics
+
+What the rows of [table topics](tables.md) have: all columns, always; each but the key may be null.
+"""
+
+
 def page() -> str:
     """Return the whole page."""
     pets = "\n".join(_table(Pet, "pet_pictures"))
@@ -68,8 +85,21 @@ def page() -> str:
     return (
         f"{_HEAD}\n## Pets (`pet` in events, view `petstream.pets`)\n\n{pets}\n\n{_PICTURES}\n"
         "## Organisations (`organization` in events, view `petstream.organizations`)\n\n"
-        f"{organizations}\n"
+        f"{organizations}\n\n{_TABLE_HEAD}\n{_table_topics()}\n"
     )
+
+
+def _table_topics() -> str:
+    return "\n\n".join(
+        "\n".join((
+            f"### `petstream.{shape.topic.name}`",
+            "",
+            "| column | type | in Connect's format |",
+            "|---|---|---|",
+            *(f"| `{name}` | {' | '.join(_TABLE_TYPES[type_])} |" for name, type_ in shape.columns),
+        ))
+        for shape in SHAPES
+    )  # fmt: skip
 
 
 def _table(record: type[Pet | Organization], pictures: str | None) -> Iterator[str]:

@@ -17,9 +17,11 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 from msgspec import structs
 
+from console.documents.table_schemas import row_schema
 from console.runtime.output import say
 from petstream import events, topics
 from petstream.model import Pet, Picture
+from petstream.table_columns import SHAPES
 
 VERSION: Final = "1.3.0"
 """The version of the contract; the topics' names carry the first number."""
@@ -68,6 +70,12 @@ def documents() -> dict[str, str]:
     from console.documents.asyncapi import asyncapi  # noqa: PLC0415  it is made of these schemas
 
     made = {f"{family.name}.json": json_schema(family) for family in FAMILIES}
+    for shape in SHAPES:
+        name = shape.topic.name.partition(".")[0]
+        row = row_schema(shape)
+        made[f"{name}.json"] = {
+            "$schema": _DIALECT, "$id": f"urn:petstream:{name}:{VERSION}", **row,
+        }  # fmt: skip
     made["asyncapi.json"] = asyncapi()
     return {
         name: json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -23,6 +23,7 @@ from console.runtime.output import say
 from consumers.admin.lag import GroupLag, lag
 from consumers.engine.queries import query
 from consumers.pictures.wanted import STATUSES
+from consumers.registry import names_of
 from ingest.state.debts import MISSED_AFTER
 from petstream import topics
 from petstream.kafka.client import ensure_topics
@@ -75,7 +76,7 @@ async def gather(
         letters=await (letters or LetterCounts()).updated(
             kafka, topics.DEAD_LETTERS.full_name(prefix)
         ),
-        lags=await lag(kafka, prefix),
+        lags=await lag(kafka, prefix, names_of(table_topics=settings.table_topics)),
         tables=await fetch_rows(
             database_url,
             {"pictures": (query("pictures_by_status"), ()), "sweeps": (_SWEEPS, ())},

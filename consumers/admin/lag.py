@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from consumers.registry import NAMES, group_of, topics_of
+from consumers.registry import NAMES, Name, group_of, topics_of
 from petstream.errors import UnreachableError
 from petstream.kafka.client import KAFKA_ERRORS
 from petstream.kafka.groups import group_offsets
@@ -24,17 +25,17 @@ class GroupLag(NamedTuple):
     lag: int
 
 
-async def lag(access: KafkaAccess, prefix: str) -> list[GroupLag]:
-    """Return the lag of every consumer in every partition.
+async def lag(access: KafkaAccess, prefix: str, names: Collection[Name] = NAMES) -> list[GroupLag]:
+    """Return the lag of these consumers in every partition.
 
     Raises:
         UnreachableError: Kafka is away.
     """
-    topics = {consumer: topics_of(consumer, prefix) for consumer in NAMES}
+    topics = {consumer: topics_of(consumer, prefix) for consumer in names}
     try:
         measured = await bounds(access, sorted(set().union(*topics.values())))
         lags = []
-        for consumer in NAMES:
+        for consumer in names:
             offsets = await group_offsets(access, group_of(consumer, prefix))
             for (topic, number), (begin, end) in sorted(measured.items()):
                 if topic in topics[consumer]:

@@ -22,7 +22,7 @@ from consumers.engine.queries import query
 from consumers.pictures.store.directory import DirectoryStore, directory_of
 from consumers.pictures.store.factory import open_store
 from consumers.pictures.store.interface import KEY_PATTERN, SHARDS, PictureStore
-from consumers.registry import NAMES
+from consumers.registry import EVERY
 from petstream import topics
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import groups
@@ -30,7 +30,7 @@ from petstream.kafka.admin import topic_names
 from petstream.kafka.reader import bounds
 from petstream.settings import KafkaAccess
 
-GROUPS: Final = (*NAMES, "ingest")
+GROUPS: Final = (*EVERY, "ingest")
 """Which groups are ours: the prefix and one of these."""
 
 _DELETED_AT_ONCE: Final = 32
@@ -71,7 +71,7 @@ async def count_kafka(access: KafkaAccess, prefix: str) -> KafkaContents:
     existing = await topic_names(access)
     under_prefix = await groups.names(access, prefix)
     await groups.check_idle(access, *under_prefix)
-    declared = [topic.full_name(prefix) for topic in topics.ALL]
+    declared = [topic.full_name(prefix) for topic in (*topics.ALL, *topics.TABLES)]
     names = [name for name in declared if name in existing]
     records = dict.fromkeys(names, 0)
     if names:

@@ -13,6 +13,8 @@ Rule 6: before a partition is read on from its position, the record before that 
         dropped), and every 30 s. If it isn't there, the partition is read from its beginning.
 Rule 7: a connection to Postgres that was idle is looked at before records are applied through it,
         and every 30 s: one that a firewall forgot would hold up a day for two minutes.
+Rule 8: the position moves first in its transaction, which locks it: whoever held the partition
+        before can't write to a topic what is overtaken by then.
 """
 
 from __future__ import annotations
@@ -51,13 +53,16 @@ T = TypeVar("T")
 class Consumer(Generic[T]):
     """What a consumer is: its topics, how it reads a record, and how it applies many.
 
-    `read` returns None for a record that isn't its business.
+    `read` returns None for a record that isn't its business. `begin` is awaited whenever partitions
+    became ours, and `after` behind each batch: neither is in a transaction.
     """
 
     name: Name
     topics: tuple[Topic, ...]
     read: Callable[[ConsumerRecord], T | None]
     apply: Callable[[Connection, Sequence[T]], Awaitable[None]]
+    begin: Callable[[Connection], Awaitable[None]] | None = None
+    after: Callable[[Connection], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,8 @@ class _ConsumerSession(Generic[T]):
                     await look(connection)
                 with BATCH_SECONDS.labels(self._consumer.name).time():
                     await self._apply(connection, subscription, records)
+                if self._consumer.after is not None:
+                    await self._consumer.after(connection)
                 probed = used = clock.time()
                 self._retry.progressed()
             elif clock.time() - probed > _PROBE_EVERY_S:
@@ -199,6 +206,8 @@ class _ConsumerSession(Generic[T]):
         bounds = await subscription.bounds(new)
         self._links |= subscription.links()  # before the look, as in `_seek_again`
         await self._look(connection, {partition: stored.get(partition) for partition in new})
+        if self._consumer.begin is not None:
+            await self._consumer.begin(connection)
         for partition in sorted(new):
             begin, end = bounds[partition]
             held, committed = stored.get(partition), await subscription.committed(partition)
@@ -230,6 +239,7 @@ class _ConsumerSession(Generic[T]):
         last = {record.topic_partition: record for record in records}
         ends = {partition: end_behind(record) for partition, record in last.items()}
         async with connection.transaction():
+            await offsets.advance(connection, self._consumer.name, self._held, ends)
             failpoints.point("consumer.apply.before")
 
             async def apply(
@@ -243,7 +253,6 @@ class _ConsumerSession(Generic[T]):
             failpoints.point("consumer.apply.after")
             self._limit.check(records, refused)
             await self._send_dead_letters(refused)
-            await offsets.advance(connection, self._consumer.name, self._held, ends)
             failpoints.point("consumer.commit.before")
         failpoints.point("consumer.commit.after")
         self._held.update(ends)

@@ -15,28 +15,28 @@ from console.cli.parser import parser
 from console.daemon.daemon import programs
 from consumers.admin import purge
 from consumers.app import consumer_named
-from consumers.registry import CONSUMERS, NAMES, Name
-from petstream.settings import Settings
+from consumers.registry import CONSUMERS, EVERY, NAMES, Name
+from petstream.settings import KafkaAccess, Settings
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_name_is_registered() -> None:
-    assert set(NAMES) == set(get_args(Name))
+    assert set(EVERY) == set(get_args(Name)) == {*NAMES, "tables"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_consumer_runs_under_its_name_with_its_topics(name: Name) -> None:
-    consumer = consumer_named(name, Settings())
+    consumer = consumer_named(name, Settings(), KafkaAccess("localhost:9092"))
     assert (consumer.name, consumer.topics) == (name, CONSUMERS[name].topics)
 
 
 def test_up_runs_each_consumer_and_a_purge_takes_the_group_of_each() -> None:
     assert [program.name for program in programs()] == ["watch", *NAMES]
-    assert (*NAMES, "ingest") == purge.GROUPS
+    assert (*EVERY, "ingest") == purge.GROUPS
 
 
-@pytest.mark.parametrize("name", [*NAMES, "all"])
+@pytest.mark.parametrize("name", [*EVERY, "all"])
 def test_the_command_line_takes_each_consumer(name: str) -> None:
     assert parser().parse_args(["consume", name]).consumer == name
 
@@ -45,7 +45,7 @@ def test_containers_run_each_consumer_and_no_other() -> None:
     compose: dict[str, Any] = yaml.safe_load(_read("docker-compose.yml"))
     commands = [service.get("command", [""]) for service in compose["services"].values()]
     assert sorted(command[1:] for command in commands if command[0] == "consume") == sorted(
-        [name] for name in NAMES
+        [name] for name in EVERY
     )
 
 

@@ -17,8 +17,10 @@ from console.documents import fields_page, metrics_page, schemas
 from petstream import events, fields, topics
 from petstream.codec import encode
 from petstream.model import Organization, Pet
+from petstream.table_columns import SHAPES, TableShape
 
 ROOT = Path(__file__).parents[3]
+EVERY_TOPIC = (*topics.ALL, *topics.TABLES)
 GOLDEN = Path(__file__).parents[2] / "petstream" / "golden"
 EVENTS_PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(
@@ -105,13 +107,27 @@ def test_asyncapi_describes_every_topic_and_every_reference_in_it_leads_somewher
     document = json.loads((ROOT / "schemas" / "asyncapi.json").read_text(encoding="utf-8"))
     assert document["asyncapi"] == "3.1.0"
     addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == {topic.full_name("petstream.") for topic in topics.ALL}
+    assert addresses == {topic.full_name("petstream.") for topic in EVERY_TOPIC}
     named = {message["name"] for message in document["components"]["messages"].values()}
     assert named >= {f"org.petstream.{type_}" for type_ in events.TYPES}
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
         node = document
         for step in reference.split("/"):
             node = node[step]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.topic.name)
+def test_a_row_of_a_table_topic_fits_its_schema_and_one_without_a_column_does_not(
+    shape: TableShape,
+) -> None:
+    name = shape.topic.name.partition(".")[0]
+    schema = json.loads((ROOT / "schemas" / f"{name}.json").read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    row = dict.fromkeys((column.name for column in shape.columns), None) | {shape.key: 7}
+    validator.validate(row)
+    for wrong in (row | {shape.key: None}, row | {"sequence": "7"}, {shape.key: 7}):
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(wrong)
 
 
 def test_a_client_of_asyncapi_may_send_requests_and_only_those() -> None:
@@ -122,7 +138,7 @@ def test_a_client_of_asyncapi_may_send_requests_and_only_those() -> None:
         if operation["action"] == "receive"
     }
     assert received == {"#/channels/requests"}
-    assert len(document["operations"]) == len(topics.ALL)
+    assert len(document["operations"]) == len(EVERY_TOPIC)
 
 
 def test_asyncapi_s_contact_is_nobody_else_s_address_and_says_so() -> None:

@@ -19,6 +19,7 @@ from console.daemon.http import served
 from console.embedded import servers as embedded
 from consumers.admin.lag import GroupLag
 from consumers.engine.migrate import migrate
+from consumers.registry import NAMES
 from petstream.kafka.client import ensure_topics
 from petstream.settings import Settings
 
@@ -59,7 +60,10 @@ async def site(data_dir: Path, prefix: str) -> AsyncIterator[Site]:
     url = await asyncio.to_thread(embedded.ensure_postgres, data_dir, for_tests=True)
     await ensure_topics(kafka, prefix)
     await migrate(url)
-    asked = [health.of_consumers(kafka, prefix, ("pets",)), health.of_postgres(url)]
+    asked = [
+        health.of_consumers(kafka, prefix, NAMES[:1]),
+        health.of_postgres(url),
+    ]
     checked = Health(asked, every_s=0.5, deadline_s=2.0)
     known = Settings(kafka=kafka, database_url=url, topic_prefix=prefix)
     async with served(("127.0.0.1", 0), checked, lambda: known, say=lambda _line: None) as address:
