@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 from console.documents import examples
 from console.documents.schemas import FAMILIES, VERSION, components
 from console.documents.table_schemas import example_of, row_schema, title_of
+from consumers.tables.columns import SHAPES, TableShape
 from petstream import events, topics
-from petstream.table_columns import SHAPES, TableShape
 
 _PREFIX: Final = "petstream."
 _EVERY: Final = (*topics.ALL, *topics.TABLES)

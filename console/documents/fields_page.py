@@ -11,9 +11,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from consumers.tables.columns import SHAPES, ColumnType
 from petstream.fields import CONTACT_FIELDS, Field, fields_of
 from petstream.model import Contact, Organization, Pet, Picture
-from petstream.table_columns import SHAPES, ColumnType
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "fields.md"
 

@@ -19,9 +19,9 @@ from msgspec import structs
 
 from console.documents.table_schemas import row_schema
 from console.runtime.output import say
+from consumers.tables.columns import SHAPES
 from petstream import events, topics
 from petstream.model import Pet, Picture
-from petstream.table_columns import SHAPES
 
 VERSION: Final = "1.3.0"
 """The version of the contract; the topics' names carry the first number."""

@@ -1,10 +1,10 @@
-"""The rows of table topics as JSON Schemas, as `petstream.table_columns` has their columns."""
+"""The rows of table topics as JSON Schemas, as `consumers.tables.columns` has their columns."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from petstream.table_columns import ColumnType, TableShape
+from consumers.tables.columns import ColumnType, TableShape
 
 _TYPES: Final[dict[ColumnType, dict[str, Any]]] = {
     "number": {"type": "integer"},
@@ -36,7 +36,7 @@ def row_schema(shape: TableShape) -> dict[str, Any]:
 def title_of(shape: TableShape) -> str:
     """Return the name of a row's class.
 
-    >>> from petstream.table_columns import PET_TABLE
+    >>> from consumers.tables.columns import PET_TABLE
     >>> title_of(PET_TABLE)
     'PetTableRow'
     """

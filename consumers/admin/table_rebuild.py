@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from consumers.registry import group_of
+from consumers.tables.columns import SHAPES
 from consumers.tables.comparison import compare, written_table
 from consumers.tables.keys import WrittenKey
 from consumers.tables.table_writer import TableWriter
@@ -24,7 +25,6 @@ from petstream.kafka.client import KAFKA_ERRORS, ensure_topics
 from petstream.kafka.groups import InUseError
 from petstream.kafka.reader import bounds
 from petstream.settings import KafkaAccess, TableFormat
-from petstream.table_columns import SHAPES
 from petstream.topics import TABLES
 
 _FOR_A_REBUILD: Final = "stop it (petstream up, petstream consume), then rebuild"

@@ -13,8 +13,8 @@ Rule 6: before a partition is read on from its position, the record before that 
         dropped), and every 30 s. If it isn't there, the partition is read from its beginning.
 Rule 7: a connection to Postgres that was idle is looked at before records are applied through it,
         and every 30 s: one that a firewall forgot would hold up a day for two minutes.
-Rule 8: the position moves first in its transaction, which locks it: whoever held the partition
-        before can't write to a topic what is overtaken by then.
+Rule 8: of a consumer that writes to a topic, the position moves first in its transaction, which
+        locks it: whoever held the partition before can't send what is overtaken by then.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Consumer(Generic[T]):
     apply: Callable[[Connection, Sequence[T]], Awaitable[None]]
     begin: Callable[[Connection], Awaitable[None]] | None = None
     after: Callable[[Connection], Awaitable[None]] | None = None
+    position_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,8 @@ class _ConsumerSession(Generic[T]):
         last = {record.topic_partition: record for record in records}
         ends = {partition: end_behind(record) for partition, record in last.items()}
         async with connection.transaction():
-            await offsets.advance(connection, self._consumer.name, self._held, ends)
+            if self._consumer.position_first:
+                await self._advance(connection, ends)
             failpoints.point("consumer.apply.before")
 
             async def apply(
@@ -253,6 +255,8 @@ class _ConsumerSession(Generic[T]):
             failpoints.point("consumer.apply.after")
             self._limit.check(records, refused)
             await self._send_dead_letters(refused)
+            if not self._consumer.position_first:
+                await self._advance(connection, ends)
             failpoints.point("consumer.commit.before")
         failpoints.point("consumer.commit.after")
         self._held.update(ends)
@@ -261,6 +265,9 @@ class _ConsumerSession(Generic[T]):
         self._context.progress(self._consumer.name, len(records))
         await subscription.commit(next_offsets)
         failpoints.point("consumer.offset.after")
+
+    async def _advance(self, connection: Connection, ends: Mapping[TopicPartition, LogEnd]) -> None:
+        await offsets.advance(connection, self._consumer.name, self._held, ends)
 
     def _decode(
         self, records: list[ConsumerRecord]

@@ -12,10 +12,11 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from consumers.audit.folded_log import Log, last_completed
+from consumers.tables.columns import SHAPES, TableShape
 from consumers.tables.keys import (
     LoggedKey,
     Owed,
-    Snapshot,
+    SettlingSnapshot,
     TableKeys,
     WrittenTable,
     logged,
@@ -26,7 +27,6 @@ from petstream import fold
 from petstream.kafka.reader import bounds, read
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess, TableFormat
-from petstream.table_columns import SHAPES, TableShape
 
 
 class ComparedTable(NamedTuple):
@@ -39,7 +39,7 @@ class ComparedTable(NamedTuple):
     misplaced: int
 
 
-class Comparison(NamedTuple):
+class TableComparison(NamedTuple):
     """All table topics; the snapshot is the one that the log's newest *completed* names."""
 
     tables: tuple[ComparedTable, ...]
@@ -51,7 +51,7 @@ async def compare(
     prefix: str,
     format_: TableFormat,
     reached: Mapping[TopicPartition, int],
-) -> Comparison:
+) -> TableComparison:
     """Compare all table topics with the log, as far as `reached`; raises as aiokafka does."""
     written = [await written_table(access, shape.topic.full_name(prefix)) for shape in SHAPES]
     log = await last_completed(access, prefix)
@@ -62,7 +62,7 @@ async def compare(
         due = owed(newest, table.keys, reached=reached, shape=mark, snapshot=_snapshot(log, shape))
         keys = TableKeys(newest, table.keys, mark)
         tables.append(ComparedTable(shape, newest, keys, due, table.misplaced))
-    return Comparison(tuple(tables), log)
+    return TableComparison(tuple(tables), log)
 
 
 async def written_table(access: KafkaAccess, topic: str) -> WrittenTable:
@@ -104,7 +104,9 @@ async def events_of(
             yield [record for record in batch if record.offset in places[record.topic_partition]]
 
 
-def _snapshot(log: Log, shape: TableShape) -> Snapshot | None:
+def _snapshot(log: Log, shape: TableShape) -> SettlingSnapshot | None:
     if log.snapshot is None or log.is_snapshot_lost:
         return None
-    return Snapshot(log.snapshot.sequence, unstated_of(log.snapshot.unstated, shape.source.name))
+    return SettlingSnapshot(
+        log.snapshot.sequence, unstated_of(log.snapshot.unstated, shape.source.name)
+    )

@@ -16,13 +16,13 @@ from sys import intern
 
 from msgspec import Struct
 
+from consumers.tables.columns import CHANGED_AT, DIGEST, EXPORT_ID, SEQUENCE, SHAPE
 from petstream import codec, fold
 from petstream.codec import sequence_of
 from petstream.events import Unstated
 from petstream.fold import Rank
 from petstream.kafka.reader import partition_of
 from petstream.kafka.records import ConsumerRecord, TopicPartition
-from petstream.table_columns import CHANGED_AT, DIGEST, EXPORT_ID, SEQUENCE, SHAPE
 
 
 class LoggedKey(Struct, frozen=True, gc=False):
@@ -57,7 +57,7 @@ class WrittenKey(Struct, frozen=True, gc=False):
         return self.sequence, self.digest
 
 
-class Snapshot(Struct, frozen=True):
+class SettlingSnapshot(Struct, frozen=True):
     """What a snapshot settles: what is below its sequence, and not unstated, has left."""
 
     sequence: int
@@ -136,7 +136,7 @@ def owed(
     *,
     reached: Mapping[TopicPartition, int],
     shape: str,
-    snapshot: Snapshot | None,
+    snapshot: SettlingSnapshot | None,
 ) -> Owed:
     """Compare a table topic with the log, as far as its consumer has come.
 
@@ -171,7 +171,7 @@ def owed(
 def _settled(
     unknown: Mapping[int, WrittenKey],
     logged: Mapping[int, LoggedKey],
-    snapshot: Snapshot | None,
+    snapshot: SettlingSnapshot | None,
 ) -> tuple[tuple[int, ...], int | None]:
     """Return, of the records that the log doesn't explain, who has left, and what to ask above."""
     sequence = 0 if snapshot is None else snapshot.sequence

@@ -11,14 +11,7 @@ from typing import Any, Final
 
 from consumers.pets import current
 from consumers.pets.current import STATE_COLUMNS, DecodedEvent
-from petstream import codec
-from petstream.codec import Headers
-from petstream.events import PetEvent
-from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
-from petstream.fold import Rank
-from petstream.kafka.records import ProducerRecord
-from petstream.settings import TableFormat
-from petstream.table_columns import (
+from consumers.tables.columns import (
     CHANGED_AT,
     DIGEST,
     EXPORT_ID,
@@ -29,6 +22,13 @@ from petstream.table_columns import (
     TableShape,
     value_of,
 )
+from petstream import codec
+from petstream.codec import Headers
+from petstream.events import PetEvent
+from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
+from petstream.fold import Rank
+from petstream.kafka.records import ProducerRecord
+from petstream.settings import TableFormat
 
 _STATE: Final = (*STATE_COLUMNS, "restated")
 _PET_NAMES: Final = (

@@ -27,7 +27,8 @@ from consumers.engine.runner import Consumer
 from consumers.pets import current
 from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS, group_of
-from consumers.tables.comparison import ComparedTable, Comparison, compare, events_of
+from consumers.tables.columns import PET_TABLE, SHAPES, TableShape
+from consumers.tables.comparison import ComparedTable, TableComparison, compare, events_of
 from consumers.tables.keys import LoggedKey, TableKeys
 from consumers.tables.rows import null_record, row_record, shape_of, time_text
 from petstream import codec
@@ -40,7 +41,6 @@ from petstream.kafka.requests import request_record
 from petstream.kafka.writer import send_all, send_batch
 from petstream.metrics import TABLE_KEYS_KEPT, TABLE_KEYS_MISPLACED, TABLE_MENDED, TABLE_RECORDS
 from petstream.settings import KafkaAccess, TableFormat
-from petstream.table_columns import PET_TABLE, SHAPES, TableShape
 from petstream.topics import EXPORTS, TABLES
 
 _AT_ONCE: Final = 1_000
@@ -53,7 +53,7 @@ class ExportCompleted(NamedTuple):
     """An export was completed: compare."""
 
 
-class _Writing(NamedTuple):
+class _TableWrite(NamedTuple):
     """A record to write, and what is known of its key once it is durable."""
 
     shape: TableShape
@@ -72,7 +72,7 @@ def consumer(access: KafkaAccess, prefix: str, format_: TableFormat) -> Consumer
     writer = TableWriter(access, prefix, format_)
     return Consumer(
         "tables", CONSUMERS["tables"].topics, read, writer.apply, begin=writer.compare,
-        after=writer.settle,
+        after=writer.settle, position_first=True,
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ class TableWriter:
         await self._ask(comparison)
 
     async def _pay(
-        self, connection: Connection, comparison: Comparison, table: ComparedTable
+        self, connection: Connection, comparison: TableComparison, table: ComparedTable
     ) -> None:
         name = table.shape.topic.name.partition(".")[0]
         self._keys[table.shape.topic.name] = table.keys
@@ -142,7 +142,9 @@ class TableWriter:
                 name, f"{table.misplaced:,}",
             )  # fmt: skip
 
-    async def pay(self, table: ComparedTable, left: Sequence[int], comparison: Comparison) -> int:
+    async def pay(
+        self, table: ComparedTable, left: Sequence[int], comparison: TableComparison
+    ) -> int:
         """Write what a table topic owes, and null for what has left; return how many records."""
         self._keys[table.shape.topic.name] = table.keys
         nulls = list(self._nulls(table, left, comparison))
@@ -161,8 +163,8 @@ class TableWriter:
         return written
 
     def _nulls(
-        self, table: ComparedTable, left: Sequence[int], comparison: Comparison
-    ) -> Iterator[_Writing]:
+        self, table: ComparedTable, left: Sequence[int], comparison: TableComparison
+    ) -> Iterator[_TableWrite]:
         for key, removed in table.owed.removed.items():
             yield self._null(table.shape, key, removed)
         snapshot = comparison.log.snapshot
@@ -172,19 +174,19 @@ class TableWriter:
             )
             yield self._null_of(table.shape, key, (sequence, ""), export_id)
 
-    def _null(self, shape: TableShape, key: int, removed: LoggedKey) -> _Writing:
+    def _null(self, shape: TableShape, key: int, removed: LoggedKey) -> _TableWrite:
         return self._null_of(shape, key, removed.rank, removed.export_id)
 
-    def _null_of(self, shape: TableShape, key: int, rank: Rank, export_id: str) -> _Writing:
+    def _null_of(self, shape: TableShape, key: int, rank: Rank, export_id: str) -> _TableWrite:
         record = null_record(shape, key, rank, export_id, prefix=self._prefix)
-        return _Writing(shape, key, rank, listed=False, changed="", record=record)
+        return _TableWrite(shape, key, rank, listed=False, changed="", record=record)
 
     def _due(
         self,
         shape: TableShape,
         changes: Sequence[DecodedEvent],
         latest: Sequence[DecodedEvent],
-    ) -> Iterator[_Writing]:
+    ) -> Iterator[_TableWrite]:
         """Give the records that are to be written; learn from all changes, oldest first."""
         keys = self._keys[shape.topic.name]
         changed: dict[int, str] = {}
@@ -205,9 +207,9 @@ class TableWriter:
                 yield self._null_of(shape, key, rank, change.envelope.export_id)
                 continue
             record = row_record(change, changed[key], prefix=self._prefix, format_=self._format)
-            yield _Writing(shape, key, rank, listed=True, changed=changed[key], record=record)
+            yield _TableWrite(shape, key, rank, listed=True, changed=changed[key], record=record)
 
-    async def _write(self, writings: Sequence[_Writing]) -> None:
+    async def _write(self, writings: Sequence[_TableWrite]) -> None:
         """Write records, and note them once they are durable."""
         if not writings:
             return
@@ -231,7 +233,7 @@ class TableWriter:
         rows = await connection.fetch(query(_LISTED[table.shape is PET_TABLE]), table.owed.left)
         return frozenset(row["key"] for row in rows)
 
-    async def _ask(self, comparison: Comparison) -> None:
+    async def _ask(self, comparison: TableComparison) -> None:
         """Ask for a snapshot above what only a table topic knows."""
         ahead = [table.owed.ahead for table in comparison.tables if table.owed.ahead is not None]
         if ahead:

@@ -9,10 +9,10 @@ from typing import Any
 
 import asyncpg
 
+from consumers.tables.columns import TableShape
 from petstream import topics
 from petstream.kafka.reader import read_to_end
 from petstream.settings import KafkaAccess, TableFormat
-from petstream.table_columns import TableShape
 
 Rows = dict[int, dict[str, Any]]
 

@@ -14,10 +14,10 @@ import jsonschema
 import pytest
 
 from console.documents import fields_page, metrics_page, schemas
+from consumers.tables.columns import SHAPES, TableShape
 from petstream import events, fields, topics
 from petstream.codec import encode
 from petstream.model import Organization, Pet
-from petstream.table_columns import SHAPES, TableShape
 
 ROOT = Path(__file__).parents[3]
 EVERY_TOPIC = (*topics.ALL, *topics.TABLES)

@@ -10,12 +10,12 @@ from handmade_events import START, Log, picture
 from msgspec.structs import replace
 
 from consumers.pets.current import DecodedEvent
+from consumers.tables.columns import ORGANIZATION_TABLE, PET_TABLE, SHAPES, TableShape
 from consumers.tables.rows import null_record, row_of, row_record
 from petstream import codec
 from petstream.events import PetEvent
 from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess, TableFormat
-from petstream.table_columns import ORGANIZATION_TABLE, PET_TABLE, SHAPES, TableShape
 
 CHANGED = "2026-11-21T08:12:04Z"
 

@@ -99,13 +99,34 @@ async def test_an_event_that_only_restates_a_row_leaves_when_it_was_changed(
 ) -> None:
     world.append(LOG.pet(1, 1, op="added"))
     world.append(LOG.pet(2, 1, op="added"))
-    await (await world.connect()).drain(RNG)
+    member = await world.connect()
+    await member.drain(RNG)
     world.append(LOG.pet(1, 2, restated=True))
     world.append(LOG.pet(2, 2, name="Fido"))
-    await (await world.connect()).drain(RNG)
+    await member.drain(RNG)
     rows = {key: json.loads(value) for key, value in world.table().items()}
     changed = {key: (row["sequence"], row["changed_at"]) for key, row in rows.items()}
     assert changed == {1: (sequence(2), export_id(1)), 2: (sequence(2), export_id(2))}
+
+
+async def test_a_removal_whose_null_the_table_topic_lost_is_said_again(world: TableWorld) -> None:
+    world.append(LOG.pet(1, 1, op="added"))
+    world.append(LOG.pet(1, 2, op="removed"))
+    await (await world.connect()).drain(RNG)
+    assert world.sent == 0  # a row that nobody ever saw needs no null
+    world.append(LOG.pet(2, 1, op="added"))
+    await (await world.connect()).drain(RNG)
+    world.append(LOG.pet(2, 2, op="removed"))
+    await (await world.connect()).drain(RNG)
+    (place,) = [
+        place
+        for place in world.places(topics.PET_TABLE.full_name(PREFIX))
+        if world.records[place]
+    ]
+    world.lose_tail(place, 1)
+    assert set(world.table()) == {2}
+    await world.connect()
+    assert set(world.table()) == set()
 
 
 async def test_records_in_partitions_of_other_keys_are_told_and_not_written_again(

@@ -12,10 +12,10 @@ from consumers.admin.replay import FromBeginning, replay
 from consumers.admin.table_rebuild import rebuild
 from consumers.app import consume
 from consumers.registry import EVERY, group_of
+from consumers.tables.columns import SHAPES
 from petstream.kafka.admin import describe_topics
 from petstream.kafka.client import ensure_topics
 from petstream.settings import KafkaAccess, Settings, TableFormat
-from petstream.table_columns import SHAPES
 
 pytestmark = pytest.mark.servers
 
