@@ -40,14 +40,23 @@ async def rows_of_topic(
 
 
 async def columns_of_view(database_url: str, shape: TableShape) -> Rows:
-    """Return the rows of the view that a table topic is of, without what only the topic has."""
+    """Return the rows of the view that a table topic is of."""
+    return await rows_of(database_url, f"petstream.{_VIEWS[shape.source.name]}", shape.key)
+
+
+async def rows_of(database_url: str, relation: str, key: str) -> Rows:
+    """Return the rows of a table or a view; without pictures, which no view has."""
     connection = await asyncpg.connect(database_url)
     try:
-        view = _VIEWS[shape.source.name]
-        rows = await connection.fetch(f"SELECT * FROM petstream.{view}")  # noqa: S608  two names
+        rows = await connection.fetch(f"SELECT * FROM {relation}")  # noqa: S608  a name of ours
+    except asyncpg.UndefinedTableError:
+        return {}
     finally:
         await connection.close()
-    return {row[shape.key]: {name: _text(value) for name, value in row.items()} for row in rows}
+    return {
+        row[key]: {name: _text(value) for name, value in row.items() if name != "pictures"}
+        for row in rows
+    }
 
 
 def _plain(shape: TableShape, row: dict[str, Any]) -> dict[str, Any]:

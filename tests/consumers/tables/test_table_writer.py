@@ -119,9 +119,7 @@ async def test_a_removal_whose_null_the_table_topic_lost_is_said_again(world: Ta
     world.append(LOG.pet(2, 2, op="removed"))
     await (await world.connect()).drain(RNG)
     (place,) = [
-        place
-        for place in world.places(topics.PET_TABLE.full_name(PREFIX))
-        if world.records[place]
+        place for place in world.places(topics.PET_TABLE.full_name(PREFIX)) if world.records[place]
     ]
     world.lose_tail(place, 1)
     assert set(world.table()) == {2}
