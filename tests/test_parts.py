@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 ROOT = Path(__file__).parents[1]
 OURS = {"petstream", "ingest", "consumers", "console", "lab"}
@@ -117,6 +122,48 @@ def test_the_requirements_files_agree() -> None:
         ):
             pins.setdefault(name, set()).add(version)
     assert {name: versions for name, versions in pins.items() if len(versions) > 1} == {}
+
+
+def test_the_bill_of_materials_names_every_pinned_package_and_jar_with_its_sum() -> None:
+    """As CycloneDX: what a scanner of somebody's else asks for."""
+    made = subprocess.run(  # noqa: S603  our own script
+        [ROOT / "scripts" / "sbom"], check=True, capture_output=True, text=True
+    )
+    document = json.loads(made.stdout)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(made.stdout) is None
+    named = {component["purl"]: json.dumps(component) for component in document["components"]}
+    pinned = (ROOT / "requirements" / "runtime.txt").read_text("utf-8")
+    packages = re.findall(r"^([a-z0-9-]+)==(\S+).*\n +--hash=sha256:(\w+)", pinned, re.MULTILINE)
+    wanted = {f"pkg:pypi/{name}@{version}": total for name, version, total in packages}
+    for line in (files("console.embedded") / "jars.sha512").read_text("ascii").splitlines():
+        total, coordinate = line.split()
+        group, artifact, version = coordinate.split(":")
+        wanted[f"pkg:maven/{group}/{artifact}@{version}"] = total
+    assert named.keys() == wanted.keys()
+    assert {purl for purl, total in wanted.items() if total not in named[purl]} == set()
+
+
+def test_known_vulnerabilities_are_looked_for_where_a_database_is_at_hand(tmp_path: Path) -> None:
+    """By the bill of materials; what is known of is a failure. Else it is said that none was."""
+    scanner = tmp_path / "osv-scanner"
+    scanner.write_text('#!/bin/sh\necho "$@"\ngrep -c pkg:maven "$5"\nexit 1\n')
+    scanner.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = _vulnerabilities(PATH=path, OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY="")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "weren't looked for: OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY names no" in done.stderr
+    done = _vulnerabilities(PATH=path, OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY=str(tmp_path))
+    assert done.returncode == 1
+    asked, jars = done.stdout.splitlines()
+    assert asked.startswith("scan source --offline --lockfile /")
+    assert int(jars) > 40
+
+
+def _vulnerabilities(**environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  our own script
+        [ROOT / "scripts" / "vulnerabilities"], env=os.environ | environment, check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
 
 
 def _name(requirement: str) -> str:

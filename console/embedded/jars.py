@@ -3,7 +3,8 @@
 Rule 1: nothing of Kafka is in this repository; the jars come from where this machine gets packages.
 Rule 2: what was resolved once is never asked for again (the list is kept in the user's cache, or in
         the data directory where there is no such cache).
-Rule 3: a home directory that can't be written, or isn't there, keeps nothing from being fetched.
+Rule 3: none is run that isn't the one pinned by its SHA-512 (`jar_sums.py`).
+Rule 4: a home directory that can't be written, or isn't there, keeps nothing from being fetched.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from console.embedded.jar_sums import check
 from console.embedded.process import locked
 from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError, UsageError
@@ -57,19 +59,26 @@ def java() -> str:
 
 
 def classpath(data_dir: Path, say: Callable[[str], None]) -> list[str]:
-    """Return the jars that Kafka runs on, fetching them the first time."""
+    """Return the jars that Kafka runs on, fetching them the first time.
+
+    Raises:
+        PetstreamError: they can't be fetched, or aren't those that are pinned.
+    """
     cache = _cache_dir(data_dir)
     memo = cache / f"{KAFKA.replace(':', '-')}.json"
     remembered = _remembered(memo)
     if remembered:
+        check(remembered, cache)
         return remembered
     with locked(cache, "jars"):
         remembered = _remembered(memo)  # another command may have fetched them meanwhile
         if remembered:
+            check(remembered, cache)
             return remembered
         say("fetching Apache Kafka (once; about 100 MB)")
         with _maven_at(cache, is_needed=not _is_writable(_home() / ".m2")):
             jars = _resolve(cache)
+        check(jars, cache)
         part = memo.with_suffix(".part")
         part.write_text(json.dumps(jars))
         part.replace(memo)
@@ -134,7 +143,7 @@ def _is_writable(directory: Path) -> bool:
 
 @contextmanager
 def _maven_at(cache: Path, *, is_needed: bool) -> Iterator[None]:
-    """Let Maven keep its files in our cache, where the home directory can't be written (rule 3)."""
+    """Let Maven keep its files in our cache, where the home directory can't be written (rule 4)."""
     before = {name: os.environ.get(name) for name in ("M2_REPO", "MAVEN_OPTS")}
     if is_needed:
         repository = cache / "maven"
