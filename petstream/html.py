@@ -50,12 +50,12 @@ _CLEANER: Final = nh3.Cleaner(
 )
 _LONGEST: Final = 256 * 1024
 _MOST_TAGS: Final = 5_000
-_TO_ADDRESS: Final = r'img(?: (?!src=)[a-z]+="[^"]*")*+ src="'
+_TO_ADDRESS: Final = r'img(?: (?!src=)[a-z]+="[^"]*")* src="'
 """What another attribute says may look like an address, too."""
 
 _IMAGE: Final = re.compile(rf'<{_TO_ADDRESS}([^"]*)"[^>]*>')
 _NOTHING: Final = re.compile(
-    rf"(?:<(?!{_TO_ADDRESS})[^>]*>|&nbsp;|[\s\u00ad\u200b-\u200f\u2060\ufeff])*+"
+    rf"(?:<(?!{_TO_ADDRESS})[^>]*>|&nbsp;|[\s\u00ad\u200b-\u200f\u2060\ufeff])*"
 )
 _MARKUP: Final = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)?[^<>]*>")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")

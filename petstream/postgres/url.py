@@ -6,10 +6,11 @@ Rule 2: no message holds a value: it may be a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from petstream.postgres.parameters import NO, PARAMETERS
 
@@ -17,7 +18,20 @@ PORT: Final = 5432
 _LAST_PORT: Final = 65_535
 _CONNECT_S: Final = 10
 _SYSTEM: Final = "system"
+# urlsplit of newer Pythons takes no second host with brackets
+_URL: Final = re.compile(
+    r"postgres(?:ql)?://(?P<netloc>[^/?]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
 _ENCODE: Final = "percent-encode special characters of user and password, as %40 for @"
+
+
+class _Parts(NamedTuple):
+    """The parts of a URL, as they are written."""
+
+    netloc: str
+    path: str
+    query: str
 
 
 class Keepalives(NamedTuple):
@@ -132,17 +146,18 @@ def read(text: str) -> PostgresUrl:
     )
 
 
-def _split(text: str) -> SplitResult:
+def _split(text: str) -> _Parts:
     if "#" in text:
         raise ValueError(f"it holds a #: {_ENCODE}, and as %23 for #")
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        raise ValueError(f"it isn't a URL: {_ENCODE}") from None  # the cause would show the URL
-    if parts.scheme not in {"postgresql", "postgres"}:
+    match = _URL.fullmatch(text)
+    if match is None:
         raise ValueError("it must begin with postgresql://")
+    parts = _Parts(**match.groupdict(default=""))
     if parts.netloc.count("@") > 1:
         raise ValueError(f"it holds more than one @: {_ENCODE}")
+    hosts = parts.netloc.rpartition("@")[2]
+    if not parts.netloc.isprintable() or hosts.count("[") != hosts.count("]"):
+        raise ValueError(f"it isn't a URL: {_ENCODE}")
     return parts
 
 

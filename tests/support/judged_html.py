@@ -78,7 +78,7 @@ ADDRESS = re.compile(r"(?:https?:|mailto:|tel:|//)", re.IGNORECASE)
 PLAIN = re.compile(
     r"""(?:[^<>&]|&(?:amp|lt|gt|nbsp|quot|\#x27);"""
     r"""|</[a-z][a-z0-9]*>"""
-    r"""|<[a-z][a-z0-9]*(?:\ [a-z]+="(?:[^"<>&]|&(?:amp|lt|gt|nbsp|quot|\#x27);)*+")*+>)*+""",
+    r"""|<[a-z][a-z0-9]*(?:\ [a-z]+="(?:[^"<>&]|&(?:amp|lt|gt|nbsp|quot|\#x27);)*")*>)*""",
     re.VERBOSE,
 )
 

@@ -27,7 +27,10 @@ DELAYS_S = [0.02 + 0.04 * step for step in range(13)]
 
 
 def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: float) -> int | str:
-    """Start a command, signal it so long after; return its status, or who wrote a traceback."""
+    """Start a command, signal it so long after; return its status, or who wrote a traceback.
+
+    Of another status than a signal has, return what it said.
+    """
     others = {name: text for name, text in os.environ.items() if "PETSTREAM_" not in name}
     with subprocess.Popen(  # noqa: S603  ours
         [sys.executable, *command], cwd=tmp_path, text=True,
@@ -41,7 +44,7 @@ def ended(tmp_path: Path, command: list[str], which: signal.Signals, delay_s: fl
         finally:
             process.kill()  # leaving the block waits for it
     if "Traceback" not in said:
-        return process.returncode
+        return process.returncode if process.returncode <= 0 else said
     ours = re.search(r'console/__main__\.py", line \d+, in main$', said, re.MULTILINE)
     return "petstream" if ours else "Python"
 

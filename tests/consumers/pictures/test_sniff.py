@@ -119,9 +119,9 @@ def test_t33_a_file_full_of_ends_of_archives_costs_no_time() -> None:
         to_end = len(table) - at - 22 + len(whole) - 2
         table[at : at + 22] = b"PK\5\6" + bytes(16) + struct.pack("<H", min(to_end, 65_535))
     data = whole[:2] + comment * 190_000 + bytes(table) + whole[2:]
-    began = time.perf_counter()
+    began_s = time.process_time()
     assert sniff(data).width == 60
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began_s < 30, "of the processor: it would be minutes"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "PNG"])
@@ -130,6 +130,6 @@ def test_endless_parts_cost_no_endless_walk(kind: str) -> None:
     whole = drawn_picture(kind)
     part = {"JPEG": b"\xff\xfe\0\2", "GIF": b"!\xfe\0", "PNG": chunk(b"puPy")}[kind]
     at = {"JPEG": 2, "GIF": whole.find(b","), "PNG": 33}[kind]
-    began = time.perf_counter()
+    began_s = time.process_time()
     assert refused(whole[:at] + part * (24 * 1024**2 // len(part)) + whole[at:]) == "truncated"
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began_s < 30, "of the processor: it would be minutes"
