@@ -112,11 +112,31 @@ def kafka_access(
         except ValueError as error:
             wrong.append(f"{name}: {error}")
     protocol = texts.get("security_protocol", "PLAINTEXT")
-    for name, key in names.items():
-        lacks = protocol.startswith("SASL") and key.startswith("sasl_") and key not in texts
-        if lacks and key != "sasl_mechanism":
-            wrong.append(f"{name}: it isn't set, and {protocol} needs it")
+    if protocol.startswith("SASL"):
+        mechanism = texts.get("sasl_mechanism", "PLAIN")
+        needed = _NEEDED.get(mechanism, _NEEDED["PLAIN"])
+        wrong.extend(
+            f"{name}: it isn't set, and {protocol} needs it"
+            + (f" for {mechanism}" if mechanism in _NEEDED and mechanism != "PLAIN" else "")
+            for name, key in names.items()
+            if key in needed and key not in texts
+        )
     return texts, wrong
+
+
+def web_address(text: str) -> str:
+    """Read where an OAuth server gives tokens."""
+    parts = _split(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise ValueError("it must begin with https://, and hold no user")
+    return text
+
+
+def region(text: str) -> str:
+    """Read a region of AWS."""
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", text):
+        raise ValueError("it must be a region of AWS")
+    return text
 
 
 def database_url(text: str) -> str:
@@ -191,9 +211,21 @@ def file(text: str) -> str:
         raise ValueError(f"{text} can't be read ({error.strerror})") from None
 
 
+_LOGIN: Final = frozenset({"sasl_username", "sasl_password"})
+_NEEDED: Final[Mapping[str, frozenset[str]]] = {
+    "PLAIN": _LOGIN,
+    "OAUTHBEARER": _LOGIN | {"oauth_url"},
+    "AWS_MSK_IAM": frozenset({"aws_region"}),
+}
+"""What a mechanism can't do without; others are as PLAIN."""
+
 _KAFKA_READERS: Final[Mapping[str, Any]] = {
     "security_protocol": one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-    "sasl_mechanism": one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    "sasl_mechanism": one_of(
+        "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"
+    ),
+    "oauth_url": web_address,
+    "aws_region": region,
     "ssl_cafile": file,
     "ssl_certfile": file,
     "ssl_keyfile": file,

@@ -58,6 +58,9 @@ class KafkaAccess:
     sasl_mechanism: str = "PLAIN"
     sasl_username: str | None = field(default=None, repr=False)
     sasl_password: str | None = field(default=None, repr=False)
+    oauth_url: str | None = None
+    oauth_scope: str | None = None
+    aws_region: str | None = None
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
@@ -244,6 +247,9 @@ _KAFKA: Final = {
     "PETSTREAM_KAFKA_SASL_MECHANISM": "sasl_mechanism",
     "PETSTREAM_KAFKA_SASL_USERNAME": "sasl_username",
     "PETSTREAM_KAFKA_SASL_PASSWORD": "sasl_password",
+    "PETSTREAM_KAFKA_OAUTH_URL": "oauth_url",
+    "PETSTREAM_KAFKA_OAUTH_SCOPE": "oauth_scope",
+    "PETSTREAM_KAFKA_AWS_REGION": "aws_region",
     "PETSTREAM_KAFKA_SSL_CAFILE": "ssl_cafile",
     "PETSTREAM_KAFKA_SSL_CERTFILE": "ssl_certfile",
     "PETSTREAM_KAFKA_SSL_KEYFILE": "ssl_keyfile",

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 
 from petstream import topics
 from petstream.errors import PetstreamError, UnreachableError
-from petstream.kafka import diagnosis
+from petstream.kafka import diagnosis, tokens
 from petstream.settings import KafkaAccess
 from petstream.waiting import Backoff, Delays
 
@@ -52,7 +52,10 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
     }
     if access.security_protocol.endswith("SSL"):
         options["ssl_context"] = diagnosis.tls(access)
-    if access.security_protocol.startswith("SASL"):
+    if access.security_protocol.startswith("SASL") and access.sasl_mechanism in tokens.MECHANISMS:
+        options["sasl_mechanism"] = tokens.OAUTHBEARER
+        options["sasl_oauth_token_provider"] = tokens.tokens(access)
+    elif access.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = access.sasl_mechanism
         options["sasl_plain_username"] = access.sasl_username
         options["sasl_plain_password"] = access.sasl_password

@@ -26,6 +26,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from petstream.errors import PetstreamError
+from petstream.kafka.tokens import TokenError
 from petstream.settings import KafkaAccess
 
 _KNOCK_S: Final = 4.0
@@ -33,7 +34,7 @@ _MOST_BROKERS: Final = 9
 _MEND: Final = ": start it, or mend PETSTREAM_KAFKA"
 _ENTRY: Final = frozenset({
     "security_protocol", "ssl_context", "sasl_mechanism", "sasl_plain_username",
-    "sasl_plain_password",
+    "sasl_plain_password", "sasl_oauth_token_provider",
 })  # fmt: skip
 """Those of a client's options that a single connection takes."""
 _WRONG_NAME: Final = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
@@ -190,6 +191,8 @@ async def _knock(broker: Broker, options: dict[str, Any]) -> _Knock:
 
 def _of(error: BaseException, protocol: str) -> Refusal:
     """Return what an error means; what aiokafka raises may hide it as its cause."""
+    if isinstance(error, TokenError):
+        return Refusal(str(error), for_good=False)
     message = in_words(error, protocol)
     cause = error.__cause__
     if message is None and cause is not None:
