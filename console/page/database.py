@@ -7,17 +7,16 @@ Rule 2: a database that is away is a page that says so.
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
+from console.find.thumbnails import thumbnail
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.page import CurrentSettings, rendering
 
 _AT_ONCE: Final = 2
-_SMALLEST_WIDTH: Final = 320
-_MOST_DIGITS: Final = 18
 
 CARDS: Final = """
     SELECT pet.animal_id, pet.name, pet.species, pet.breed, pet.sex, pet.age, pet.status, (
@@ -49,6 +48,10 @@ class Database:
 
     async def rows(self, **queries: tuple[str, tuple[Any, ...]]) -> Rows | Unavailable:
         """Return the rows of each query."""
+        return await self.ask(queries)
+
+    async def ask(self, queries: Mapping[str, tuple[str, tuple[Any, ...]]]) -> Rows | Unavailable:
+        """Return the rows of each query, by names that are no words of Python's."""
         settings = self._current_settings()
         if settings is None:
             return Unavailable("not reachable (it is being waited for)")
@@ -69,15 +72,6 @@ def cards(rows: list[dict[str, Any]]) -> list[Card]:
     ]
 
 
-def parse_id(text: str) -> int | None:
-    """Return an id that a person wrote, or None where no id looks like that.
-
-    >>> parse_id("22611034"), parse_id("-1"), parse_id("9" * 19)
-    (22611034, None, None)
-    """
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
-
-
 def about(row: dict[str, Any]) -> str:
     """Return a pet in one line.
 
@@ -86,17 +80,3 @@ def about(row: dict[str, Any]) -> str:
     """
     words = (row["breed"] or row["species"], row["sex"], row["age"])
     return ", ".join(word for word in words if word)
-
-
-def thumbnail(thumbnails: Any, width: int = _SMALLEST_WIDTH) -> str | None:
-    """Return the key of the smallest picture that is at least so wide, else of the widest.
-
-    >>> thumbnail('{"320": "a", "960": "b"}', 900), thumbnail("{}"), thumbnail(None)
-    ('b', None, None)
-    """
-    keys: dict[str, str] = (
-        json.loads(thumbnails) if isinstance(thumbnails, str) else thumbnails or {}
-    )
-    widths = sorted(map(int, keys))
-    chosen = next((size for size in widths if size >= width), widths[-1] if widths else None)
-    return None if chosen is None else keys[str(chosen)]

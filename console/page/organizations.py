@@ -6,9 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
+from console.find.criteria import parse_id
 from console.inspect.database_reader import Unavailable
 from console.page import rendering
-from console.page.database import CARDS, Database, cards, parse_id, unavailable_page
+from console.page.database import CARDS, Database, cards, unavailable_page
 
 _PETS_A_PAGE: Final = 60
 

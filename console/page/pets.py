@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 from markupsafe import Markup
 
+from console.find.thumbnails import thumbnail
 from console.inspect.database_reader import Unavailable
 from console.page import CurrentSettings, rendering
 from console.page.command_runner import CommandRunner
-from console.page.database import Database, about, thumbnail, unavailable_page
+from console.page.database import Database, about, unavailable_page
 
 _EXPLAIN_DEADLINE_S: Final = 60.0
 _LARGE_WIDTH: Final = 960

@@ -13,7 +13,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-_STYLES: Final = ("console.css",)
+_STYLES: Final = ("console.css", "pets.css")
 
 
 def page(template: str, *, status_code: int = 200, **values: Any) -> web.Response:

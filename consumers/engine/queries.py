@@ -1,6 +1,6 @@
-"""The named queries of consumers/sql/*.sql.
+"""The named queries of consumers/sql/*.sql, and of another package's.
 
-Rule 1: a query begins with ``-- name: its_name``; names are unique over all files.
+Rule 1: a query begins with ``-- name: its_name``; names are unique over all files of a package.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from petstream.errors import PetstreamError
 _NAME: Final = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
 
 
-def query(name: str) -> str:
+def query(name: str, package: str = "consumers") -> str:
     """Return the text of a query.
 
     Raises:
         KeyError: there is no such query.
     """
-    return queries()[name]
+    return queries(package)[name]
 
 
 @cache
-def queries() -> Mapping[str, str]:
-    """Return every query by its name."""
+def queries(package: str = "consumers") -> Mapping[str, str]:
+    """Return every query of a package by its name."""
     texts: dict[str, str] = {}
-    directory = files("consumers") / "sql"
+    directory = files(package) / "sql"
     for file in sorted(directory.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
             for name, text in parse(file.read_text(encoding="utf-8")):

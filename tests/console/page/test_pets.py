@@ -14,7 +14,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from console.inspect.database_reader import Rows, Unavailable
 from console.page import command_runner, database
 from console.page.command_runner import CommandResult, CommandRunner, environment
-from console.page.search import search_text
 from console.page.site import mount
 from console.page.timeline import timeline
 from petstream.settings import SETTLED, KafkaAccess, Settings, load
@@ -42,6 +41,21 @@ PICTURE: dict[str, Any] = {
 CARD: dict[str, Any] = {
     "animal_id": 7, "name": "Biscuit", "species": "Dog", "breed": None, "sex": "Male", "age": None,
     "status": "Available", "thumbnails": THUMBNAILS,
+}  # fmt: skip
+
+
+FOUND: dict[str, Any] = CARD | {
+    "org_id": 4, "org_name": "Paws &amp; Co", "city": "Reno", "state": "NV", "listed": True,
+    "removed_at": None, "rank": 0, "sorted_by": "biscuit",
+}  # fmt: skip
+SEARCHED: dict[str, list[dict[str, Any]]] = {
+    "by_id": [{"is_pet": False, "is_organization": False, "is_indexed": True}],
+    "species": [], "orgs": [], "organizations": [], "pets": [FOUND],
+    "facets": [
+        {"facet": "all", "value": None, "label": None, "pets": 61},
+        {"facet": "species", "value": "Cat", "label": None, "pets": 20},
+        {"facet": "species", "value": "Dog", "label": None, "pets": 41},
+    ],
 }  # fmt: skip
 
 
@@ -144,8 +158,14 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
     StubDatabase(
         monkeypatch, pet=[row], removed=[], pictures=[PICTURE | {"error": HOSTILE}],
         org=[dict.fromkeys(ORG, HOSTILE) | {"org_id": 4}],
-        count=[{"pets": 1}], pets=[CARD | {"name": HOSTILE, "breed": HOSTILE, "status": HOSTILE}],
-        orgs=[{"org_id": 4, "name": HOSTILE, "city": HOSTILE, "state": None}],
+        count=[{"pets": 1}],
+        **SEARCHED | {
+            "pets": [FOUND | {"name": HOSTILE, "breed": HOSTILE, "status": HOSTILE}],
+            "facets": [{"facet": "state", "value": text, "label": None, "pets": 1}
+                       for text in ("TX", HOSTILE)],
+            "organizations": [{"org_id": 4, "name": HOSTILE, "city": HOSTILE, "state": None,
+                               "pets": 1, "listed": True}],
+        },
     )  # fmt: skip
     for path in ("/pets/7", "/orgs/4", f"/search?q={HOSTILE}"):
         status, text, _ = await get(path)
@@ -169,24 +189,46 @@ async def test_a_pet_that_left_and_one_nobody_knows(monkeypatch: pytest.MonkeyPa
     assert (await get("/pets/7", settings=None))[0] == 503
 
 
-async def test_a_search_asks_for_id_and_name_and_says_if_there_is_more(
+async def test_a_search_shows_cards_facets_filters_and_the_next_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stub = StubDatabase(monkeypatch, pets=[CARD], orgs=[])
-    _, text, _ = await get("/search?q=22611034")
-    assert stub.arguments == [("22611034", 22611034)] * 2
-    assert 'href="/pets/7"' in text
+    cards = [FOUND | {"animal_id": number} for number in range(7, 56)]
+    gone = FOUND | {"listed": False, "removed_at": datetime(2026, 3, 1, tzinfo=UTC)}
+    stub = StubDatabase(monkeypatch, **SEARCHED | {"pets": [gone, *cards]})
+    _, text, _ = await get("/search?q=biscuit&state=tx")
+    assert text.count('<li><a href="/pets/') == 47  # a page is 48 pets, and one has left
+    assert "left 2026-03-01" in text
     assert f'src="/pictures/{KEY}.320.jpg"' in text
-    assert "There are more" not in text
-    stub.rows = {"pets": [CARD] * 61, "orgs": []}
-    _, text, _ = await get("/search?q=bis%25")
-    assert stub.arguments[-1] == ("bis%", None)
-    assert text.count('href="/pets/7"') == 60
-    assert "There are more" in text
-    queries_before = len(stub.arguments)
-    assert (await get("/search"))[0] == 200
-    assert len(stub.arguments) == queries_before
-    assert search_text("\0 ") == ""
+    assert "<strong>61</strong> pets" in text
+    assert 'href="/search?q=biscuit&amp;state=TX&amp;species=Dog">Dog</a> <span>41</span>' in text
+    assert '<a href="/search?q=biscuit">TX ' in text  # takes the filter away
+    assert "after=0.53.biscuit" in text
+    assert "pg_trgm" not in text
+    stub.rows = SEARCHED | {"pets": [], "facets": [], "organizations": [], "by_id": [
+        {"is_pet": False, "is_organization": False, "is_indexed": False}
+    ]}  # fmt: skip
+    _, text, _ = await get("/search?q=nobody")
+    assert "Nothing fits" in text
+    assert "pg_trgm" in text
+    stub.rows = Unavailable("not reachable (OSError)")
+    status, text, _ = await get("/search?q=a")
+    assert (status, "not reachable (OSError)" in text) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("is_pet", "is_organization", "opens"),
+    [(True, True, "/pets/701"), (False, True, "/orgs/701"), (False, False, None)],
+)
+async def test_an_id_opens_what_has_it(
+    monkeypatch: pytest.MonkeyPatch, *, is_pet: bool, is_organization: bool, opens: str | None
+) -> None:
+    known = {"is_pet": is_pet, "is_organization": is_organization, "is_indexed": True}
+    StubDatabase(monkeypatch, **SEARCHED | {"by_id": [known]})
+    app = web.Application()
+    mount(app, lambda: SETTINGS, bound_host="127.0.0.1")
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/search?q=701", allow_redirects=False)
+    assert answer.headers.get("Location") == opens
 
 
 async def test_an_organisation_pages_through_its_pets(monkeypatch: pytest.MonkeyPatch) -> None:
