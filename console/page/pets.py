@@ -1,4 +1,4 @@
-"""A pet's pages: as a site would show it, and its timeline, event by event.
+"""A pet's pages: as a site would show it with what happened to it, and its events as published.
 
 Rule 1: the description is cleaned once more on its way to the page, whatever the table holds.
 Rule 2: nothing is fetched from anywhere: pictures are those of the store.
@@ -13,41 +13,22 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 from markupsafe import Markup
 
-from console.find.thumbnails import thumbnail
+from console.find.pet import PetDetails, pet_details
 from console.inspect.database_reader import Unavailable
-from console.page import CurrentSettings, rendering
+from console.page import CurrentSettings, pet_wording, rendering
 from console.page.command_runner import CommandRunner
-from console.page.database import Database, about, unavailable_page
+from console.page.database import Database, unavailable_page
 
 _EXPLAIN_DEADLINE_S: Final = 60.0
-_LARGE_WIDTH: Final = 960
-
-_PET: Final = """
-    SELECT pet.*, org.name AS org_name, org.city AS org_city, org.state AS org_state
-    FROM petstream.pets AS pet LEFT JOIN petstream.organizations AS org USING (org_id)
-    WHERE animal_id = $1"""
-_REMOVED: Final = """
-    SELECT removed_at, export_id FROM petstream.removed_pets WHERE animal_id = $1"""
-_PICTURES: Final = """
-    SELECT picture_id, position, status, thumbnails, width, height, error, rendition
-    FROM petstream.pet_pictures WHERE animal_id = $1 ORDER BY position, picture_id"""
-FACTS: Final = {
-    "sex": "Sex", "age": "Age", "size": "Size", "color": "Colour", "birthdate": "Born",
-    "altered": "Spayed or neutered", "housetrained": "Housetrained", "declawed": "Declawed",
-    "special_needs": "Special needs", "good_with_dogs": "Good with dogs",
-    "good_with_cats": "Good with cats", "good_with_kids": "Good with kids",
-    "adoption_fee": "Adoption fee", "postal_code": "Postal code", "updated_at": "Updated",
-    "first_seen_at": "First seen",
-}  # fmt: skip
-
-_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
-class GalleryPicture(NamedTuple):
-    """The keys of a stored picture's thumbnails."""
+class RawEvent(NamedTuple):
+    """An event as it was published: a line about it, and its JSON without what is null."""
 
-    large: str
-    small: str
+    title: str
+    published_at: str
+    where: str
+    text: str
 
 
 def routes(
@@ -57,18 +38,12 @@ def routes(
 
     async def pet(request: web.Request) -> web.Response:
         animal_id = int(request.match_info["animal_id"])
-        rows = await database.rows(
-            pet=(_PET, (animal_id,)),
-            removed=(_REMOVED, (animal_id,)),
-            pictures=(_PICTURES, (animal_id,)),
-        )
-        if isinstance(rows, Unavailable):
-            return unavailable_page(rows)
-        if rows["pet"]:
-            return rendering.page("pet.html", **_pet_values(rows["pet"][0], rows["pictures"]))
-        if rows["removed"]:
-            return rendering.page("removed.html", animal_id=animal_id, removed=rows["removed"][0])
-        return unknown_pet_page(animal_id)
+        details = await pet_details(database.ask, animal_id)
+        if isinstance(details, Unavailable):
+            return unavailable_page(details)
+        if details is None:
+            return unknown_pet_page(animal_id)
+        return rendering.page("pet.html", **_values(details))
 
     async def timeline(request: web.Request) -> web.Response:
         animal_id = int(request.match_info["animal_id"])
@@ -83,9 +58,12 @@ def routes(
         events = result.document["events"]
         if not events:
             return unknown_pet_page(animal_id)
-        newest = json.dumps(max(events, key=_rank), indent=2, ensure_ascii=False)
+        newest_first = sorted(events, key=_rank, reverse=True)
         return rendering.page(
-            "timeline.html", animal_id=animal_id, text=result.document["text"], newest_event=newest
+            "timeline.html",
+            animal_id=animal_id,
+            text=result.document["text"],
+            events=[_raw(event) for event in newest_first],
         )
 
     path = r"/pets/{animal_id:[0-9]{1,18}}"
@@ -109,27 +87,46 @@ def _rank(event: dict[str, Any]) -> tuple[int, str]:
     return int(sequence) if is_number else -1, headers.get("ce_digest", "")
 
 
-def _pet_values(row: dict[str, Any], pictures: list[dict[str, Any]]) -> dict[str, Any]:
+def _raw(event: dict[str, Any]) -> RawEvent:
+    value = event["value"]
+    op = value.get("op", "") if isinstance(value, dict) else ""
+    export_id = event["headers"].get("ce_exportid", "")
+    return RawEvent(
+        title=f"{op or 'unreadable'}{f' by export {export_id}' if export_id else ''}",
+        published_at=str(event.get("publishedAt", ""))[:16].replace("T", " "),
+        where=f"{event.get('topic', '')}, partition {event.get('partition', '?')}, "
+        f"offset {event.get('offset', '?')}",
+        text=json.dumps(_said(event), indent=2, ensure_ascii=False),
+    )
+
+
+def _said(value: Any) -> Any:
+    """Return the same without what is null in it.
+
+    >>> _said({"a": None, "b": [{"c": None, "d": 1}]})
+    {'b': [{'d': 1}]}
+    """
+    if isinstance(value, dict):
+        return {name: _said(part) for name, part in value.items() if part is not None}
+    return [_said(part) for part in value] if isinstance(value, list) else value
+
+
+def _values(pet: PetDetails) -> dict[str, Any]:
     """Return what the template of a pet shows."""
     from petstream.html import rendered, says_something  # noqa: PLC0415  its cleaner isn't made for nothing
 
-    description = rendered(row["description_rendered"], None, None) or ""
-    if not says_something(description, row["tracker_url"]):
+    description = rendered(pet.fields.get("description_rendered"), None, None) or ""
+    if not says_something(description, pet.fields.get("tracker_url")):
         description = ""  # the tracker alone is nothing to look at
-    gallery = [
-        GalleryPicture(large, small)
-        for picture in pictures
-        if picture["status"] == "stored"
-        and (large := thumbnail(picture["thumbnails"], _LARGE_WIDTH))
-        and (small := thumbnail(picture["thumbnails"]))
-    ]
-    extra = json.loads(row["attributes"] or "{}")
     return {
-        "pet": row,
-        "about": about(row),
-        "facts": [(label, row[name]) for name, label in FACTS.items() if row[name] is not None],
+        "pet": pet,
+        "fields": pet.fields,
+        "name": pet.name or ("A pet without a name" if pet.fields else "A pet that is forgotten"),
+        "chips": pet_wording.chips(pet),
+        "facts": pet_wording.facts(pet),
+        "further": pet_wording.further(pet.attributes),
+        "days": pet_wording.days(pet),
+        "why_it_left": None if pet.is_listed else pet_wording.why_it_left(pet),
+        "gallery": [picture for picture in pet.pictures if picture.large],
         "description": Markup(description),  # noqa: S704  cleaned just above
-        "gallery": gallery,
-        "pictures": pictures,
-        "extra": sorted((name, value) for name, value in extra.items() if value not in _EMPTY),
     }

@@ -48,7 +48,7 @@ ORDER BY name, animal_id LIMIT $19::int;
 -- name: shown
 -- What a card shows of each pet that was chosen.
 SELECT pet.animal_id, pet.name, pet.species, pet.breed, pet.sex, pet.age, pet.status, pet.org_id,
-    pet.listed, pet.removed_at, org.name AS org_name, org.city, org.state, chosen.rank,
+    pet.listed, pet.removed_at, org.name AS org_name, org.city, upper(btrim(org.state)) AS state, chosen.rank,
     chosen.sorted_by, (
         SELECT thumbnails FROM petstream.pet_picture AS picture
         WHERE picture.animal_id = pet.animal_id AND picture.status = 'stored'

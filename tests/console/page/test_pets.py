@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from console.find import pet as pet_of_tables
 from console.inspect.database_reader import Rows, Unavailable
 from console.page import command_runner, database
 from console.page.command_runner import CommandResult, CommandRunner, environment
@@ -25,11 +27,9 @@ KEY = "ab/cd/" + "ab" * 32
 HOSTILE = "<script>alert(1)</script>"
 THUMBNAILS = json.dumps({"320": f"{KEY}.320.jpg", "960": f"{KEY}.960.jpg"})
 PET: dict[str, Any] = dict.fromkeys((
-    "org_id", "status", "name", "species", "breed", "sex", "age", "size", "color", "birthdate",
-    "altered", "housetrained", "declawed", "special_needs", "good_with_dogs", "good_with_cats",
-    "good_with_kids", "adoption_fee", "postal_code", "updated_at", "first_seen_at", "pet_url",
-    "description_rendered", "tracker_url", "attributes", "org_name", "org_city", "org_state",
-)) | {"animal_id": 7, "export_id": "2026-03-02T08:00:00Z"}  # fmt: skip
+    "animal_id", *pet_of_tables.COLUMNS, "first_seen_at", "changed_at", "removed_at",
+    "description_rendered", "attributes", "org_name", "org_city", "org_state", "plan_state",
+)) | {"animal_id": 7, "export_id": "2026-03-02T08:00:00Z", "listed": True}  # fmt: skip
 ORG = (
     "name", "address", "city", "state", "postal_code", "country", "phone", "email", "url",
     "facebook_url", "type", "species",
@@ -88,32 +88,34 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     StubDatabase(
         monkeypatch,
         pet=[PET | {
-            "name": "Fish &amp; Chips", "breed": "Beagle", "sex": "Male",
+            "name": "Fish &amp; Chips", "species": "Dog", "breed": "Beagle", "sex": "Male",
             "altered": True, "org_id": 4,
             "good_with_cats": False, "org_name": "Paws", "org_city": "Reno", "adoption_fee": "250",
             "description_rendered": "Sit <b>&amp; stay</b>", "attributes": '{"goofy": true}',
             "updated_at": datetime(2026, 3, 1, 7, 30, tzinfo=UTC), "status": "Available",
         }],
-        pictures=[PICTURE], removed=[],
+        pictures=[PICTURE], history=[], similar=[FOUND | {"animal_id": 8}],
     )  # fmt: skip
     status, text, _ = await get("/pets/7")
     assert status == 200
     assert "<h1>Fish &amp; Chips</h1>" in text
-    assert "Beagle, Male" in text
+    assert ">Beagle</span>" in text
+    assert ">Male</span>" in text
     assert '<a href="/orgs/4">Paws</a>, Reno' in text
     assert "<dt>Spayed or neutered</dt><dd>yes</dd>" in text
-    assert "<dt>Good with cats</dt><dd>no</dd>" in text
-    assert "Good with dogs" not in text  # the feed doesn't say: that is no "no"
+    assert ">not with cats</span>" in text
+    assert "with dogs" not in text  # the feed doesn't say: that is no "no"
+    assert 'href="/pets/8"' in text
     assert "<dd>2026-03-01 07:30 UTC</dd>" in text
     assert "Sit <b>&amp; stay</b>" in text
     assert f'src="/pictures/{KEY}.960.jpg" alt="Fish &amp; Chips, picture 1 of 1"' in text
-    assert "<dt>goofy</dt><dd>yes</dd>" in text
+    assert "<dt>Goofy</dt><dd>yes</dd>" in text
 
 
 async def test_p6_a_smaller_rendition_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """P6: the original couldn't be had."""
     pictures = [PICTURE | {"rendition": name} for name in ("original", None, "large")]
-    StubDatabase(monkeypatch, pet=[PET], pictures=pictures, removed=[])
+    StubDatabase(monkeypatch, pet=[PET], pictures=pictures, history=[])
     _, text, _ = await get("/pets/7")
     assert text.count("rendition") == 1
     assert ", large rendition<" in text
@@ -145,9 +147,9 @@ async def test_p12_a_description_that_is_only_the_tracker_has_no_section(
 ) -> None:
     """P12: no heading over nothing."""
     row = PET | {"description_rendered": description, "tracker_url": tracker}
-    StubDatabase(monkeypatch, pet=[row], pictures=[], removed=[])
+    StubDatabase(monkeypatch, pet=[row], pictures=[], history=[])
     _, text, _ = await get("/pets/7")
-    assert ("Description" in text) is has_section
+    assert (">About it</h2>" in text) is has_section
     assert ("aren't fetched here" in text) is has_section
 
 
@@ -156,7 +158,8 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
     row = PET | hostile | {"attributes": json.dumps({HOSTILE: HOSTILE}), "org_id": 4}
     row["pet_url"] = "javascript:alert(1)"
     StubDatabase(
-        monkeypatch, pet=[row], removed=[], pictures=[PICTURE | {"error": HOSTILE}],
+        monkeypatch, pet=[row], history=[CHANGE | {"old": json.dumps({"name": HOSTILE})}],
+        similar=[], pictures=[PICTURE | {"error": HOSTILE}],
         org=[dict.fromkeys(ORG, HOSTILE) | {"org_id": 4}],
         count=[{"pets": 1}],
         **SEARCHED | {
@@ -176,17 +179,59 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
 
 
 async def test_a_pet_that_left_and_one_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = {"removed_at": datetime(2026, 3, 1, tzinfo=UTC), "export_id": "2026-03-01T08:00:00Z"}
-    stub = StubDatabase(monkeypatch, pet=[], removed=[gone], pictures=[])
+    gone = PET | {
+        "listed": False, "removed_at": datetime(2026, 3, 1, tzinfo=UTC), "name": "Biscuit",
+        "breed": "Beagle", "org_id": 4, "org_name": "Paws", "plan_state": "approved",
+    }  # fmt: skip
+    stub = StubDatabase(monkeypatch, pet=[gone], pictures=[PICTURE], history=[])
     status, text, _ = await get("/pets/7")
-    assert (status, "has left the feed" in text) == (200, True)
-    stub.rows = {"pet": [], "removed": [], "pictures": []}
+    assert (status, "<h1>Biscuit</h1>" in text, ">Beagle</span>" in text) == (200, True, True)
+    assert "Left the feed on 2026-03-01" in text
+    assert "Export 2026-03-02T08:00:00Z didn&#39;t name it" in text
+    assert "a person approved it" in text
+    assert '<a href="/orgs/4">Paws</a>' in text
+    assert f'src="/pictures/{KEY}.960.jpg"' in text
+    forgotten = dict.fromkeys(PET) | {name: gone[name] for name in ("animal_id", "removed_at")}
+    forgotten |= {"listed": False, "export_id": "2026-03-02T08:00:00Z"}
+    stub.rows = {"pet": [forgotten], "pictures": [], "history": []}
+    _, text, _ = await get("/pets/7")
+    assert "is forgotten, as PETSTREAM_REMOVED_DAYS asks" in text
+    stub.rows = {"pet": [], "pictures": [], "history": []}
     assert (await get("/pets/7"))[0] == 404
     assert (await get("/pets/not-a-number"))[0] == 404
     stub.rows = Unavailable("not reachable (OSError)")
     status, text, _ = await get("/pets/7")
     assert (status, "not reachable (OSError)" in text) == (503, True)
     assert (await get("/pets/7", settings=None))[0] == 503
+
+
+CHANGE: dict[str, Any] = {
+    "sequence": 3, "op": "updated", "export_id": "2026-03-03T08:00:00Z",
+    "occurred_at": datetime(2026, 3, 3, 8, tzinfo=UTC), "changed": ["name", "adoptionFee"],
+    "old": json.dumps({"name": "Biskit", "adoptionFee": "250"}),
+}  # fmt: skip
+
+
+async def test_a_history_says_what_each_field_was_and_became(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it became is what the next change says it was; at last, what the row holds."""
+    earlier = CHANGE | {
+        "sequence": 2, "occurred_at": datetime(2026, 3, 2, 8, tzinfo=UTC),
+        "changed": ["adoptionFee", "goofy", "pictures"],
+        "old": json.dumps({"adoptionFee": None, "goofy": True, "pictures": []}),
+    }  # fmt: skip
+    first = CHANGE | {"sequence": 1, "op": "added", "changed": [], "old": "{}"}
+    row = PET | {"name": "Biscuit &amp; Co", "adoption_fee": "200", "attributes": '{"goofy":false}'}
+    StubDatabase(monkeypatch, pet=[row], pictures=[PICTURE], history=[CHANGE, earlier, first])
+    _, text, _ = await get("/pets/7")
+    lines = [" ".join(re.sub("<[^>]*>", " ", line).split()) for line in text.splitlines()]
+    assert [line for line in lines if "→" in line] == [
+        "Name Biskit → Biscuit &amp; Co", "Adoption fee 250 → 200",
+        "Adoption fee nothing → 250", "Goofy yes → no", "Pictures 0 → 1",
+    ]  # fmt: skip
+    assert text.index("3 Mar 2026") < text.index("2 Mar 2026") < text.index("Added to the feed")
+    assert text.count("a picture it had then") == 1
 
 
 async def test_a_search_shows_cards_facets_filters_and_the_next_page(
@@ -268,7 +313,7 @@ async def test_a_timeline_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) 
         {
             "headers": {"ce_sequence": "0000012"},
             "offset": 3,
-            "value": {"op": "updated", "x": HOSTILE},
+            "value": {"op": "updated", "x": HOSTILE, "y": None},
         },
         {"headers": {"ce_sequence": "0000007"}, "offset": 4, "value": {"op": "late"}},
         {"headers": {"ce_sequence": "\u00b2"}, "offset": 5, "value": {"op": "odd"}},
@@ -287,7 +332,8 @@ async def test_a_timeline_is_what_explain_says(monkeypatch: pytest.MonkeyPatch) 
     status, text, _ = await get("/pets/7/life")
     assert status == 200
     assert "&#34;op&#34;: &#34;updated&#34;" in text
-    assert "late" not in text
+    assert text.index("updated") < text.index("late")  # newest first
+    assert "&#34;y&#34;" not in text
     assert "<script" not in text
     status, text, _ = await get("/pets/7/life")
     assert (status, "no answer within 60 s" in text) == (503, True)

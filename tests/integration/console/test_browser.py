@@ -159,12 +159,12 @@ async def test_every_page_is_whole_and_accessible(
     gone = (await console.rows(REMOVED))[0]["animal_id"]
     pages = {
         "front": ("/", "The last 3 exports"),
-        "pet": (f"/pets/{pet}", "What is kept of it"),
-        "life": (f"/pets/{pet}/life", "Its newest event, as published"),
+        "pet": (f"/pets/{pet}", "What happened"),
+        "life": (f"/pets/{pet}/life", "The events of"),
         "plan": (f"/plans/{plan}", "it would remove"),
         "organization": (f"/orgs/{console.wanted.pets[pet]['orgID']}", "listed"),
         "search": ("/search?q=a", "Organisations"),
-        "removed": (f"/pets/{gone}", "has left the feed"),
+        "removed": (f"/pets/{gone}", "Left the feed on"),
         "nobody": ("/pets/1", "There is no pet 1"),
     }
     for seen, screen in LOOKS.items():
@@ -200,9 +200,9 @@ async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_toke
     await page.click("header button")
     assert await page.inner_text("h1") == row["name"]
     stored = [row for row in await console.rows(STORED) if row["animal_id"] == pet]
-    assert await page.locator(".gallery img").count() == len(stored) > 0
+    assert await page.locator(".viewer img").count() == len(stored) > 0
     assert row["breed"] in await page.inner_text("main")
-    await page.click("text=Its life, event by event")
+    await page.click("text=Its events as they were published")
     text = await page.inner_text("body")
     assert "Listed now" in text
     assert f'"animalId": {pet}' in text
