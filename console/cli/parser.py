@@ -159,8 +159,9 @@ def _add_commands_that_look(add: argparse._SubParsersAction[_CommandParser]) -> 
 
     explain = _command(add, "explain", query_commands.explain, "one pet's whole life")
     explain.add_argument(
-        "animal_id", type=arguments.animal_id, metavar="ANIMAL_ID", help="its number"
-    )
+        "pet", nargs="+", type=arguments.name_or_id, metavar="ANIMAL_ID|NAME",
+        help="its number, or its name, and what else is known: of several it lists the ids",
+    )  # fmt: skip
     explain.add_argument(
         "--json", action="store_true", help="with its events as they were published"
     )

@@ -18,7 +18,7 @@ from console.embedded.endpoints import database_of, kafka_of, known_database, wi
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
 from consumers.registry import EVERY, names_of
-from petstream.errors import UsageError
+from petstream.errors import PetstreamError, UsageError
 from petstream.settings import load
 
 
@@ -83,15 +83,31 @@ def diff(options: Namespace) -> int:
 
 
 def explain(options: Namespace) -> int:
-    """Print one pet's whole life."""
+    """Print one pet's whole life; of a name that several have, whose it is."""
     settings = load()
+    words = " ".join(options.pet)
     kafka, database = kafka_of(settings, note), known_database(settings, note)
 
-    def work(_stopping: asyncio.Event) -> Coroutine[Any, Any, int]:
+    async def work(_stopping: asyncio.Event) -> int:
+        from console.find import names
+        from console.find.criteria import parse_id
+        from console.inspect.database_reader import Unavailable
         from console.inspect.explain import explain as tell
 
-        return tell(
-            settings, kafka=kafka, database_url=database, animal_id=options.animal_id,
+        animal_id = parse_id(words)
+        if animal_id is None:
+            named = await names.pets_called(database, words)
+            if isinstance(named, Unavailable):
+                raise PetstreamError(f"a name is looked for in Postgres: it is {named.reason}")
+            if len(named.pets) != 1:
+                if options.json:
+                    print_document(names.document(named))
+                else:
+                    say("\n".join(names.lines(named)))
+                return 0 if named.pets else 1
+            animal_id = named.pets[0].animal_id
+        return await tell(
+            settings, kafka=kafka, database_url=database, animal_id=animal_id,
             as_json=options.json,
         )  # fmt: skip
 

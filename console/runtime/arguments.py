@@ -12,6 +12,13 @@ def animal_id(text: str) -> int:
     return int(text)
 
 
+def name_or_id(text: str) -> str:
+    """Read a word of a name, or an id: no option that was meant otherwise, and no number below 0."""
+    if text.startswith("-"):
+        raise argparse.ArgumentTypeError(f"an animal id or a name, not {text!r}")
+    return text
+
+
 def positive(text: str) -> int:
     """Read a number from 1 up, for argparse."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**7:

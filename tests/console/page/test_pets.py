@@ -372,7 +372,7 @@ async def test_a_command_gives_its_json_document_and_its_errors(tmp_path: Path) 
     result = await commands.run(without_servers, "doctor", "--json", within_s=60)
     assert (result.status, result.document["ok"]) == (1, False)
     assert {check["area"] for check in result.document["checks"]} >= {"ftp", "kafka", "postgres"}
-    result = await commands.run(SETTINGS, "explain", "--json", "x", within_s=60)
+    result = await commands.run(SETTINGS, "explain", "--json", within_s=60)
     assert (result.status, result.document) == (2, None)
     assert "ANIMAL_ID" in result.error
     result = await commands.run(SETTINGS, "explain", "--help", within_s=60)

@@ -10,6 +10,7 @@ import pytest
 
 from console.find.criteria import Criteria, criteria_of, position_of
 from console.find.lookup import KnownId, search
+from console.find.names import pets_called
 from console.find.results import SearchResults
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from consumers.engine import migrate as migrations_of
@@ -175,6 +176,19 @@ async def test_the_search_follows_every_change_of_a_pet(some: Searched) -> None:
     assert await some.ids(q="xxxx") == [2]
     assert await some.ids(left="any") == []  # forgotten: found by its id alone
     assert await search(some.ask, Criteria("7"), None, NOW) == KnownId("/pets/7")
+
+
+async def test_explain_finds_whose_name_it_is(some: Searched) -> None:
+    named = await pets_called(some.url, "poppy")
+    assert not isinstance(named, Unavailable)
+    assert [(pet.animal_id, pet.org_name, pet.removed_at is None) for pet in named.pets] == [
+        (1, "Paws & Co", True), (2, "Reno Rescue", True), (3, "Reno Rescue", True),
+        (6, "Paws & Co", False),
+    ]  # fmt: skip
+    for words, animal_id in (("biscuit", 7), ("poppy boxer", 3), ("ANN & bob", 4)):
+        named = await pets_called(some.url, words)
+        assert not isinstance(named, Unavailable)
+        assert [pet.animal_id for pet in named.pets] == [animal_id]
 
 
 async def test_the_migration_goes_on_where_pg_trgm_cant_be_had(
