@@ -13,7 +13,7 @@ def animal_id(text: str) -> int:
 
 
 def name_or_id(text: str) -> str:
-    """Read a word of a name, or an id: no option that was meant otherwise, and no number below 0."""
+    """Read a word of a name, or an id: no number below 0."""
     if text.startswith("-"):
         raise argparse.ArgumentTypeError(f"an animal id or a name, not {text!r}")
     return text

@@ -163,7 +163,7 @@ async def test_every_page_is_whole_and_accessible(
         "life": (f"/pets/{pet}/life", "The events of"),
         "plan": (f"/plans/{plan}", "it would remove"),
         "organization": (f"/orgs/{console.wanted.pets[pet]['orgID']}", "listed"),
-        "search": ("/search?q=a", "Organisations"),
+        "search": ("/search?q=a", "Narrow it down"),
         "removed": (f"/pets/{gone}", "Left the feed on"),
         "nobody": ("/pets/1", "There is no pet 1"),
     }
