@@ -19,6 +19,7 @@ from console.cli import commands, query_commands
 from console.cli.completion import completing
 from console.runtime import arguments, logs, metrics_dir, streams
 from console.runtime.exit import ended_well
+from console.runtime.terminal import printable
 from consumers.registry import CONSUMERS, EVERY
 from petstream.events import Mode
 
@@ -50,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def parser(*, is_whole: bool = False) -> argparse.ArgumentParser:
     """Make the parser of all commands; `is_whole`: with what rule 1 leaves for later."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="petstream",
         description="Mirrors the RescueGroups.org adoptable-pet export into Kafka and Postgres.",
         epilog="Settings are PETSTREAM_* environment variables, or lines of a .env file.",
@@ -183,7 +184,14 @@ def _add_commands_that_look(add: argparse._SubParsersAction[_CommandParser]) -> 
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
-class _CommandParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
+    """One whose words about an argument are shown, not obeyed: ids are copied out of texts."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(printable(message), file)
+
+
+class _CommandParser(_Parser):
     """A command's parser; `complete` adds its arguments when the command is used, not before."""
 
     complete: Callable[[argparse.ArgumentParser], None] | None = None

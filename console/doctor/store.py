@@ -29,6 +29,7 @@ _PRIVATE: Final = ("archive", "kafka", "kafka.log", "postgres.log", "postgres.pa
 async def check_stores(settings: Settings) -> list[CheckResult]:
     """Check where raw files and pictures are kept."""
     results = check_directory("data directory", settings.data_dir, "PETSTREAM_DATA_DIR")
+    results += check_owner(settings.data_dir, os.geteuid())
     results += check_privacy([Path(".env"), *(settings.data_dir / name for name in _PRIVATE)])
     pictures = settings.pictures
     if pictures is None:
@@ -38,6 +39,23 @@ async def check_stores(settings: Settings) -> list[CheckResult]:
     if pictures.startswith("s3:"):
         return [*results, await check_bucket(pictures)]
     return [*results, *check_directory("pictures", directory_of(pictures), "PETSTREAM_PICTURES")]
+
+
+def check_owner(directory: Path, user: int) -> list[CheckResult]:
+    """Check that nobody else may put files of theirs in the place of ours; `user`: who we are."""
+    try:
+        state = directory.stat()
+    except OSError:  # it isn't there yet: it will be ours
+        return []
+    results = []
+    if state.st_mode & 0o022:
+        what = f"other users may put their files in the place of petstream's in {directory}"
+        results.append(CheckResult("privacy", "warn", what, f"chmod go-w {directory}"))
+    if user and state.st_uid != user:  # root may look at anybody's
+        what = f"{directory} belongs to the user id {state.st_uid}, who may change all in it"
+        mend = "set PETSTREAM_DATA_DIR to a directory of this user's own"
+        results.append(CheckResult("privacy", "warn", what, mend))
+    return results
 
 
 def check_privacy(paths: Sequence[Path]) -> list[CheckResult]:

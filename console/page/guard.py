@@ -12,6 +12,7 @@ Rule 4: every answer has the headers, also those that say what is wrong, and fai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST: Final = re.compile(r"(?:\[(?P<address>[^][]+)\]|(?P<name>[^][:@]+))(?::[0-9]*)?")
 _EMBEDDABLE: Final = {"style": ("/static/",), "image": ("/pictures/", "/favicon.ico")}
 """What our pages embed, by what a browser calls it, and how its path begins."""
 
@@ -120,6 +122,6 @@ async def _with_headers(_request: web.Request, response: web.StreamResponse) -> 
 
 
 def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower()
+    """Return the name or address in a Host header; empty if it isn't written as one."""
+    match = _HOST.fullmatch(host)
+    return (match["address"] or match["name"]).lower() if match else ""

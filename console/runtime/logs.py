@@ -5,6 +5,7 @@ Rule 2: JSON is one object a line: `at`, `level`, `part`, `message`, and `logger
         one. Results that a command was asked for (`status`, `explain`, …) stay as they are.
 Rule 3: no line holds a secret in the first place. Should one do so all the same, it is starred:
         what the settings hold as secrets, and user and password of any URL.
+Rule 4: what libraries log holds texts of strangers: what isn't printable is escaped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from console.runtime.terminal import printable
 from petstream.errors import UsageError
 from petstream.settings import texts
 
@@ -63,14 +65,14 @@ class LogFormat:
             return self.json_line(level, text.removeprefix(_ERROR), part)
         if part is not None:
             fields["part"] = part
-        return self.starred(json.dumps(fields, ensure_ascii=False))
+        return self.starred(_object(fields))
 
     def json_line(self, level: str, message: str, part: str | None = None, **more: str) -> str:
         """Return a line of JSON."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         fields = {"at": at, "level": level, "part": part or self.part, "message": message, **more}
         starred = {name: self.starred(value) for name, value in fields.items()}
-        return json.dumps(starred, ensure_ascii=False)
+        return _object(starred)
 
 
 _current = LogFormat()
@@ -154,6 +156,12 @@ def _fields_of(text: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) and "message" in fields else None
 
 
+def _object(fields: Mapping[str, Any]) -> str:
+    """Return a line of JSON that a terminal shows as it is (rule 4)."""
+    line = json.dumps(fields, ensure_ascii=False)
+    return line if line.isprintable() else json.dumps(fields)
+
+
 class _Stream(io.TextIOBase):
     """Stdout or stderr: JSON by whole lines, else as it comes."""
 
@@ -208,6 +216,6 @@ class _Handler(logging.Handler):
         if _current.mode == "json":
             line = _current.json_line(record.levelname.lower(), message, logger=record.name)
         else:
-            line = _current.starred(f"{record.levelname} {record.name}: {message}")
+            line = printable(_current.starred(f"{record.levelname} {record.name}: {message}"))
         with suppress(OSError, ValueError):  # whoever read it has gone
             self._stream.raw(line)

@@ -4,7 +4,8 @@ Rule 1: a command's result goes to stdout, notes for the person who waits to std
 Rule 2: where lines of several processes meet, whoever has a line never waits: a thread writes, and
         a reader that has stopped reading stops nothing.
 Rule 3: lines that nobody read in time are dropped and counted, and the count is written.
-Rule 4: this is the one door to a terminal: what isn't printable is escaped here, whoever wrote it.
+Rule 4: this and `logs.py` are the door to a terminal: what isn't printable is escaped, whoever
+        wrote it.
 """
 
 from __future__ import annotations
@@ -20,26 +21,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from console.runtime import logs
+from console.runtime.terminal import printable
 
 STDOUT: Final = 1
 STDERR: Final = 2
 _MAX_WAITING_LINES: Final = 10_000
 _DRAIN_S: Final = 1.0
-
-
-def printable(text: str) -> str:
-    r"""Return a text for a terminal: all but line ends and tabs escaped that isn't printable.
-
-    >>> printable("Bis\x1b[31mcuit\u202e\n")
-    'Bis\\x1b[31mcuit\\u202e\n'
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def say(line: str) -> None:

@@ -121,3 +121,23 @@ def test_p9_which_pictures_are_tried_again_has_to_be_said(
     assert parser.run(["pictures", "retry", *options]) == 2
     assert "petstream pictures retry --host" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "HOSTILE"], ["HOSTILE"], ["explain", "HOSTILE"], ["tail", "HOSTILE"],
+        ["removals", "show", "2026-11-20T08:12:04Z.pets", "HOSTILE"], ["purge", "--HOSTILE"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_s5_what_is_said_of_an_argument_is_shown_and_not_obeyed(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """S5: ids are copied out of the texts of strangers."""
+    hostile = "\x1b[31mred\u202e"
+    with pytest.raises(SystemExit):
+        parser.parser().parse_args([word.replace("HOSTILE", hostile) for word in words])
+    said = capsys.readouterr().err
+    assert "red" in said
+    assert said.replace("\n", "").isprintable()

@@ -13,7 +13,7 @@ from console.doctor.check_result import CheckResult
 from console.doctor.decoder import check_decoder, judged
 from console.doctor.feed import check_export, check_petlist
 from console.doctor.kafka import against_loss, compared, who_comes_in
-from console.doctor.store import check_directory, check_privacy
+from console.doctor.store import check_directory, check_owner, check_privacy
 from consumers.pictures.sandbox import Mechanism
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
@@ -56,6 +56,25 @@ def test_s1_a_kafka_that_asks_nobody_who_they_are_is_a_warning() -> None:
     assert (result.state, "docs/kafka-security.md" in result.mend) == ("warn", True)
     for protocol in ("SSL", "SASL_SSL", "SASL_PLAINTEXT"):
         assert who_comes_in(KafkaAccess("k:9092", protocol)) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "by", "mends"),
+    [(0o700, 0, []), (0o755, 0, []), (0o702, 0, ["chmod go-w"]), (0o777, 0, ["chmod go-w"]),
+     (0o1770, 0, ["chmod go-w"]),
+     (0o700, 1, ["set PETSTREAM_DATA_DIR"]), (0o777, 1, ["chmod go-w", "set PETSTREAM_DATA_DIR"])],
+)  # fmt: skip
+def test_s9_a_data_directory_that_others_may_write_or_own_is_named(
+    tmp_path: Path, mode: int, by: int, mends: list[str]
+) -> None:
+    """S9: who made it before us puts what they like in the place of a password or a pid."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(mode)
+    owner = (tmp_path / "data").stat().st_uid
+    results = check_owner(tmp_path / "data", owner + by)
+    assert [result.mend[: len(mend)] for result, mend in zip(results, mends, strict=True)] == mends
+    assert {result.state for result in results} <= {"warn"}
+    assert check_owner(tmp_path / "absent", owner) == []
 
 
 def test_a_missing_part_fails_and_is_named() -> None:

@@ -201,8 +201,11 @@ async def test_loopbacks_names_are_answered(host: str) -> None:
 
 @pytest.mark.parametrize("bound", ["127.0.0.1", "::1", "0.0.0.0", "console.lan"])  # noqa: S104  nothing is bound
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:8642", "", "[evil]:1"]
-)
+    "host",
+    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:8642", "", "[evil]:1",
+     "localhost:1@evil.example", "[::1]evil.example", "localhost:evil.example", "localhost@evil",
+     "evil.example:localhost", "localhost,evil.example", "localhost."],
+)  # fmt: skip
 async def test_s4_a_foreign_name_is_answered_nowhere(bound: str, host: str) -> None:
     """S4: whoever owns the name may lead it to any address, and then reads what that answers."""
     status, text, headers = await _get("/static/console.css", host=host, bound=bound)

@@ -173,3 +173,25 @@ def test_a_command_writes_json_and_no_secret_when_it_fails(tmp_path: Path) -> No
     assert (line["level"], line["part"]) == ("error", "migrate")
     assert line["message"].startswith("Postgres at 127.0.0.1:1 can't be reached")
     assert "canary" not in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["auto", "json"])
+@pytest.mark.logs_errors("it is logged on purpose")
+def test_s5_what_libraries_log_of_strangers_is_shown_and_not_obeyed(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """S5: a broker's host name, a server's banner, the words of an exception."""
+    hostile = "\x1b[31mred\u202e\x9b2J\x07"
+    _, error = terminals(monkeypatch, mode)
+    with logs.written("ingest"):
+        logging.getLogger("a.library").warning("a broker says %s", hostile)
+        logging.getLogger("console.daemon").error("trouble", exc_info=ValueError(hostile))
+    written = error.getvalue()
+    assert "a broker says" in written
+    assert written.replace("\n", "").isprintable()
+    if mode == "json":
+        messages = [json.loads(line)["message"] for line in written.splitlines()]
+        assert messages[0] == f"a broker says {hostile}"
+        again = LogFormat("json").line(written.splitlines()[0], "watch")  # as `up` passes it on
+        assert again.isprintable()
+        assert json.loads(again)["message"] == messages[0]

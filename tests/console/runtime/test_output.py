@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from console.runtime.output import LogMultiplexer, note, printable, say
+from console.runtime.output import LogMultiplexer, note, say
+from console.runtime.terminal import printable
 
 CONSOLE = Path(__file__).parents[3] / "console"
 HOSTILE = {
