@@ -95,6 +95,12 @@ class Settings:
     console: tuple[str, int] | None = ("127.0.0.1", 8642)
     console_hosts: frozenset[str] = frozenset()
     console_token: str | None = field(default=None, repr=False)
+    console_database_url: str | None = field(default=None, repr=False)
+
+    @property
+    def pages_database_url(self) -> str | None:
+        """Where the pages read: a login of their own, or the one of the consumers."""
+        return self.console_database_url or self.database_url
 
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
@@ -240,6 +246,11 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
     "PETSTREAM_LOG": ("log", setting_values.one_of("auto", "json", "plain"), "json"),
     "PETSTREAM_CONSOLE": ("console", setting_values.address, "127.0.0.1:8642"),
     "PETSTREAM_CONSOLE_HOSTS": ("console_hosts", setting_values.hosts, "pets.example.org"),
+    "PETSTREAM_CONSOLE_DATABASE_URL": (
+        "console_database_url",
+        setting_values.database_url,
+        "postgresql://petstream_console:secret@localhost/pets",
+    ),
     "PETSTREAM_CONSOLE_TOKEN": ("console_token", setting_values.token, "0f3c9a1e5b7d2468ace0"),
 }  # fmt: skip
 _KAFKA: Final = {

@@ -64,6 +64,18 @@ def test_a_service_of_ours_has_few_rights(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
     assert "user" not in service, "the image's own, which isn't root"
+    assert service["pids_limit"] <= 1024
+    assert service["ulimits"] == {"nofile": 16384, "core": 0}
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgres"])
+def test_a_server_has_what_its_image_needs_and_no_more(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    added = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"} if name == "postgres" else set()
+    assert set(service.get("cap_add", [])) == added
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"]
 
 
 def test_the_image_does_not_run_as_root() -> None:

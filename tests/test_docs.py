@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from kafka_rights import rights_of_the_commands, rights_of_the_page
 
 from console.cli.parser import parser
 from petstream import topics
@@ -204,3 +205,17 @@ def _commands_in(name: str) -> set[str]:
 def _commands() -> set[str]:
     """Return the commands that ``petstream --help`` offers."""
     return set(re.findall(r"^    ([a-z][a-z-]+)(?:  |$)", parser().format_help(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("user", "who"),
+    [("ingest", "ingest"), ("consumers", "consumers"), ("console", "status, doctor, audit"),
+     ("site", "a subscriber")],
+)  # fmt: skip
+def test_the_commands_that_give_rights_in_kafka_give_those_of_the_table(
+    user: str, who: str
+) -> None:
+    """The table's are tried on a real Kafka."""
+    page = (ROOT / "docs" / "kafka-security.md").read_text("utf-8")
+    given = rights_of_the_commands(page, user)
+    assert sorted(given) == sorted(rights_of_the_page(page, who))

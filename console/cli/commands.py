@@ -168,7 +168,7 @@ def migrate(options: Namespace) -> int:
     async def work(_stopping: asyncio.Event) -> int:
         from consumers.engine.migrate import migrate as bring_up
 
-        names = await bring_up(database)
+        names = await bring_up(database, say=say_line)
         for name in names:
             say_line(f"migrated: {name}")
         say_line("the database is at this version")

@@ -14,7 +14,13 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from console.embedded.endpoints import database_of, kafka_of, known_database, with_picture_store
+from console.embedded.endpoints import (
+    database_of,
+    kafka_of,
+    known_database,
+    pages_database_of,
+    with_picture_store,
+)
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
 from consumers.registry import EVERY, names_of
@@ -43,7 +49,10 @@ def console(_options: Namespace) -> int:
             "PETSTREAM_CONSOLE is off: set an address, such as PETSTREAM_CONSOLE=127.0.0.1:8642"
         )
     kafka, database = kafka_of(settings, note), known_database(settings, note)
-    known = with_picture_store(replace(settings, kafka=kafka, database_url=database))
+    pages = pages_database_of(settings, database)
+    known = with_picture_store(
+        replace(settings, kafka=kafka, database_url=database, console_database_url=pages)
+    )
 
     async def work(stopping: asyncio.Event) -> int:
         from console.daemon.health import Health, of_consumers, of_postgres

@@ -17,6 +17,7 @@ from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 
 from console.embedded.endpoints import address_of, database_of, kafka_of
+from console.embedded.postgres_logins import logins
 from console.runtime import lifeline
 from console.runtime.exit import ended_well
 from console.runtime.output import note, say
@@ -46,7 +47,9 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
     note(f"Kafka is at {kafka.bootstrap}, Postgres at {address_of(database_url)}")
     embedded = kafka_variables(kafka) if settings.kafka is None else {}
     if settings.database_url is None:
-        embedded["PETSTREAM_DATABASE_URL"] = database_url
+        known = asyncio.run(logins(settings.data_dir, database_url))
+        embedded["PETSTREAM_DATABASE_URL"] = known.writer
+        embedded["PETSTREAM_CONSOLE_DATABASE_URL"] = known.console
 
     async def work() -> None:
         async def topics() -> None:
@@ -54,7 +57,7 @@ def _prepare(settings: Settings, wait_s: float | None) -> int:
             await require_ground(kafka, settings.topic_prefix)
 
         async def tables() -> None:
-            for name in await migrate(database_url):
+            for name in await migrate(database_url, say=note):
                 note(f"migrated the database: {name}")
 
         await _until_reachable(topics, wait_s)

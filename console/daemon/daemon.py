@@ -34,13 +34,20 @@ Values = Mapping[str, str]
 """Settings by name, as they are written."""
 
 _NOT_FOR_EVER: Final = ("--wait", "60")
+_OF_PAGES: Final = frozenset({"PETSTREAM_CONSOLE_TOKEN", "PETSTREAM_CONSOLE_DATABASE_URL"})
+_NOT_FOR_INGEST: Final = _OF_PAGES | {"PETSTREAM_DATABASE_URL"}
+_NOT_FOR_CONSUMERS: Final = _OF_PAGES | {"PETSTREAM_FTP_URL"}
+"""Secrets that these parts have no use for."""
 
 
 def programs(*watch: str, names: Sequence[Name] = NAMES) -> tuple[Program, ...]:
     """Return what the children run; `watch`: further words for the watch of the feed."""
     return (
-        Program("watch", python_command("console", "ingest", "--watch", *watch)),
-        *(Program(name, python_command("console", "consume", name)) for name in names),
+        Program("watch", python_command("console", "ingest", "--watch", *watch), _NOT_FOR_INGEST),
+        *(
+            Program(name, python_command("console", "consume", name), _NOT_FOR_CONSUMERS)
+            for name in names
+        ),
     )
 
 

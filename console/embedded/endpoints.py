@@ -38,9 +38,25 @@ def database_of(settings: Settings, say: Say, *, usual_port: bool = False) -> st
     if settings.database_url is not None:
         return settings.database_url
     url = servers.ensure_postgres(settings.data_dir, say=say, usual_port=usual_port)
-    for name in asyncio.run(migrate(url)):
+    for name in asyncio.run(migrate(url, say=say)):
         say(f"migrated the embedded database: {name}")
     return url
+
+
+def pages_database_of(settings: Settings, database_url: str | None) -> str | None:
+    """Return where pages read, by a login of their own if there is one; None: where all do.
+
+    Args:
+        settings: which servers are configured.
+        database_url: of the database that is used; the embedded one is migrated.
+    """
+    if settings.console_database_url is not None or settings.database_url is not None:
+        return settings.console_database_url
+    if database_url is None:
+        return None
+    from console.embedded.postgres_logins import logins  # noqa: PLC0415  as above
+
+    return asyncio.run(logins(settings.data_dir, database_url)).console
 
 
 def address_of(database_url: str) -> str:

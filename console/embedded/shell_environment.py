@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from console.embedded import servers
+from console.embedded import kafka_door, servers
 from console.embedded.postgres import USER
 from console.embedded.process import write_private
 from petstream.errors import PetstreamError
@@ -19,7 +19,7 @@ PROPERTIES: Final = "kafka-client.properties"
 """What Kafka's own tools and other Java clients take as their configuration."""
 
 KCAT: Final = "kcat.conf"
-"""What kcat takes by itself, in the words of librdkafka."""
+"""What kcat takes by itself, in the words of librdkafka; right until Kafka is started again."""
 
 
 def variables(data_dir: Path) -> dict[str, str]:
@@ -32,9 +32,9 @@ def variables(data_dir: Path) -> dict[str, str]:
     values: dict[str, str] = {}
     if running.kafka is not None:
         values |= kafka_variables(running.kafka)
-        home = data_dir.absolute()
+        home, visitor = data_dir.absolute(), kafka_door.for_visitors(data_dir, running.kafka)
         write_private(home / PROPERTIES, _lines(_of_java(running.kafka)))
-        write_private(home / KCAT, _lines(_of_librdkafka(running.kafka)))
+        write_private(home / KCAT, _lines(_of_librdkafka(visitor)))
         values["KAFKA_CLIENT_PROPERTIES"] = str(home / PROPERTIES)
         values["KCAT_CONFIG"] = str(home / KCAT)
     if running.database_url is not None:

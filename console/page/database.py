@@ -56,7 +56,7 @@ class Database:
         if settings is None:
             return Unavailable("not reachable (it is being waited for)")
         async with self._turns:
-            return await fetch_rows(settings.database_url, queries)
+            return await fetch_rows(settings.pages_database_url, queries)
 
 
 def unavailable_page(database: Unavailable) -> web.Response:

@@ -143,7 +143,7 @@ async def _content(
             status = await gather(
                 settings,
                 kafka=settings.kafka,
-                database_url=settings.database_url,
+                database_url=settings.pages_database_url,
                 last=EXPORTS,
                 letters=letters,
             )

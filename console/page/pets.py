@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -50,8 +51,9 @@ def routes(
         settings = current_settings()
         if settings is None or settings.kafka is None:
             return _unavailable_timeline("Kafka is being waited for.")
+        reading = replace(settings, database_url=settings.pages_database_url)
         result = await commands.run(
-            settings, "explain", str(animal_id), "--json", within_s=_EXPLAIN_DEADLINE_S
+            reading, "explain", str(animal_id), "--json", within_s=_EXPLAIN_DEADLINE_S
         )
         if result.document is None:
             return _unavailable_timeline(result.error)

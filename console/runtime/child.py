@@ -27,10 +27,11 @@ _EXIT_WITHIN_S: Final = 15.0
 
 
 class Program(NamedTuple):
-    """What a child process runs."""
+    """What a child process runs, and which variables it doesn't get: secrets it has no use for."""
 
     name: str
     command: tuple[str, ...]
+    without: frozenset[str] = frozenset()
 
 
 def spawn(program: Program, environment: Mapping[str, str], sink: LineSink) -> Child:
@@ -48,7 +49,11 @@ def spawn(program: Program, environment: Mapping[str, str], sink: LineSink) -> C
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**environment, lifeline.NAME: str(number), "PYTHONUNBUFFERED": "1"},
+            env={
+                **{name: environment[name] for name in environment.keys() - program.without},
+                lifeline.NAME: str(number),
+                "PYTHONUNBUFFERED": "1",
+            },
             pass_fds=(number,),
             start_new_session=True,
         )

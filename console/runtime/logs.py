@@ -36,6 +36,9 @@ _SHORTEST: Final = 4
 _WORDS: Final = frozenset({"petstream", "postgres", "password", "secret", "kafka", "localhost"})
 """Passwords that are words of our own lines: starred, no line could be read."""
 
+_URLS: Final = frozenset(
+    {"PETSTREAM_FTP_URL", "PETSTREAM_DATABASE_URL", "PETSTREAM_CONSOLE_DATABASE_URL"}
+)
 _IN_URL: Final = re.compile(r"(?<=://)(?!apikey-KEY:PASSWORD@|me:secret@)[^/\s@]+@")
 """User and password, but for those of our examples."""
 _OURS: Final = ("console", "ingest", "consumers", "petstream")
@@ -117,7 +120,7 @@ def secrets_of(values: Mapping[str, str]) -> re.Pattern[str] | None:
     """Return what finds the secrets of settings, as written and as they are decoded."""
     secrets: set[str] = set()
     for name, text in values.items():
-        if name in {"PETSTREAM_FTP_URL", "PETSTREAM_DATABASE_URL"}:
+        if name in _URLS:
             secrets |= _of_url(text, user=name == "PETSTREAM_FTP_URL")
         elif name.endswith(("PASSWORD", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "CONSOLE_TOKEN")):
             secrets.add(text)

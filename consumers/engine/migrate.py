@@ -2,17 +2,20 @@
 
 Rule 1: what was applied is never edited: its checksum is compared.
 Rule 2: two at once wait for each other (an advisory lock), and never long for a table's lock.
+Rule 3: roles have their rights on what was made, in the same transaction (see `roles`). Where
+        nothing is missing, whoever may only write is no obstacle.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 from consumers.engine.postgres import Connection, connected, in_words, kind_of
 from consumers.engine.queries import query
+from consumers.engine.roles import grant_rights, make_roles
 from petstream.errors import PetstreamError, UnreachableError
 
 _LOCK: Final = 0x70657473
@@ -39,12 +42,23 @@ class Migration(NamedTuple):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-async def migrate(database_url: str) -> list[str]:
-    """Apply what is missing; return the names of what was applied now."""
+async def migrate(
+    database_url: str, *, say: Callable[[str], None] = lambda _line: None
+) -> list[str]:
+    """Apply what is missing, and see to the roles; return the names of what was applied now.
+
+    Args:
+        database_url: the owner's, or the one of whoever is to own the schema.
+        say: takes a line about what this user may not do.
+    """
     try:
         async with connected(database_url) as connection, connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            if await connection.fetchval(query("is_others")):
+                missing = await _missing(connection)
+                if not missing:
+                    return []
             await connection.execute(_TABLE)
             missing = await _missing(connection)
             for migration in missing:
@@ -54,6 +68,8 @@ async def migrate(database_url: str) -> list[str]:
                     migration.name,
                     migration.checksum,
                 )
+            await make_roles(connection, say)
+            await grant_rights(connection)
             return [migration.name for migration in missing]
     except Exception as error:
         raise _explained(error) from error

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,13 @@ import small_up
 from small_up import alive
 
 from console.daemon import server_watch, supervisor
+from console.daemon.daemon import programs
 from console.daemon.supervisor import RestartLimits, RestartPolicy, Supervisor, exit_in_words
 from console.embedded import process
 from console.runtime import metrics_dir, signals
 from console.runtime.child import Program, spawn
 from console.runtime.systemd import Notifier
+from consumers.registry import NAMES
 from petstream.errors import PetstreamError
 from petstream.settings import KafkaAccess, Settings
 
@@ -230,6 +233,31 @@ async def test_a_part_that_cant_be_started_is_a_dead_one(tmp_path: Path) -> None
     )  # fmt: skip
     with pytest.raises(PetstreamError, match=r"gone can't be started .No such file or directory."):
         await tree.run()
+
+
+def _keep(lines: list[tuple[int, str]], stream: int, line: str) -> None:
+    lines.append((stream, line))
+
+
+async def test_a_part_gets_no_secret_that_it_has_no_use_for() -> None:
+    """The ingester knows no database, consumers know no FTP, and the pages decide."""
+    secrets = {
+        "PETSTREAM_FTP_URL", "PETSTREAM_DATABASE_URL", "PETSTREAM_CONSOLE_DATABASE_URL",
+        "PETSTREAM_CONSOLE_TOKEN", "PETSTREAM_KAFKA_SASL_PASSWORD",
+    }  # fmt: skip
+    given: dict[str, set[str]] = {}
+    show = "import os; [print('GIVEN', name) for name in os.environ]"
+    for part in programs():
+        lines: list[tuple[int, str]] = []
+        child = spawn(
+            part._replace(command=(sys.executable, "-c", show)), dict.fromkeys(secrets, "canary"),
+            partial(_keep, lines),
+        )  # fmt: skip
+        assert await child.wait() == 0
+        given[part.name] = secrets & {line.removeprefix("GIVEN ") for _, line in lines}
+    of_consumers = {"PETSTREAM_DATABASE_URL", "PETSTREAM_KAFKA_SASL_PASSWORD"}
+    assert given.pop("watch") == {"PETSTREAM_FTP_URL", "PETSTREAM_KAFKA_SASL_PASSWORD"}
+    assert given == dict.fromkeys(NAMES, of_consumers)
 
 
 async def test_what_a_part_said_before_it_died_isnt_lost_whatever_it_was() -> None:
@@ -581,3 +609,20 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     copy.write_text(re.sub(r"/opt/petstream/.venv/bin/petstream", "/bin/true", unit))
     done = subprocess.run([verify, "verify", copy], capture_output=True, text=True, check=False)  # noqa: S603  ours
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_is_as_closed_as_the_docs_say(tmp_path: Path) -> None:
+    """What is exposed is counted by systemd; docs/running.md says how much is left, and why."""
+    analyze = Path("/usr/bin/systemd-analyze")
+    if not analyze.exists():
+        pytest.skip("there is no systemd-analyze here")
+    unit = ROOT / "docs/ops/petstream.service"
+    done = subprocess.run(  # noqa: S603  ours
+        [analyze, "security", "--offline=true", "--no-pager", unit],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    counted = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
+    stated = re.search(r"exposure of ([\d.]+)", (ROOT / "docs/running.md").read_text("utf-8"))
+    assert counted is not None
+    assert stated is not None
+    assert float(counted[1]) <= float(stated[1])

@@ -25,7 +25,9 @@ THREE_WAYS = ("Java 17", "docker compose up", "PETSTREAM_KAFKA")
 
 
 def settings(*, for_tests: bool = False) -> dict[str, str]:
-    text = kafka.properties(9000, 9001, Passwords("user's", "keeper's"), for_tests=for_tests)
+    text = kafka.properties(
+        9000, 9001, Passwords("user's", "keeper's", "visitor's"), for_tests=for_tests
+    )
     return dict(line.split("=", 1) for line in text.splitlines())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,28 @@ class StubDatabase:
     ) -> Rows | Unavailable:
         self.arguments += [arguments for _, arguments in queries.values()]
         return self.rows
+
+
+async def test_pages_read_by_the_login_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they run to look at a pet does so, too."""
+    asked: list[str | None] = []
+
+    async def fetch_rows(url: str | None, _queries: object) -> Unavailable:
+        asked.append(url)
+        return Unavailable("away")
+
+    async def run(
+        _runner: CommandRunner, settings: Settings, *_: str, **__: float
+    ) -> CommandResult:
+        asked.append(settings.database_url)
+        return CommandResult(1, None, "away")
+
+    monkeypatch.setattr(database, "fetch_rows", fetch_rows)
+    monkeypatch.setattr(CommandRunner, "run", run)
+    settings = replace(SETTINGS, console_database_url="postgresql://pages@nowhere/x")
+    for path in ("/pets/7", "/pets/7/life", "/orgs/4"):
+        await get(path, settings)
+    assert asked == ["postgresql://pages@nowhere/x"] * 3
 
 
 async def get(path: str, settings: Settings | None = SETTINGS) -> tuple[int, str, dict[str, str]]:

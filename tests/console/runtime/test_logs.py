@@ -20,12 +20,13 @@ from console.runtime.progress import shown
 SETTINGS = {
     "PETSTREAM_FTP_URL": "ftp://apikey-Canary7K:can%40ry-ftp@ftp.example/",
     "PETSTREAM_DATABASE_URL": "postgresql://me:canary-db@db.example/pets?password=canary-too",
+    "PETSTREAM_CONSOLE_DATABASE_URL": "postgresql://me:canary-pages@db.example/pets",
     "PETSTREAM_KAFKA_SASL_PASSWORD": "canary-kafka",
     "PETSTREAM_CONSOLE_TOKEN": "canary-of-the-console",
 }
 CANARIES = (
     "Canary7K", "can%40ry-ftp", "can@ry-ftp", "canary-db", "canary-too", "canary-kafka",
-    "canary-of-the-console",
+    "canary-of-the-console", "canary-pages",
 )  # fmt: skip
 
 

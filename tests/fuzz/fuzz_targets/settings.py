@@ -20,6 +20,7 @@ _CANARY: Final = "canary7s3cret"
 _SECRETS: Final = {
     "PETSTREAM_FTP_URL", "PETSTREAM_DATABASE_URL", "PETSTREAM_KAFKA_SASL_PASSWORD",
     "PETSTREAM_CONSOLE_TOKEN",
+    "PETSTREAM_CONSOLE_DATABASE_URL",
 }  # fmt: skip
 _DIRECTORY: Final = tempfile.TemporaryDirectory(prefix="petstream-fuzz-")
 

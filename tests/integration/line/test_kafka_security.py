@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
+from kafka_rights import rights_of_the_page
 from secured_kafka import KEEPER, PASSWORD, Authority, Secured, start
 
 from console.embedded import servers
@@ -21,8 +22,13 @@ from consumers.registry import NAMES
 from ingest.run import ingest
 from lab.expectations import QUERIES, judge
 from lab.simulator import expected, history, serve_ftp, write_export
+from petstream import topics
 from petstream.errors import PetstreamError, UnreachableError
+from petstream.kafka.admin import delete_topics
 from petstream.kafka.client import answers, ensure_topics
+from petstream.kafka.reader import read_topic
+from petstream.kafka.records import ProducerRecord
+from petstream.kafka.writer import send_all
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = [
@@ -104,16 +110,13 @@ async def test_a_day_goes_through_a_secured_kafka(  # noqa: PLR0913, PLR0917  a 
 
 def rights(who: str, prefix: str) -> list[tuple[str, str, str, bool]]:
     """Return what the page says that somebody may do: operation, kind, name, whether it begins."""
-    rows = re.findall(
-        rf"^\| {who} \| ([\w, ]+) \| (topic|group)s? (beginning with )?`petstream\.([^`]*)` \|$",
-        PAGE.read_text("utf-8"), re.MULTILINE,
-    )  # fmt: skip
-    assert rows, who
     return [
-        (operation.upper(), kind, prefix + name, bool(begins))
-        for operations, kind, begins, name in rows
-        for operation in operations.split(", ")
+        (_CLIENTS_NAMES.get(operation, operation.upper()), kind, prefix + name, begins)
+        for operation, kind, name, begins in rights_of_the_page(PAGE.read_text("utf-8"), who)
     ]
+
+
+_CLIENTS_NAMES = {"DescribeConfigs": "DESCRIBE_CONFIGS"}
 
 
 async def test_the_rights_that_the_page_names_are_enough_and_without_any_nothing_is_made(
@@ -128,6 +131,32 @@ async def test_the_rights_that_the_page_names_are_enough_and_without_any_nothing
     secured.add_user(f"{prefix}nobody", PASSWORD)
     with pytest.raises(PetstreamError, match="can't be made: TopicAuthorizationFailedError"):
         await ensure_topics(access(secured, "both", sasl_username=f"{prefix}nobody"), prefix)
+
+
+async def test_with_just_its_rights_nobody_forges_an_event_and_nobody_deletes_a_topic(
+    secured: Secured, prefix: str
+) -> None:
+    """Consumers, who looks, and a site read what ingest writes; none of them writes it."""
+    users = {}
+    for number, who in enumerate(("ingest", "consumers", "status, doctor, audit", "a subscriber")):
+        users[who] = f"{prefix}{number}"
+        secured.add_user(users[who], PASSWORD)
+        secured.allow(users[who], rights(who, prefix))
+    way = {who: access(secured, "both", sasl_username=name) for who, name in users.items()}
+    ingester = way.pop("ingest")
+    await ensure_topics(ingester, prefix)
+    truth = [topic.full_name(prefix) for topic in (topics.PETS, topics.ORGS, topics.EXPORTS)]
+    event = ProducerRecord(truth[0], b"1", b"{}", ())
+    await send_all(ingester, [event])
+    for stranger in way.values():
+        assert [record.key for record in await read_topic(stranger, truth[0])] == [b"1"]
+        for name in truth:
+            with pytest.raises(TopicAuthorizationFailedError):
+                await send_all(stranger, [ProducerRecord(name, b"1", b"forged", ())])
+    for user in (ingester, *way.values()):
+        with pytest.raises(PetstreamError, match="refuses to delete"):
+            await delete_topics(user, truth[:1])
+    assert len(await read_topic(ingester, truth[0])) == 1
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
