@@ -73,6 +73,18 @@ async def search(
         of = "pets" if by_id["is_pet"] else "orgs"
         return KnownId(f"/{of}/{criteria.animal_or_org_id}")
     meant = criteria.with_species_among([row["species"] for row in known["species"]])
+    return await page_of(rows_of, meant, after, now, is_indexed=by_id["is_indexed"])
+
+
+async def page_of(
+    rows_of: AskRows,
+    meant: Criteria,
+    after: Position | None,
+    now: datetime,
+    *,
+    is_indexed: bool = True,
+) -> SearchResults | Unavailable:
+    """Return a page of what fits, with words taken as they are."""
     orgs: dict[int, list[int]] = {}
     if meant.q or meant.state:
         patterns = [pattern for pattern in patterns_of(meant.q) if pattern is not None]
@@ -85,7 +97,7 @@ async def search(
     rows = await rows_of(_queries(meant, after, now, orgs))
     if isinstance(rows, Unavailable):
         return rows
-    return _results(meant, rows, is_indexed=by_id["is_indexed"])
+    return _results(meant, rows, is_indexed=is_indexed)
 
 
 def _queries(

@@ -97,3 +97,27 @@ class SearchResults(msgspec.Struct, frozen=True, rename="camel"):
     facets: dict[str, list[FacetCount]]
     after: str | None
     is_indexed: bool
+
+
+class OrganizationPets(msgspec.Struct, frozen=True, rename="camel"):
+    """An organisation, and a page of the pets it lists.
+
+    Attributes:
+        org_id: its id.
+        name: without entities of HTML; null: the feed lists pets of it, but not itself.
+        is_listed: whether it is in the feed now.
+        removed_at: when it left.
+        fields: what is known of it, by the names of the view ``organizations``.
+        pets: by name.
+        total: how many pets it lists; counting ends at 50,000.
+        after: what the parameter ``after`` of the next page is; null: this is the last.
+    """
+
+    org_id: int
+    name: str | None
+    is_listed: bool
+    removed_at: datetime | None
+    fields: dict[str, str]
+    pets: list[FoundPet]
+    total: int
+    after: str | None

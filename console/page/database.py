@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
+from console.find.criteria import parse_id as parse_id  # noqa: PLC0414  pages take it from here
 from console.find.thumbnails import thumbnail
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.page import CurrentSettings, rendering

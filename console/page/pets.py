@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 from markupsafe import Markup
 
+from console.find import wording
 from console.find.pet import PetDetails, pet_details
 from console.inspect.database_reader import Unavailable
-from console.page import CurrentSettings, pet_wording, rendering
+from console.page import CurrentSettings, rendering
 from console.page.command_runner import CommandRunner
 from console.page.database import Database, unavailable_page
 
@@ -124,11 +125,11 @@ def _values(pet: PetDetails) -> dict[str, Any]:
         "pet": pet,
         "fields": pet.fields,
         "name": pet.name or ("A pet without a name" if pet.fields else "A pet that is forgotten"),
-        "chips": pet_wording.chips(pet),
-        "facts": pet_wording.facts(pet),
-        "further": pet_wording.further(pet.attributes),
-        "days": pet_wording.days(pet),
-        "why_it_left": None if pet.is_listed else pet_wording.why_it_left(pet),
+        "chips": wording.chips(pet),
+        "facts": wording.facts(pet),
+        "further": wording.further(pet.attributes),
+        "days": wording.days(pet),
+        "why_it_left": None if pet.is_listed else wording.why_it_left(pet),
         "gallery": [picture for picture in pet.pictures if picture.large],
         "description": Markup(description),  # noqa: S704  cleaned just above
     }

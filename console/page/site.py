@@ -12,6 +12,7 @@ from aiohttp import web
 
 from console.page import (
     CurrentSettings,
+    api,
     front,
     organizations,
     pets,
@@ -38,6 +39,7 @@ def mount(
     database, commands = Database(current_settings), CommandRunner()
     app.router.add_routes(front.routes(current_settings, database))
     app.router.add_routes(search.routes(database))
+    app.router.add_routes(api.routes(database))
     app.router.add_routes(pets.routes(database, current_settings, commands))
     app.router.add_routes(organizations.routes(database))
     app.router.add_routes(pictures.routes(current_settings))

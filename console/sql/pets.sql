@@ -44,3 +44,7 @@ SELECT pet.animal_id, pet.name, pet.species, pet.breed, pet.sex, pet.age, pet.st
 FROM chosen JOIN petstream.pet USING (animal_id)
 LEFT JOIN petstream.organization AS org ON org.org_id = pet.org_id
 ORDER BY chosen.rank, chosen.sorted_by, pet.animal_id;
+
+-- name: organization_whole
+-- An organisation, listed or not.
+SELECT * FROM petstream.organization WHERE org_id = $1;

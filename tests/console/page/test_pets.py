@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -183,8 +184,7 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
     StubDatabase(
         monkeypatch, pet=[row], history=[CHANGE | {"old": json.dumps({"name": HOSTILE})}],
         similar=[], pictures=[PICTURE | {"error": HOSTILE}],
-        org=[dict.fromkeys(ORG, HOSTILE) | {"org_id": 4}],
-        count=[{"pets": 1}],
+        org=[dict.fromkeys(ORG, HOSTILE) | {"org_id": 4, "listed": True}],
         **SEARCHED | {
             "pets": [FOUND | {"name": HOSTILE, "breed": HOSTILE, "status": HOSTILE}],
             "facets": [{"facet": "state", "value": text, "label": None, "pets": 1}
@@ -300,19 +300,59 @@ async def test_an_id_opens_what_has_it(
 
 
 async def test_an_organisation_pages_through_its_pets(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [CARD | {"animal_id": number} for number in range(100, 161)]
-    stub = StubDatabase(monkeypatch, org=[], pets=rows, count=[{"pets": 61}])
+    rows = [FOUND | {"animal_id": number} for number in range(100, 149)]
+    counted = [{"facet": "all", "value": None, "label": None, "pets": 61}]
+    org = dict.fromkeys(ORG) | {
+        "name": "Paws &amp; Co", "email": "hello@a-shelter-with-a-name.example.org", "listed": True,
+    }  # fmt: skip
+    stub = StubDatabase(monkeypatch, org=[org], pets=rows, facets=counted)
     status, text, _ = await get("/orgs/4")
     assert status == 200
+    assert "<h1>Paws &amp; Co</h1>" in text
+    assert "hello@a-shelter-with-a-name.example.org" in text
     assert "61 pets listed" in text
-    assert 'href="/orgs/4?after=159"' in text
-    assert (4, -1) in stub.arguments
-    stub.rows = {"org": [], "pets": rows[60:], "count": [{"pets": 61}]}
-    _, text, _ = await get("/orgs/4?after=159")
-    assert (4, 159) in stub.arguments
+    assert 'href="/orgs/4?after=0.147.biscuit"' in text
+    stub.rows = {"org": [], "pets": rows[48:], "facets": counted}
+    _, text, _ = await get("/orgs/4?after=0.147.biscuit")
+    assert (0, "biscuit", 147) in [arguments[-3:] for arguments in stub.arguments]
+    assert "but not itself" in text
     assert "after=" not in text
-    stub.rows = {"org": [], "pets": [], "count": [{"pets": 0}]}
+    stub.rows = {"org": [], "pets": [], "facets": []}
     assert (await get("/orgs/4"))[0] == 404
+
+
+async def test_the_api_says_what_the_pages_show_and_describes_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pet = PET | {"name": "Fish &amp; Chips", "org_id": 4, "adoption_fee": "250"}
+    stub = StubDatabase(
+        monkeypatch, **SEARCHED, pet=[pet], pictures=[PICTURE], history=[CHANGE],
+        org=[dict.fromkeys(ORG) | {"name": "Paws", "listed": True}],
+    )  # fmt: skip
+    described = json.loads((await get("/api/openapi.json"))[1])
+    shown = {}
+    for path in ("/api/search?q=biscuit", "/api/pets/7", "/api/orgs/4"):
+        status, text, headers = await get(path)
+        assert (status, headers["Content-Type"]) == (200, "application/json")
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        shown[path] = json.loads(text)
+    for path, operation in described["paths"].items():
+        answer = operation["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        schema = {**answer, "components": described["components"]}
+        real = next(name for name in shown if name.startswith(path.partition("{")[0].rstrip("/")))
+        jsonschema.validate(shown[real], schema)
+    assert shown["/api/search?q=biscuit"]["pets"][0]["name"] == "Biscuit"
+    assert shown["/api/search?q=biscuit"]["total"] == 61
+    assert shown["/api/pets/7"]["name"] == "Fish & Chips"
+    assert shown["/api/pets/7"]["history"][0]["changes"][0]["before"] == "Biskit"
+    assert shown["/api/orgs/4"]["name"] == "Paws"
+    stub.rows = {"pet": [], "pictures": [], "history": []}
+    assert (await get("/api/pets/7"))[0] == 404
+    stub.rows = Unavailable("not reachable (OSError)")
+    status, text, _ = await get("/api/orgs/4")
+    assert (status, json.loads(text)["error"]) == (
+        503, "Postgres can't be asked: not reachable (OSError)",
+    )  # fmt: skip
 
 
 async def test_pictures_come_from_the_store_and_from_nowhere_else(tmp_path: Path) -> None:

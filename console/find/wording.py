@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 from console.find.pet import FieldChange, HistoryEntry, PetDetails
-from console.page.rendering import readable
 
 FACTS: Final = {
     "color": "Colour", "birthdate": "Born", "altered": "Spayed or neutered",
@@ -126,9 +126,13 @@ def text(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(map(html.unescape, value))
     if isinstance(value, str) and _TIME.match(value):
-        return readable(datetime.fromisoformat(value))
-    if isinstance(value, datetime | bool | list | dict):
-        return readable(value)
+        value = datetime.fromisoformat(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     return value.isoformat() if isinstance(value, date) else html.unescape(str(value))
 
 
