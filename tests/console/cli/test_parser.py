@@ -126,7 +126,7 @@ def test_p9_which_pictures_are_tried_again_has_to_be_said(
 @pytest.mark.parametrize(
     "words",
     [
-        ["status", "HOSTILE"], ["HOSTILE"], ["explain", "HOSTILE"], ["tail", "HOSTILE"],
+        ["status", "HOSTILE"], ["HOSTILE"], ["explain", "-HOSTILE"], ["tail", "HOSTILE"],
         ["removals", "show", "2026-11-20T08:12:04Z.pets", "HOSTILE"], ["purge", "--HOSTILE"],
     ],
     ids=" ".join,
