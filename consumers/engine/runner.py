@@ -225,13 +225,20 @@ class _ConsumerSession(Generic[T]):
             position = await subscription.position(partition)
             if position is None or position < end:
                 return False
-        if others:
-            stored = await offsets.stored(connection, self._consumer.name)
-            return all(
-                (partition in stored and stored[partition].offset >= end) or not end
-                for partition, end in others.items()
-            )
-        return True
+        return await self._others_drained(connection, others) if others else True
+
+    async def _others_drained(
+        self, connection: Connection, ends: Mapping[TopicPartition, int]
+    ) -> bool:
+        """Return whether other members have come so far, in the log that there is now (rule 6)."""
+        positions = await offsets.stored(connection, self._consumer.name)
+        if any(
+            end and (at not in positions or positions[at].offset < end) for at, end in ends.items()
+        ):
+            return False
+        known = {at: positions[at] for at in ends if at in positions}
+        now = await standings(self._context.kafka, known)
+        return all(standing == "there" for standing in now.values())
 
     async def _apply(
         self, connection: Connection, subscription: Subscription, records: list[ConsumerRecord]

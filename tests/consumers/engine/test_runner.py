@@ -40,6 +40,8 @@ class World:
         self.polls: list[Callable[[], None]] = []
         """What happens while the next ones are polled."""
         self.refuse: dict[int, str] = {}
+        self.joins_after = 0
+        """After how many polls the partition is ours."""
         self._at = 0
 
     # what a Subscription is asked
@@ -53,7 +55,7 @@ class World:
 
     def assigned(self) -> frozenset[TopicPartition]:
         """Return ours."""
-        return frozenset({HERE})
+        return frozenset() if self.joins_after > 0 else frozenset({HERE})
 
     def links(self) -> dict[TopicPartition, object]:
         """Return the connection to its leader."""
@@ -75,6 +77,9 @@ class World:
 
     async def poll(self) -> list[ConsumerRecord]:
         """Return the next two records, behind what happens meanwhile."""
+        if self.joins_after > 0:
+            self.joins_after -= 1
+            return []
         if self.polls:
             self.polls.pop(0)()
         records = [
@@ -252,6 +257,23 @@ async def test_a_log_that_was_rewritten_is_read_from_the_beginning(world: World)
         world.polls = [lambda: None, rewrite]
         await drained(world)
     assert world.applied == [0, 1, 0, 1, 2, 3, 4, 5]
+
+
+async def test_a_log_made_anew_is_drained_though_it_is_shorter_than_what_was_applied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until partitions are dealt out, the old log's position looks as if all were done."""
+    world.position, world.committed = LogEnd(END + 3, "gone", 1), END + 3
+    world.standings, world.joins_after = {HERE: "lost"}, 2
+
+    async def drop(_connection: Any, _name: str, _positions: Any, standings: Any) -> list[Any]:
+        gone = [*standings]
+        world.position, world.committed, world.standings = LogEnd(0), 0, {}
+        return gone
+
+    monkeypatch.setattr(offsets, "drop_rewritten", drop)
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
 
 
 async def test_a_letter_is_durable_before_the_position_behind_its_record_moves(
