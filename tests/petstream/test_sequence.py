@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from petstream.sequence import (
+    LIMIT,
     PER_SECOND,
     Family,
     base_of,
@@ -47,3 +48,20 @@ def test_sequences_fit_a_double_for_a_long_time() -> None:
 def test_a_family_without_room_says_so(family: Family) -> None:
     with pytest.raises(OverflowError, match=family):
         row_sequence(1, family, 3_900_000)
+
+
+def test_all_sequences_are_such_as_a_double_holds_exactly_and_no_fewer() -> None:
+    assert float(LIMIT - 1) + 1 == LIMIT
+    assert float(LIMIT) + 1 == float(LIMIT), "the next one would be rounded"
+
+
+def test_rows_of_a_family_follow_each_other_from_its_first_place_to_its_last() -> None:
+    rooms: dict[Family, int] = {"updatedpets": 1_000_000, "newpets": 1_000_000, "pets": 1_900_000}
+    places = [
+        row_sequence(0, family, index) for family, room in rooms.items() for index in (0, room - 1)
+    ]
+    assert places == [0, 999_999, 1_000_000, 1_999_999, 2_000_000, 3_899_999]
+    for family, room in [*rooms.items(), ("orgs", 3_900_000)]:
+        with pytest.raises(OverflowError):
+            row_sequence(0, family, room)
+    assert (row_sequence(0, "orgs", 0), row_sequence(0, "orgs", 3_899_999)) == (0, 3_899_999)

@@ -51,6 +51,17 @@ def test_a_missing_empty_half_or_broken_list_is_held(
     assert decision(present, frozenset(), *([problem] if problem else [])).reason
 
 
+def test_what_is_wrong_with_a_missing_list_is_told() -> None:
+    assert decision(None, frozenset(), "petlist.csv is broken").reason == "petlist.csv is broken"
+    assert decision(None).reason == "the list is missing"
+
+
+def test_a_list_that_lacks_just_two_percent_of_todays_own_pets_is_believed() -> None:
+    rows = frozenset(range(1, 101))
+    assert decision(set(LISTED) - {1, 2}, rows).reason is None
+    assert decision(set(LISTED) - {1, 2, 3}, rows).reason is not None
+
+
 def test_a_missing_list_plans_no_removal_at_all() -> None:
     assert decision(None, frozenset(), "petlist.csv is missing").removals == ()
 

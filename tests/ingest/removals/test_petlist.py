@@ -106,3 +106,38 @@ def test_the_same_ids_are_the_same_list_in_whatever_order_and_form() -> None:
     assert lines.ids == line.ids
     assert lines.digest == line.digest
     assert lines.digest != read_petlist("".join(f"{each}\n" for each in ids[1:]).encode()).digest
+
+
+def test_rows_and_repeated_ids_are_counted() -> None:
+    petlist = read_petlist(b"11,12,11\n\n13,junk,12\n")
+    assert (petlist.rows, petlist.duplicates, petlist.rejects) == (2, 2, 1)
+
+
+@pytest.mark.parametrize(("rejects", "doubted"), [(1, False), (3, False), (4, True)])
+def test_one_piece_and_one_in_a_thousand_may_be_no_id(rejects: int, *, doubted: bool) -> None:
+    """T10: of 2,000 pieces with repeated ids among them, three may be rubbish, and no fourth."""
+    ids = [b"%d" % (22_000_000 + number // 2) for number in range(2_000 - rejects)]
+    petlist = read_petlist(b",".join([*ids, *[b"junk"] * rejects]) + b"\n")
+    told = [f"{rejects:,} of 2,000 pieces of petlist.csv are no ids"] if doubted else []
+    assert problems(petlist) == told
+
+
+def test_a_list_without_an_id_has_no_piece_to_spare() -> None:
+    told = ["petlist.csv holds no id", "1 of 1 pieces of petlist.csv are no ids"]
+    assert problems(read_petlist(b"animalID\n")) == told
+
+
+@pytest.mark.parametrize(
+    ("data", "is_whole"),
+    [
+        (b"22611034,22611035", True),  # the least that has a fellow to compare with
+        (b"22611034", False),  # one that has none
+        (b"1,2,3,\n4,5,6\n7,8", False),  # ends as the first row doesn't
+        (b"22611034,22611035,22611035", False),  # an id like the one before is a stump
+    ],
+)
+def test_a_list_that_ends_without_a_line_end_is_believed_if_its_last_id_is_whole(
+    data: bytes, *, is_whole: bool
+) -> None:
+    """T7: its writer ends no last row, and the server's size says that these are all bytes."""
+    assert read_petlist(data, is_whole=True).ends_cleanly is is_whole
