@@ -118,13 +118,13 @@ def test_one_piece_and_one_in_a_thousand_may_be_no_id(rejects: int, *, doubted: 
     """T10: of 2,000 pieces with repeated ids among them, three may be rubbish, and no fourth."""
     ids = [b"%d" % (22_000_000 + number // 2) for number in range(2_000 - rejects)]
     petlist = read_petlist(b",".join([*ids, *[b"junk"] * rejects]) + b"\n")
-    told = [f"{rejects:,} of 2,000 pieces of petlist.csv are no ids"] if doubted else []
-    assert problems(petlist) == told
+    lines = [f"{rejects:,} of 2,000 pieces of petlist.csv are no ids"] if doubted else []
+    assert problems(petlist) == lines
 
 
 def test_a_list_without_an_id_has_no_piece_to_spare() -> None:
-    told = ["petlist.csv holds no id", "1 of 1 pieces of petlist.csv are no ids"]
-    assert problems(read_petlist(b"animalID\n")) == told
+    lines = ["petlist.csv holds no id", "1 of 1 pieces of petlist.csv are no ids"]
+    assert problems(read_petlist(b"animalID\n")) == lines
 
 
 @pytest.mark.parametrize(
