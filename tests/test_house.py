@@ -191,6 +191,16 @@ def test_nothing_names_what_belongs_to_one_machine(what: str) -> None:
     assert foreign == []
 
 
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    open_ = [
+        f"{name}:{number}"
+        for name in _tracked()
+        for number, line in enumerate(_lines(ROOT / name), 1)
+        if re.match(r"(<{7}|>{7}) ", line)
+    ]
+    assert open_ == []
+
+
 @pytest.mark.parametrize(
     ("line", "bare"),
     [
