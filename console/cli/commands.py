@@ -12,6 +12,7 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from console.embedded import servers
@@ -108,19 +109,24 @@ def _watch(options: Namespace, settings: Settings, kafka: KafkaAccess) -> int:
     from console.daemon.feed_watch import PollIntervals, watch
     from console.daemon.health import Health, of_kafka
     from console.daemon.http import served
+    from console.daemon.watch_presence import WatchPresence, present
 
     known = replace(settings, kafka=kafka)
+    presence = WatchPresence(lambda: datetime.now(UTC))
     every = {} if options.every is None else dict.fromkeys(PollIntervals._fields, options.every)
 
     async def work(stopping: asyncio.Event) -> int:
         health = Health([of_kafka(kafka)])
         with shown("rows") as progress:
-            async with served(
-                settings.console, health, lambda: known, say=note, hosts=known.console_hosts
+            async with (
+                served(
+                    settings.console, health, lambda: known, say=note, hosts=known.console_hosts
+                ),
+                present(kafka, settings.topic_prefix, presence, note),
             ):
                 await watch(
                     settings, kafka, wanted=options.mode, stopping=stopping, say=say,
-                    progress=progress, intervals=PollIntervals(**every),
+                    progress=progress, intervals=PollIntervals(**every), presence=presence,
                 )  # fmt: skip
         return 0
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from console.page.error_pages import failed_page, wants_page
 from console.page.guard import headers_of_answers
 
 _SILENT_S: Final = 15.0
@@ -95,7 +96,8 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return super().handle_error(request, status, exc, message)
+            failed = super().handle_error(request, status, exc, message)  # and logs it
+            return failed_page() if wants_page(request) else failed
         answer = web.Response(status=status, text="this request can't be read\n")
         answer.headers.update(headers_of_answers())
         answer.force_close()

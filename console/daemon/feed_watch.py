@@ -20,6 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from console.daemon.debt_watch import DebtWatch
+from console.daemon.watch_presence import WatchPresence
 from console.inspect import summary
 from console.inspect.schedule import NEW_YORK, landing, schedule, today
 from ingest import metrics
@@ -60,14 +61,17 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
     progress: ReportProgress,
     wanted: Wanted = "auto",
     intervals: PollIntervals = PollIntervals(),  # noqa: B008  frozen
+    presence: WatchPresence | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Read every export as it comes, until `stopping`."""
     watcher = _Watcher(settings, say, clock, monotonic)
+    seen = presence or WatchPresence(clock)
     debts = DebtWatch(kafka, settings.topic_prefix, clock)
     while not stopping.is_set():
-        rows = _RowCounter(progress)
+        seen.looking()
+        rows = _RowCounter(progress, seen)
         try:
             look = ingest(
                 settings, kafka, wanted=wanted, progress=rows.report, say=watcher.detail,
@@ -76,6 +80,7 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
             result = await unless_stopped(look, stopping)
         except (NotReadyError, UnreachableError) as error:
             wait_s = watcher.after_failure(error, intervals)
+            seen.resting(str(error))
             if isinstance(error, NotReadyError):
                 await unless_stopped(watcher.remember(settings, kafka), stopping)
         else:
@@ -83,6 +88,7 @@ async def watch(  # noqa: PLR0913  what a daemon depends on, each by name
                 return
             wanted = "auto"
             watcher.report(result)
+            seen.resting()
             wait_s = intervals.rarely_s if watcher.resting() else intervals.often_s
         if watcher.is_late():
             await unless_stopped(watcher.warn_of_lateness(settings, kafka), stopping)
@@ -219,11 +225,12 @@ class _Watcher:
 class _RowCounter:
     """Counts the rows of one look as they are read, and passes them on."""
 
-    def __init__(self, progress: ReportProgress) -> None:
-        self._progress = progress
+    def __init__(self, progress: ReportProgress, presence: WatchPresence) -> None:
+        self._progress, self._presence = progress, presence
         self._read: dict[str, int] = {}
 
     def report(self, file: str, rows: int) -> None:
         ROWS_READ.inc(max(0, rows - self._read.get(file, 0)))
         self._read[file] = rows
+        self._presence.read(file, rows)
         self._progress(file, rows)

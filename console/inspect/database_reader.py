@@ -6,6 +6,7 @@ Rule 2: it is reached through the consumers' door, so what is said of it is said
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -24,13 +25,17 @@ class Unavailable(NamedTuple):
 
 
 async def fetch_rows(
-    database_url: str | None, queries: Mapping[str, tuple[str, tuple[Any, ...]]]
+    database_url: str | None,
+    queries: Mapping[str, tuple[str, tuple[Any, ...]]],
+    *,
+    within_s: float | None = None,
 ) -> Rows | Unavailable:
     """Return the rows of each query, all seen at one moment; or why that can't be."""
     if database_url is None:
         return Unavailable("not reachable (none is running, or PETSTREAM_DATABASE_URL isn't set)")
     try:
         async with (
+            asyncio.timeout(within_s),
             connected(database_url, only_reads=True, command_s=_QUERY_S) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):

@@ -14,7 +14,7 @@ from msgspec import structs
 from console.inspect.debts import DebtTracker, PaidDebt
 from ingest.state.export_history import PLAN_EXPIRES_AFTER, ExportHistory, HeldPlan, start_of
 from petstream.codec import UndecodableError, decode
-from petstream.events import ExportCounts, ExportEvent
+from petstream.events import ExportCounts, ExportEvent, FileRead
 from petstream.fold import SubjectOrder
 from petstream.kafka.records import ConsumerRecord
 
@@ -30,6 +30,7 @@ class ExportStatus(NamedTuple):
     counts: ExportCounts
     reason: str | None
     notes: tuple[str, ...] = ()
+    files: tuple[FileRead, ...] = ()
 
     @property
     def duration(self) -> timedelta | None:
@@ -110,4 +111,5 @@ def _after(before: ExportStatus | None, event: ExportEvent) -> ExportStatus:
         counts=structs.replace(event.counts),
         reason=event.reason,
         notes=event.notes,
+        files=event.files,
     )

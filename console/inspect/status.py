@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from console.embedded.endpoints import address_of
-from console.inspect import debts, formatting
+from console.inspect import debts
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from console.inspect.export_history import ExportStatus, PublishedExports, published_exports
 from console.inspect.letter_counts import LetterCounts
-from console.inspect.schedule import Schedule, landing, schedule, usually
+from console.inspect.schedule import Schedule, landing, schedule
+from console.inspect.trouble import conditions, presence
+from console.inspect.trouble.conditions import RepeatedLooks
+from console.inspect.trouble.status_text import status_lines
 from console.runtime.output import say
 from consumers.admin.lag import GroupLag, lag
 from consumers.engine.queries import query
@@ -38,7 +42,6 @@ _SWEEPS: Final = """
     WHERE state = 'held' AND plan_id LIKE '%.sweep%' ORDER BY created_at, plan_id"""
 _LAST_PAID: Final = 3
 _DAY: Final = timedelta(days=1)
-_PAYING: Final = {"whole": "a whole read", "snapshot": "a snapshot"}
 _DECIDE: Final = "petstream removals show {0}; then: petstream removals approve|reject {0}"
 
 
@@ -47,17 +50,22 @@ async def status(
 ) -> int:
     """Print how everything stands; return the exit status."""
     gathered = await gather(settings, kafka=kafka, database_url=database_url)
-    say(json.dumps(gathered, indent=2) if as_json else render(gathered))
+    if as_json:
+        say(json.dumps(gathered, indent=2))
+    else:
+        for line in status_lines(gathered):
+            say(line.text, line.level)
     return 0
 
 
-async def gather(
+async def gather(  # noqa: PLR0913  what a look depends on, each by name
     settings: Settings,
     *,
     kafka: KafkaAccess,
     database_url: str | None,
     last: int = _LAST,
     letters: LetterCounts | None = None,
+    postgres_within_s: float | None = None,
 ) -> dict[str, Any]:
     """Read topics, groups and views, and return how everything stands.
 
@@ -67,19 +75,22 @@ async def gather(
         database_url: of Postgres; None: nobody knows.
         last: so many exports.
         letters: what is known of the dead letters since an earlier look.
+        postgres_within_s: how long Postgres has to answer, before it counts as away.
     """
-    prefix = settings.topic_prefix
+    prefix, letters = settings.topic_prefix, letters or LetterCounts()
+    names = names_of(table_topics=settings.table_topics)
     await ensure_topics(kafka, prefix)
     gathered = document(
         published=published_exports(await read_topic(kafka, topics.EXPORTS.full_name(prefix))),
         requests=await read_topic(kafka, topics.REQUESTS.full_name(prefix)),
-        letters=await (letters or LetterCounts()).updated(
-            kafka, topics.DEAD_LETTERS.full_name(prefix)
-        ),
-        lags=await lag(kafka, prefix, names_of(table_topics=settings.table_topics)),
+        letters=await letters.updated(kafka, topics.DEAD_LETTERS.full_name(prefix)),
+        letters_last_day=letters.last_day(datetime.now(UTC)),
+        parts=await presence.parts(kafka, prefix, names),
+        lags=await lag(kafka, prefix, names),
         tables=await fetch_rows(
             database_url,
             {"pictures": (query("pictures_by_status"), ()), "sweeps": (_SWEEPS, ())},
+            within_s=postgres_within_s,
         ),
         now=datetime.now(UTC),
         last=last,
@@ -94,6 +105,8 @@ def document(  # noqa: PLR0913  what was read, each by name
     published: PublishedExports,
     requests: Sequence[ConsumerRecord] = (),
     letters: Mapping[str, int],
+    letters_last_day: Mapping[str, int] = MappingProxyType({}),
+    parts: Sequence[Mapping[str, Any]] = (),
     lags: Sequence[GroupLag],
     tables: Rows | Unavailable,
     now: datetime,
@@ -104,7 +117,7 @@ def document(  # noqa: PLR0913  what was read, each by name
     pictures = None if isinstance(tables, Unavailable) else dict.fromkeys(STATUSES, 0) | {
         row["status"]: row["pictures"] for row in tables["pictures"]
     }  # fmt: skip
-    return {
+    gathered: dict[str, Any] = {
         "at": _to_second(now),
         "feed": _feed(published, now, due),
         "exports": [_export(export) for export in reversed(published.exports[-last:])],
@@ -113,13 +126,27 @@ def document(  # noqa: PLR0913  what was read, each by name
         "heldPlans": [*_plans(published, now, "held"), *_sweeps(tables)],
         "expiredPlans": list(_plans(published, now, "expired"))[-_LAST_EXPIRED:],
         "lag": list(_lags(lags)),
-        "deadLetters": {"total": sum(letters.values()), "byReason": dict(letters)},
+        "deadLetters": {
+            "total": sum(letters.values()),
+            "byReason": dict(letters),
+            "lastDay": dict(letters_last_day),
+        },
+        "parts": list(parts),
         "pictures": pictures,
         "postgres": {"reachable": False, "detail": tables.reason}
         if isinstance(tables, Unavailable)
         else {"reachable": True, "detail": "reachable"},
         "undecodableExportEvents": published.undecodable,
     }
+    return gathered | {"problems": problems(gathered)}
+
+
+def problems(
+    status: Mapping[str, Any],
+    trend: RepeatedLooks = RepeatedLooks(),  # noqa: B008  frozen
+) -> list[dict[str, Any]]:
+    """Return what is wrong and what to do, most urgent first, as plain JSON types."""
+    return [conditions.document(condition) for condition in conditions.conditions(status, trend)]
 
 
 def _feed(published: PublishedExports, now: datetime, due: Schedule) -> dict[str, Any]:
@@ -153,6 +180,16 @@ def _export(export: ExportStatus) -> dict[str, Any]:
         "counts": msgspec.to_builtins(export.counts),
         "reason": export.reason,
         "notes": list(export.notes),
+        "startAt": _to_second(export.start),
+        "files": [
+            {
+                "name": file.name,
+                "bytes": file.bytes,
+                "modifiedAt": _to_second(file.modified_at),
+                "rows": file.rows,
+            }
+            for file in export.files
+        ],
     }
 
 
@@ -237,113 +274,9 @@ def _lags(lags: Sequence[GroupLag]) -> Iterator[dict[str, Any]]:
         }
 
 
-def render(gathered: dict[str, Any]) -> str:
+def render(gathered: Mapping[str, Any]) -> str:
     """Return how everything stands, in words."""
-    return "\n".join([
-        *_feed_lines(gathered["feed"]),
-        *_export_lines(gathered["exports"]),
-        *_debt_lines(gathered["debts"], gathered["snapshots"]),
-        *_plan_lines(gathered["heldPlans"], gathered["expiredPlans"]),
-        *_lag_lines(gathered["lag"]),
-        _dead_letter_line(gathered["deadLetters"]),
-        *_picture_lines(gathered),
-        *_server_lines(gathered.get("servers", {})),
-    ])  # fmt: skip
-
-
-def _feed_lines(feed: dict[str, Any]) -> Iterator[str]:
-    if feed["newestExportId"] is None:
-        yield "Feed: no export was completed yet"
-        return
-    newest = formatting.escaped(feed["newestExportId"])
-    yield f"Feed: newest completed export {newest}, {feed['ageHours']} h old"
-    if feed["late"]:
-        yield (
-            f"  WARNING: older than {feed['lateAfterHours']} h: a day was missed, or nobody reads "
-            "the feed: see whether 'petstream up' or 'ingest' runs, and what it says"
-        )
-    elif feed["lateToday"]:
-        yield f"  today's is late: PETSTREAM_WINDOW ended at {feed['windowEnds']} in New York"
-    if feed["usuallyLands"] is not None:
-        yield f"  {usually(feed['usuallyLands'], feed['latestLanded'], feed['landingsKnown'])}"
-
-
-def _export_lines(exports: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Exports, newest first:" if exports else "Exports: none yet"
-    for export in exports:
-        took = "" if export["durationS"] is None else f" in {export['durationS']:,.0f} s"
-        when = export["endedAt"] or export["startedAt"]
-        name = formatting.escaped(export["exportId"])
-        yield f"  {name}  {export['mode']:<7} {export['state']:<9} at {when}{took}"
-        yield f"    pets: {formatting.counts(export['counts']['pets'])}"
-        yield f"    orgs: {formatting.counts(export['counts']['orgs'])}"
-        if export["reason"]:
-            yield f"    why: {formatting.shortened(export['reason'], 300)}"
-        for note in export["notes"]:
-            yield f"    note: {formatting.shortened(note, 300)}"
-
-
-def _debt_lines(known: dict[str, Any], snapshots: dict[str, Any]) -> Iterator[str]:
-    for debt in known["owed"]:
-        why = formatting.shortened(debt["reason"], 500)
-        yield f"Owed: {_PAYING[debt['owes']]}, since {debt['since'] or 'just now'}"
-        yield f"  why: {why}"
-    for debt in known["paid"]:
-        when = f"at {debt['paidAt']} by {formatting.escaped(debt['paidBy'])}"
-        yield f"Paid: {_PAYING[debt['owes']]}, owed since {debt['since']}, {when}"
-        yield f"  why: {formatting.shortened(debt['reason'], 500)}"
-    if snapshots["inLastDay"] > 1:
-        yield (
-            f"WARNING: {snapshots['inLastDay']} snapshots within a day: Kafka goes on losing "
-            "records: look at the broker's disk and log"
-        )
-
-
-def _plan_lines(held: list[dict[str, Any]], expired: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Held removals:" if held else "Held removals: none"
-    for plan in held:
-        why = formatting.shortened(plan["reason"] or "no reason given", 300)
-        what = f"{plan['removals']:,} {plan['entity']}"
-        yield f"  {formatting.escaped(plan['planId'])}: {what}, held {plan['heldAt']}"
-        yield f"    why: {why}"
-        yield f"    decide: {formatting.escaped(plan['decide'])}"
-    for plan in expired:
-        what = f"{formatting.escaped(plan['planId'])}: {plan['removals']:,} {plan['entity']}"
-        yield f"Expired undecided: {what}, held {plan['heldAt']}; they stay"
-
-
-def _lag_lines(lags: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Lag of consumers:" if lags else "Lag of consumers: there is none"
-    for entry in lags:
-        state = "up to date" if entry["lag"] == 0 else f"{entry['lag']:,} records behind"
-        never = "" if entry["begun"] or not entry["lag"] else ", not begun yet"
-        consumer = formatting.escaped(entry["consumer"])
-        yield f"  {consumer} on {formatting.escaped(entry['topic'])}: {state}{never}"
-
-
-def _dead_letter_line(letters: dict[str, Any]) -> str:
-    if not letters["total"]:
-        return "Dead letters: none"
-    reasons = ", ".join(
-        f"{number:,} {formatting.escaped(name)}" for name, number in letters["byReason"].items()
-    )
-    return f"Dead letters: {letters['total']:,} ({reasons}); see 'petstream dead-letters list'"
-
-
-def _picture_lines(gathered: dict[str, Any]) -> Iterator[str]:
-    if gathered["pictures"] is None:
-        yield f"Postgres: {gathered['postgres']['detail'].removeprefix('Postgres ')}"
-        yield "Pictures: unknown without Postgres"
-        return
-    yield f"Pictures: {formatting.counts(gathered['pictures']).replace('nothing read', 'none')}"
-    yield "Postgres: reachable"
-
-
-def _server_lines(servers: dict[str, str | None]) -> Iterator[str]:
-    """Say where the servers listen; `petstream env` prints it for a shell."""
-    where = [f"{name} at {address}" for name, address in servers.items() if address is not None]
-    if where:
-        yield f"Servers: {', '.join(where)}"
+    return "\n".join(line.text for line in status_lines(gathered))
 
 
 def _to_second(time: datetime) -> str:

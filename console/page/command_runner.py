@@ -7,7 +7,7 @@ Rule 2: one command at a time, with a deadline; whoever asks meanwhile waits wit
 Rule 3: the command reads no ``.env``: it gets the servers that are known, and no secret that it
         doesn't need.
 Rule 4: what a page reads of a command is the JSON document that it prints with ``--json``, parsed
-        as a whole; other output is ignored.
+        as a whole; other output is only shown to the person who asked.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ class CommandResult(NamedTuple):
         status: the exit status; None if it took too long, and was ended.
         document: what it printed with ``--json``; None if that was no whole document.
         error: what it printed on stderr, or another line about how it ended.
+        printed: what it printed on stdout without ``--json``, for a person.
     """
 
     status: int | None
     document: Any
     error: str
+    printed: str = ""
 
 
 class CommandRunner:
@@ -68,8 +70,10 @@ class CommandRunner:
         finally:
             self._waiting -= 1
         error = "\n".join(errors).replace("petstream: ", "")
-        document = _parsed(printed) if "--json" in arguments else None
-        return CommandResult(status, document, error or f"it ended with status {status}")
+        is_json = "--json" in arguments
+        document = _parsed(printed) if is_json else None
+        said = "" if is_json else "\n".join(printed)
+        return CommandResult(status, document, error or f"it ended with status {status}", said)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -62,7 +62,12 @@ class Database:
 
 def unavailable_page(database: Unavailable) -> web.Response:
     """Return the page that says that Postgres can't be asked."""
-    return rendering.message_page(503, "Postgres can't be asked", f"{database.reason}.")
+    return rendering.message_page(
+        503,
+        "Postgres can't be asked",
+        f"{database.reason}.\nThis page comes from its tables: try again when it answers. The "
+        "front page and exports are there meanwhile; petstream doctor says what Postgres says.",
+    )
 
 
 def cards(rows: list[dict[str, Any]]) -> list[Card]:

@@ -5,8 +5,8 @@ Rule 1: only names that are ours are answered, so that no other can be rebound t
         names, and the name that it is bound to.
 Rule 2: another site's page may link to us, and no more: it embeds, fetches and sends nothing, so
         that it can't keep us busy either.
-Rule 3: nothing but pictures and styles is embedded, by our own pages neither: a description of a
-        pet may name any address as that of a picture.
+Rule 3: nothing but pictures, styles and our one script is embedded, by our own pages neither: a
+        description of a pet may name any address as that of a picture.
 Rule 4: every answer has the headers, also those that say what is wrong, and failed ones.
 """
 
@@ -22,12 +22,17 @@ from aiohttp import web
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HOST: Final = re.compile(r"(?:\[(?P<address>[^][]+)\]|(?P<name>[^][:@]+))(?::[0-9]*)?")
-_EMBEDDABLE: Final = {"style": ("/static/",), "image": ("/pictures/", "/favicon.ico")}
+_EMBEDDABLE: Final = {
+    "style": ("/static/",),
+    "script": ("/static/console.js",),
+    "image": ("/pictures/", "/favicon.ico"),
+}
 """What our pages embed, by what a browser calls it, and how its path begins."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

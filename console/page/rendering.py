@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -13,7 +14,15 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-_STYLES: Final = ("console.css", "pets.css")
+from console.inspect.trouble import times
+
+_STATIC: Final = {
+    "console.css": "text/css",
+    "operations.css": "text/css",
+    "pets.css": "text/css",
+    "console.js": "text/javascript",
+}
+_INLINE: Final = re.compile(r"([^`\[]+|\[(?![^\]]*\]\())|\[([^\]]*)\]\(([^)]*)\)|`([^`]*)`")
 
 
 def page(template: str, *, status_code: int = 200, **values: Any) -> web.Response:
@@ -29,18 +38,18 @@ def message_page(
     return page("message.html", status_code=status_code, title=title, message=message, back=back)
 
 
-def styles() -> list[web.RouteDef]:
-    """Return the routes of the style sheets."""
+def static_files() -> list[web.RouteDef]:
+    """Return the routes of the style sheets and the script."""
 
-    def route(name: str) -> web.RouteDef:
+    def route(name: str, content_type: str) -> web.RouteDef:
         text = (files("console.page") / "static" / name).read_text("utf-8")
 
-        async def sheet(_request: web.Request) -> web.Response:
-            return web.Response(text=text, content_type="text/css")
+        async def file(_request: web.Request) -> web.Response:
+            return web.Response(text=text, content_type=content_type)
 
-        return web.get(f"/static/{name}", sheet)
+        return web.get(f"/static/{name}", file)
 
-    return [route(name) for name in _STYLES]
+    return [route(name, content_type) for name, content_type in _STATIC.items()]
 
 
 @cache
@@ -52,8 +61,62 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"readable": readable, "linked": linked, "unescaped": unescaped}
+    environment.filters |= {
+        "readable": readable, "linked": linked, "unescaped": unescaped, "inline": inline,
+        "ago": time_ago, "lasting": times.lasting, "number": number, "counted": counted,
+    }  # fmt: skip
     return environment
+
+
+def time_ago(moment: datetime | str, now: datetime) -> str:
+    """Return a moment as how long ago it was; exact to whoever points at it.
+
+    >>> print(time_ago("2026-11-23T08:12:04Z", datetime(2026, 11, 23, 12, tzinfo=UTC)))
+    <time datetime="2026-11-23T08:12:04Z" title="2026-11-23 08:12:04 UTC (03:12 in New York)">\
+3 h ago</time>
+    """
+    machine = times.parsed(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{0}" title="{1}">{2}</time>').format(
+        machine, times.exact(moment), times.ago(moment, now)
+    )
+
+
+def number(count: float) -> str:
+    """Return a number for a person.
+
+    >>> number(64000), number(-3)
+    ('64,000', '-3')
+    """
+    return f"{count:,.0f}"
+
+
+def counted(count: int, plural: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "pets"), counted(1200, "orgs")
+    ('1 pet', '1,200 orgs')
+    """
+    return f"{count:,} {plural.removesuffix('s') if count == 1 else plural}"
+
+
+def inline(markdown: str) -> str:
+    """Return a line of docs/ops as HTML: code in backticks; links to the web are links.
+
+    >>> str(inline("see [here](../a.md): `a <b>`"))
+    'see here: <code>a &lt;b&gt;</code>'
+    >>> str(inline("[there](https://b.example)"))
+    '<a href="https://b.example" rel="noopener noreferrer">there</a>'
+    """
+    pieces = []
+    for text, label, url, code in _INLINE.findall(markdown):
+        if code:
+            pieces.append(Markup("<code>{}</code>").format(code))
+        elif label and url.startswith("https://"):
+            link = Markup('<a href="{}" rel="noopener noreferrer">{}</a>')
+            pieces.append(link.format(url, label))
+        else:
+            pieces.append(escape(label or text))
+    return Markup("").join(pieces)
 
 
 def readable(value: Any) -> str:

@@ -13,17 +13,18 @@ from aiohttp import web
 from console.page import (
     CurrentSettings,
     api,
-    front,
     organizations,
     pets,
     pictures,
-    plans,
     rendering,
     search,
 )
 from console.page.command_runner import CommandRunner
 from console.page.database import Database
+from console.page.error_pages import pages_for_errors
 from console.page.guard import guard
+from console.page.operations import dead_letters, exports, front, plans
+from console.page.operations.token import TokenGate
 
 
 def mount(
@@ -35,12 +36,16 @@ def mount(
 ) -> None:
     """Put the pages onto a server that listens at this host, and answers to these names too."""
     guard(app, bound_host, hosts)
-    app.router.add_routes(rendering.styles())
+    app.middlewares.append(pages_for_errors)
+    app.router.add_routes(rendering.static_files())
     database, commands = Database(current_settings), CommandRunner()
-    app.router.add_routes(front.routes(current_settings, database))
+    keeper = front.mount(app, current_settings, database)
+    app.router.add_routes(exports.routes(keeper, current_settings, database, commands))
     app.router.add_routes(search.routes(database))
     app.router.add_routes(api.routes(database))
     app.router.add_routes(pets.routes(database, current_settings, commands))
     app.router.add_routes(organizations.routes(database))
     app.router.add_routes(pictures.routes(current_settings))
-    app.router.add_routes(plans.routes(current_settings, commands))
+    gate = TokenGate()
+    app.router.add_routes(plans.routes(current_settings, database, commands, gate))
+    app.router.add_routes(dead_letters.routes(current_settings, database, commands, gate))

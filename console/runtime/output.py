@@ -18,20 +18,33 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self, TextIO
 
 from console.runtime import logs
 from console.runtime.terminal import printable
+
+Level = Literal["bad", "warn", "info", "good"]
+"""How bad or good it is what a line says."""
 
 STDOUT: Final = 1
 STDERR: Final = 2
 _MAX_WAITING_LINES: Final = 10_000
 _DRAIN_S: Final = 1.0
+_COLOURS: Final[dict[Level, str]] = {"bad": "1;31", "warn": "33", "info": "36", "good": "32"}
 
 
-def say(line: str) -> None:
-    """Print a line, or lines, of a command's result."""
-    print(printable(line), flush=True)  # noqa: T201  the command's output
+def say(line: str, level: Level | None = None) -> None:
+    """Print a line, or lines, of a command's result; on a terminal in the colour of its level."""
+    text = printable(line)
+    if level is not None and _is_coloured(sys.stdout):
+        text = f"\x1b[{_COLOURS[level]}m{text}\x1b[0m"
+    print(text, flush=True)  # noqa: T201  the command's output
+
+
+def _is_coloured(stream: TextIO) -> bool:
+    """Tell whether who reads takes colours: a terminal, unless NO_COLOR says otherwise."""
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not unwanted and stream.isatty()
 
 
 def print_document(document: Mapping[str, Any]) -> None:

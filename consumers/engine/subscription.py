@@ -20,6 +20,7 @@ from aiokafka.errors import IllegalStateError
 
 from petstream.kafka import client
 from petstream.kafka.client import KAFKA_ERRORS, client_options
+from petstream.kafka.groups import own_name
 from petstream.kafka.reader import bounds_of, records_of
 from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
@@ -141,6 +142,7 @@ async def subscribed(
     rebalances = Rebalances()
     consumer = AIOKafkaConsumer(
         **client_options(access),
+        client_id=own_name(),  # whoever looks sees which process of which machine it is
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -122,11 +122,10 @@ class SchemaDrift:
                 self._missing_in_file[name] += 1
 
     def _never_seen(self, name: str, value: str) -> None:
-        known, new = self._values[name], self._new.setdefault(name, [])
-        cut = _cut(value)
-        if cut not in known and len(new) < _MOST_VALUES:
+        known, cut = self._values[name], _cut(value)
+        if cut not in known and len(self._new.get(name, ())) < _MOST_VALUES:
             known.add(cut)
-            new.append(cut)
+            self._new.setdefault(name, []).append(cut)
 
 
 def together(pets: Drift, orgs: Drift) -> Drift | None:

@@ -43,7 +43,8 @@ async def observe(access: KafkaAccess, group: str, topic: str) -> ObservedGroup:
     except GroupAuthorizationFailedError as error:
         raise _forbidden(group) from error
     committed = described.committed.get(TopicPartition(topic, 0))
-    return ObservedGroup("" if committed is None else committed.metadata, described.members)
+    names = tuple(member.name for member in described.members)
+    return ObservedGroup("" if committed is None else committed.metadata, names)
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types

@@ -7,7 +7,12 @@ Rule 1: a group's offsets are moved as Kafka's own tools do it: by a commit from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import os
+import re
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer
@@ -19,12 +24,24 @@ from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
 
 _DEADLINE_S: Final = 40.0
+_BEGAN: Final = int(time.time())
+_NAME: Final = re.compile(
+    r"(?P<host>.+):(?P<process>[0-9]{1,9})(?:@(?P<began>[0-9]{1,10}))?(?:/.*)?"
+)
 
 T = TypeVar("T")
 
 
 class InUseError(Exception):
     """A group has members: its offsets are theirs; the message is its name."""
+
+
+class MemberName(NamedTuple):
+    """What a member's name says: its machine, its process, and when it began, if it says so."""
+
+    host: str
+    process: int | None
+    since: datetime | None
 
 
 class Committed(NamedTuple):
@@ -34,11 +51,39 @@ class Committed(NamedTuple):
     metadata: str
 
 
-class Group(NamedTuple):
-    """A group: what its members call themselves, and what was committed."""
+class GroupMember(NamedTuple):
+    """A member of a group: what it calls itself, and the address that Kafka sees it at."""
 
-    members: tuple[str, ...]
+    name: str
+    address: str
+
+
+class Group(NamedTuple):
+    """A group: its members, and what was committed."""
+
+    members: tuple[GroupMember, ...]
     committed: dict[TopicPartition, Committed]
+
+
+def own_name() -> str:
+    """Return what this process calls itself in a group, so that others see who is there."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}@{_BEGAN}"
+
+
+def read_name(name: str) -> MemberName:
+    """Return what a member's name says; of a client that isn't ours, the name itself.
+
+    >>> read_name("attic:4711/0f3c9a1e"), read_name("another-client").process
+    (MemberName(host='attic', process=4711, since=None), None)
+    >>> read_name("attic:4711@1795421524").since.isoformat()
+    '2026-11-23T08:12:04+00:00'
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return MemberName(name, None, None)
+    began = match["began"]
+    since = None if began is None else datetime.fromtimestamp(int(began), UTC)
+    return MemberName(match["host"], int(match["process"]), since)
 
 
 async def describe(access: KafkaAccess, group: str) -> Group:
@@ -46,6 +91,18 @@ async def describe(access: KafkaAccess, group: str) -> Group:
 
     async def ask(admin: Any) -> Group:
         return Group(await _members(admin, group), await _committed(admin, group))
+
+    return await _asked(access, ask)
+
+
+async def describe_each(access: KafkaAccess, groups: Iterable[str]) -> dict[str, Group]:
+    """Return several groups by name, over one connection; raises as aiokafka does."""
+
+    async def ask(admin: Any) -> dict[str, Group]:
+        return {
+            group: Group(await _members(admin, group), await _committed(admin, group))
+            for group in groups
+        }
 
     return await _asked(access, ask)
 
@@ -131,14 +188,15 @@ async def _names(admin: Any, prefix: str) -> list[str]:
     return sorted(name for name in listed if name.startswith(prefix))
 
 
-async def _members(admin: Any, group: str) -> tuple[str, ...]:
+async def _members(admin: Any, group: str) -> tuple[GroupMember, ...]:
     responses = await admin.describe_consumer_groups([group])
-    # a group is (error, group, state, protocol type, protocol, members, …), a member (id, name, …)
+    # a group is (error, group, state, protocol type, protocol, members, …), a member (id, name,
+    # address, …)
     return tuple(
-        name
+        GroupMember(name, address.removeprefix("/"))
         for response in responses
         for _, _, _, _, _, members, *_ in response.groups
-        for _, name, *_ in members
+        for _, name, address, *_ in members
     )
 
 

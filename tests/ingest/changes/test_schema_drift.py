@@ -56,6 +56,17 @@ def test_t28_a_value_never_seen_before_is_said_once() -> None:
     assert 'drift: species was never before "Alpaca"' in list(notes(observer.drift(), first=False))
 
 
+def test_t28_a_long_value_is_new_once_and_then_known_by_its_beginning() -> None:
+    """T28: it was reported in every export, and without the value."""
+    long = "Status " * 12
+    first = drifted(pet_row(status=long)).drift()
+    (kept,) = first.new_values["status"]
+    assert len(kept) == 60
+    assert kept in next(notes(first, first=False))
+    known = SEEN | {"status": ("Available", kept)}
+    assert drifted(pet_row(status=long), pet_row(status=long), vocabulary=known).drift() == Drift()
+
+
 def test_t28_the_first_import_remembers_values_and_says_nothing_of_them() -> None:
     """T28: everything is new on the first day."""
     drift = drifted(pet_row(), vocabulary={}).drift()

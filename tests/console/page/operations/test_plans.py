@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from console.page import plans
 from console.page.command_runner import CommandResult, CommandRunner
+from console.page.operations import token as token_gate
 from console.page.site import mount
 from petstream.settings import KafkaAccess, Settings
 
@@ -36,8 +36,10 @@ class Console:
             assert within_s > 0
             if arguments[1] == "show":
                 assert arguments[2:] == ("--json", PLAN)
-                text = f"{PLAN} of export x: {console.state}\n<b>7</b>"
-                shown = {"planId": PLAN, "state": console.state, "text": text}
+                removals = [{"key": 7, "name": "<b>7</b>", "orgId": 701}]
+                shown = {"planId": PLAN, "state": console.state, "entity": "pets",
+                         "exportId": "x", "reason": "<i>the list is empty</i>",
+                         "heldAt": "2026-03-02T08:00:00Z", "removals": removals}  # fmt: skip
                 return CommandResult(0, shown, "")
             console.decided.append(arguments)
             return console.result
@@ -60,10 +62,10 @@ class Console:
         """Return who asks this site for several things."""
         return TestClient(TestServer(self._app()))
 
-    async def get(self) -> str:
+    async def get(self, query: str = "") -> str:
         """Return the page of the plan."""
         async with self.client() as client:
-            return await (await client.get(f"/plans/{PLAN}")).text()
+            return await (await client.get(f"/plans/{PLAN}{query}")).text()
 
     def _app(self) -> web.Application:
         app = web.Application()
@@ -95,8 +97,8 @@ async def test_s11_wrong_tokens_keep_their_senders_waiting_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """S11: any number of them; no process is begun for one."""
-    monkeypatch.setattr(plans, "_AFTER_WRONG_S", 3_600.0)
-    monkeypatch.setattr(plans, "_KEPT_WAITING", 5)
+    monkeypatch.setattr(token_gate, "_AFTER_WRONG_S", 3_600.0)
+    monkeypatch.setattr(token_gate, "_KEPT_WAITING", 5)
     console = Console(monkeypatch)
     async with console.client() as client:
 
@@ -179,7 +181,29 @@ async def test_the_page_shows_the_plan_and_asks_only_while_it_is_held(
     console = Console(monkeypatch)
     text = await console.get()
     assert "&lt;b&gt;7&lt;/b&gt;" in text
-    assert f'<form method="post" action="/plans/{PLAN}"' in text
-    assert TOKEN not in text
+    assert "&lt;i&gt;the list is empty&lt;/i&gt;" in text
+    assert 'href="?decide=approve#decide"' in text
+    assert "Reject: what is wrong with the export itself" in text
+    assert "<form method" not in text
     console.state = "approved"
-    assert "<form method" not in await console.get()
+    text = await console.get("?decide=approve")
+    assert "<form method" not in text
+    assert "?decide=" not in text
+
+
+@pytest.mark.parametrize(
+    ("action", "asks", "button"),
+    [
+        ("approve", "Remove 1 pet?", "Remove these 1"),
+        ("reject", "Keep 1 pet listed?", "Keep these 1"),
+    ],
+)
+async def test_a_decision_is_asked_for_again_with_its_numbers(
+    monkeypatch: pytest.MonkeyPatch, action: str, asks: str, button: str
+) -> None:
+    text = await Console(monkeypatch).get(f"?decide={action}")
+    assert f'<form method="post" action="/plans/{PLAN}"' in text
+    assert f'name="action" value="{action}"' in text
+    assert asks in text
+    assert button in text
+    assert TOKEN not in text

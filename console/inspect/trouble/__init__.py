@@ -1,0 +1,1 @@
+"""What is wrong, what that means and what to do; and which parts are alive."""

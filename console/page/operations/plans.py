@@ -1,0 +1,176 @@
+"""Held removals: which there are, whom one would remove, what speaks for it, and the decision.
+
+Rule 1: the token comes with every decision (`console.page.operations.token`).
+Rule 2: a decision is asked for twice: the second time the page names what it would do, in numbers.
+Rule 3: the decision is the command's: `petstream removals approve|reject`.
+Rule 4: who would go is read from the topics, by a command; pictures, names and shares of
+        organisations from the tables. Without the tables the page still shows and decides.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from aiohttp import web
+
+from console.find.criteria import parse_id
+from console.inspect.database_reader import Unavailable
+from console.page import CurrentSettings, rendering
+from console.page.command_runner import CommandResult, CommandRunner
+from console.page.database import Database, cards, unavailable_page
+from console.page.operations.advice import OrganizationShare, advise, seen
+from console.page.operations.token import TokenGate, one_line, posted_form, refused
+from consumers.engine.queries import query
+from petstream.settings import Settings
+
+_SHOW_DEADLINE_S: Final = 60.0
+_DECIDE_DEADLINE_S: Final = 180.0
+_KEPT_S: Final = 60.0
+_A_PAGE: Final = 60
+_SHOWN_ORGANIZATIONS: Final = 12
+_LONGEST_NAME: Final = 60
+_LONGEST_REASON: Final = 500
+_PATH: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
+_ACTIONS: Final = ("approve", "reject")
+
+
+def routes(
+    current_settings: CurrentSettings, database: Database, commands: CommandRunner, gate: TokenGate
+) -> list[web.RouteDef]:
+    """Return the routes of held removals."""
+    pages = _PlanPages(current_settings, database, commands, gate)
+    return [
+        web.get("/plans", pages.every),
+        web.get(_PATH, pages.show),
+        web.post(_PATH, pages.decide),
+    ]
+
+
+class _PlanPages:
+    """Shows plans and takes decisions."""
+
+    def __init__(
+        self,
+        current_settings: CurrentSettings,
+        database: Database,
+        commands: CommandRunner,
+        gate: TokenGate,
+    ) -> None:
+        self._current_settings, self._database = current_settings, database
+        self._commands, self._gate = commands, gate
+        self._kept: tuple[str, float, CommandResult] | None = None
+
+    async def every(self, _request: web.Request) -> web.Response:
+        """Show which plans there are."""
+        rows = await self._database.rows(plans=(query("plans_of_late", "console"), ()))
+        if isinstance(rows, Unavailable):
+            return unavailable_page(rows)
+        return rendering.page("plans.html", plans=rows["plans"])
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show a plan."""
+        settings = self._current_settings()
+        if settings is None:
+            return refused(503, "Kafka is being waited for.")
+        wanted = request.query.get("decide", "")
+        after = parse_id(request.query.get("after", "")) or 0
+        return await self._page(
+            settings,
+            request.match_info["plan_id"],
+            deciding=wanted if wanted in _ACTIONS else "",
+            after=after,
+        )
+
+    async def decide(self, request: web.Request) -> web.Response:
+        """Approve or reject a plan."""
+        settings = self._current_settings()
+        if settings is None:
+            return refused(503, "Kafka is being waited for.")
+        form = await posted_form(request)
+        if form is None:
+            return refused(400, "This form can't be read.")
+        action, plan_id = form.get("action", ""), request.match_info["plan_id"]
+        if action not in _ACTIONS:
+            return refused(400, "It is approve or reject.")
+        refusal = await self._gate.refusal(settings, form.get("token", ""))
+        if refusal:
+            return refused(403, refusal, f"{request.path}?decide={action}#decide")
+        options = [f"--by={one_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
+        reason = one_line(form.get("reason", ""), _LONGEST_REASON)
+        options += [f"--reason={reason}"] if reason else []
+        result = await self._commands.run(
+            settings, "removals", action, *options, plan_id, within_s=_DECIDE_DEADLINE_S
+        )
+        self._kept = None
+        if result.status:
+            return await self._page(settings, plan_id, result.error, 409)
+        if result.status is None:
+            return await self._page(settings, plan_id, f"{result.error}. See below.", 504)
+        raise web.HTTPSeeOther(request.path)
+
+    async def _plan(self, settings: Settings, plan_id: str) -> CommandResult:
+        """Read a plan, unless that was done just now: its pages are many."""
+        now = time.monotonic()
+        if self._kept is not None:
+            kept_id, at, result = self._kept
+            if kept_id == plan_id and now - at < _KEPT_S:
+                return result
+        result = await self._commands.run(
+            settings, "removals", "show", "--json", plan_id, within_s=_SHOW_DEADLINE_S
+        )
+        if result.document is not None and len(result.document.get("removals", ())) > _A_PAGE:
+            self._kept = plan_id, now, result
+        return result
+
+    async def _page(  # noqa: PLR0913  what a page of a plan depends on
+        self,
+        settings: Settings,
+        plan_id: str,
+        refusal: str | None = None,
+        status_code: int = 200,
+        *,
+        deciding: str = "",
+        after: int = 0,
+    ) -> web.Response:
+        result = await self._plan(settings, plan_id)
+        plan = result.document
+        if plan is None:
+            return refused(503 if result.status is None else 404, result.error)
+        removals: list[dict[str, Any]] = plan.get("removals", [])
+        shown = removals[after : after + _A_PAGE]
+        shares, pets = await self._from_tables(plan, removals, shown)
+        reason = plan.get("reason")
+        return rendering.page(
+            "plan.html", status_code=status_code, plan_id=plan_id, plan=plan, refusal=refusal,
+            is_held=plan["state"] == "held", can_decide=settings.console_token is not None,
+            deciding=deciding, seen=seen(reason), advice=advise(reason, shares),
+            shares=shares[:_SHOWN_ORGANIZATIONS], organizations=len(shares), pets=pets,
+            others=_others(shown, pets), removals=len(removals), after=after,
+            last=after + len(shown), a_page=_A_PAGE,
+        )  # fmt: skip
+
+    async def _from_tables(
+        self, plan: dict[str, Any], removals: list[dict[str, Any]], shown: list[dict[str, Any]]
+    ) -> tuple[list[OrganizationShare], list[Any]]:
+        """Return the shares of organisations, and the cards of this page's pets."""
+        if plan.get("entity") != "pets" or not removals:
+            return [], []
+        ids = [removal["key"] for removal in removals]
+        rows = await self._database.rows(
+            shares=(query("plan_shares", "console"), (ids,)),
+            pets=(query("pets_by_id", "console"), ([removal["key"] for removal in shown],)),
+        )
+        if isinstance(rows, Unavailable):
+            return [], []
+        shares = [
+            OrganizationShare(row["org_id"], row["name"], row["leaving"], row["listed"])
+            for row in rows["shares"]
+        ]
+        return shares, list(cards(rows["pets"]))
+
+
+def _others(shown: list[dict[str, Any]], pets: list[Any]) -> list[dict[str, Any]]:
+    """Return those of a page that the tables don't list: organisations, and who left already."""
+    known = {pet.animal_id for pet in pets}
+    return [removal for removal in shown if removal["key"] not in known]
