@@ -48,7 +48,9 @@ ORDER BY 1 DESC LIMIT 51;
 
 -- name: pets_of_export
 -- $1: an export. $2: what became of them. $3: the id behind which. By id.
-SELECT changed.animal_id, pet.name, pet.species, pet.breed, pet.sex, pet.age, pet.status, (
+SELECT changed.animal_id, coalesce(pet.name, gone.name) AS name,
+    coalesce(pet.species, gone.species) AS species, coalesce(pet.breed, gone.breed) AS breed,
+    coalesce(pet.sex, gone.sex) AS sex, pet.age, coalesce(pet.status, gone.status) AS status, (
     SELECT thumbnails FROM petstream.pet_pictures AS picture
     WHERE picture.animal_id = changed.animal_id AND picture.status = 'stored'
     ORDER BY position LIMIT 1
@@ -58,6 +60,7 @@ FROM (
     WHERE export_id = $1 AND op = $2 AND animal_id > $3 ORDER BY animal_id LIMIT 61
 ) AS changed
 LEFT JOIN petstream.pets AS pet USING (animal_id)
+LEFT JOIN petstream.removed_pets AS gone USING (animal_id)
 ORDER BY changed.animal_id;
 
 -- name: letters_of_export
