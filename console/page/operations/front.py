@@ -46,7 +46,7 @@ def mount(app: web.Application, current: CurrentSettings, database: Database) ->
     async def look(settings: Settings) -> dict[str, Any]:
         assert settings.kafka is not None  # noqa: S101  the keeper waits for it
         status = await gather(
-            settings, kafka=settings.kafka, database_url=settings.database_url,
+            settings, kafka=settings.kafka, database_url=settings.pages_database_url,
             last=EXPORTS, letters=letters, postgres_within_s=_POSTGRES_S,
         )  # fmt: skip
         if not status["postgres"]["reachable"]:
