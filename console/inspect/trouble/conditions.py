@@ -98,8 +98,9 @@ def _servers(status: Mapping[str, Any]) -> Iterator[Condition]:
 def _parts(status: Mapping[str, Any]) -> Iterator[Condition]:
     parts = status.get("parts", [])
     missing = [part["part"] for part in parts if part["state"] == "missing"]
-    if not missing:
-        return
+    is_by_timer = any(part["part"] == "watch" and part["state"] == "absent" for part in parts)
+    if not missing or (is_by_timer and not any(entry["lag"] for entry in status["lag"])):
+        return  # a timer runs them, and they have done all there is
     names = ", ".join(missing)
     if any(part["state"] == "running" for part in parts):
         doesnt = "doesn't run" if len(missing) == 1 else "don't run"

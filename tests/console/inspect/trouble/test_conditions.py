@@ -116,6 +116,13 @@ def test_the_most_urgent_comes_first() -> None:
     assert conditions(wrong)[0].alert == "PetstreamDown"
 
 
+def test_who_runs_by_a_timer_is_missed_only_with_work_before_it() -> None:
+    parts = [_part("watch", "absent"), _part("pets", "missing")]
+    assert conditions(_status(parts=parts)) == []
+    (missed,) = conditions(_status(parts=parts, lag=[{"consumer": "pets", "lag": 3}]))
+    assert missed.alert == "PetstreamDown"
+
+
 def test_a_list_that_is_missing_is_said_so_and_not_counted() -> None:
     nobody = PLAN | {"removals": 0, "reason": "petlist.csv is missing"}
     (held,) = conditions(_status(heldPlans=[nobody]))
