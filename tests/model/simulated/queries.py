@@ -517,4 +517,4 @@ def want_picture(view: View, _now: datetime, *values: Any) -> int:
             "version": max(versions, default=None), "picture_id": held["picture_id"],
             "status": held["status"],
         }  # fmt: skip
-    return _put(view, "pet_picture", row)
+    return _put(view, "pet_picture", row, wins=lambda held: row != held)
