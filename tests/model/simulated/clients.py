@@ -488,21 +488,11 @@ class FakeAdmin:
         """Return the groups' members."""
         await self._process.step()
         self.broker.called()
-        return [
-            SimpleNamespace(
-                groups=[
-                    (
-                        0,
-                        name,
-                        "",
-                        "",
-                        "",
-                        [("", each.name) for each in self.broker.group(name).members],
-                    )
-                    for name in names
-                ]
-            )
-        ]
+        return [SimpleNamespace(groups=[self._described(name) for name in names])]
+
+    def _described(self, name: str) -> tuple[Any, ...]:
+        members = [("", member.name, "/10.0.0.1") for member in self.broker.group(name).members]
+        return 0, name, "", "", "", members
 
     async def list_consumer_group_offsets(self, name: str) -> dict[Place, OffsetAndMetadata]:
         """Return what a group committed."""
