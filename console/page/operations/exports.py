@@ -20,7 +20,7 @@ from console.page import CurrentSettings, rendering
 from console.page.command_runner import CommandRunner
 from console.page.database import Database, cards
 from console.page.operations.chart import Chart, chart
-from console.page.operations.last_look import LookKeeper
+from console.page.operations.last_look import PATIENT_S, LookKeeper
 from console.page.operations.token import refused
 from consumers.engine.queries import query
 
@@ -88,7 +88,7 @@ class _ExportPages:
 
     async def every(self, _request: web.Request) -> web.Response:
         """Show all that are known."""
-        last = await self._keeper.get()
+        last = await self._keeper.get(PATIENT_S)
         if last.status is None:
             return refused(503, f"Kafka can't be read: {last.problem}.")
         return rendering.page(
@@ -97,7 +97,7 @@ class _ExportPages:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one."""
-        last, export_id = await self._keeper.get(), request.match_info["export_id"]
+        last, export_id = await self._keeper.get(PATIENT_S), request.match_info["export_id"]
         if last.status is None:
             return refused(503, f"Kafka can't be read: {last.problem}.")
         exports = last.status["exports"]
@@ -141,7 +141,7 @@ class _ExportPages:
 
     async def diff(self, request: web.Request) -> web.Response:
         """Show what lies between it and the completed one before."""
-        last, export_id = await self._keeper.get(), request.match_info["export_id"]
+        last, export_id = await self._keeper.get(PATIENT_S), request.match_info["export_id"]
         settings = self._current_settings()
         if last.status is None or settings is None:
             return refused(503, "Kafka can't be read.")

@@ -25,6 +25,8 @@ from petstream.settings import Settings
 _FRESH_S: Final = 5.0
 _IDLE_S: Final = 60.0
 _DEADLINE_S: Final = 15.0
+PATIENT_S: Final = _DEADLINE_S + 1.0
+"""How long the first look of all takes at most: for pages that have nothing to show without it."""
 _AT_ONCE_S: Final = 0.2
 _FIRST_S: Final = 2.0
 _SILENT_AFTER_S: Final = 3.0
@@ -71,8 +73,13 @@ class LookKeeper:
         self._looking.cancel()
         await asyncio.wait({self._looking})
 
-    async def get(self) -> LastLook:
-        """Return what is known now (rule 1); raises what ended the looks."""
+    async def get(self, first_s: float | None = None) -> LastLook:
+        """Return what is known now (rule 1); raises what ended the looks.
+
+        Args:
+            first_s: how long the first look of all is waited for.
+        """
+        first_s = _FIRST_S if first_s is None else first_s
         clock = asyncio.get_running_loop().time
         is_old = self._ended_s is None or clock() - self._ended_s > _FRESH_S
         if is_old or self._began is not None:
@@ -80,7 +87,7 @@ class LookKeeper:
                 self._ended.clear()
                 self._wanted.set()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_FIRST_S if self._status is None else _AT_ONCE_S):
+                async with asyncio.timeout(first_s if self._status is None else _AT_ONCE_S):
                     await self._ended.wait()
         if self._looking is not None and self._looking.done():
             self._looking.result()
