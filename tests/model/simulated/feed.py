@@ -73,7 +73,7 @@ class Feed:
         """Who never left."""
         self.exports: list[Export] = []
         self._exported: Listed = {}
-        self.were_refused = False
+        self.were_refused = self.were_short = False
         self._write({}, Faults())
 
     @property
@@ -143,6 +143,7 @@ class Feed:
 
     def _write(self, before: Listed, faults: Faults, later: timedelta = timedelta()) -> None:
         self.were_refused = self.were_refused or faults.refused
+        self.were_short = self.were_short or faults.orgs_short or faults.petlist == "half"
         start = FIRST_START + self.day * DAY + timedelta(minutes=self._random.randrange(20))
         if later:
             start = self.export.start
