@@ -58,6 +58,7 @@ async def migrate(
             if await connection.fetchval(query("is_others")):
                 missing = await _missing(connection)
                 if not missing:
+                    _require_writable(await _unwritable_tables(connection))
                     return []
             await connection.execute(_TABLE)
             missing = await _missing(connection)
@@ -85,13 +86,12 @@ async def check_migrated(database_url: str, *, only_reads: bool = False) -> None
     try:
         async with connected(database_url, only_reads=only_reads) as connection:
             missing = await _missing_in(connection)
-            refused = [] if only_reads else await connection.fetch(query("unwritable_tables"))
+            refused = [] if only_reads else await _unwritable_tables(connection)
     except Exception as error:
         raise _explained(error) from error
     if missing:
         raise PetstreamError(lacking(missing))
-    if refused:
-        raise PetstreamError(unwritable([row["name"] for row in refused]))
+    _require_writable(refused)
 
 
 async def missing_migrations(database_url: str) -> list[str]:
@@ -106,6 +106,15 @@ async def missing_migrations(database_url: str) -> list[str]:
 def lacking(names: Sequence[str]) -> str:
     """Return what is wrong where these migrations were not applied."""
     return f"the database lacks {', '.join(names)}: run 'petstream migrate'"
+
+
+async def _unwritable_tables(connection: Connection) -> list[str]:
+    return [row["name"] for row in await connection.fetch(query("unwritable_tables"))]
+
+
+def _require_writable(refused: Sequence[str]) -> None:
+    if refused:
+        raise PetstreamError(unwritable(refused))
 
 
 def unwritable(tables: Sequence[str]) -> str:

@@ -71,6 +71,14 @@ class House:
 
         await until(f"the tables show {names}", so)
 
+    async def all_are_at(self, offset: int) -> None:
+        """Wait until every consumer has come as far in partition 0 of the pets."""
+
+        async def so() -> bool:
+            return {await self.offset(name) for name in NAMES} == {offset}
+
+        await until(f"every consumer is at {offset}", so)
+
     async def has_rewritten(self, places: set[tuple[str, str, int]]) -> None:
         """Wait until consumers found just this."""
 

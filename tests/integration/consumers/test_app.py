@@ -43,10 +43,12 @@ from petstream.settings import KafkaAccess, Settings
 pytestmark = pytest.mark.servers
 
 START = datetime(2026, 11, 20, 8, 12, 4, tzinfo=UTC)
-VIEWS = (
-    "pets", "organizations", "pet_pictures", "removed_pets", "pet_history", "exports",
-    "removal_plans", "dead_letters",
-)  # fmt: skip
+VIEWS = {
+    "pets": "*", "organizations": "*", "pet_pictures": "*",
+    # its other columns are what was known of a pet as it left: nothing, if its removal came first
+    "removed_pets": "animal_id, removed_at, export_id, sequence",
+    "pet_history": "*", "exports": "*", "removal_plans": "*", "dead_letters": "*",
+}  # fmt: skip
 
 
 def record(  # noqa: PLR0913, PLR0917  what an event is made of
@@ -158,8 +160,8 @@ async def apply(connection: Any, records: Sequence[ConsumerRecord], rng: random.
 
 async def content(connection: Any) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        view: [tuple(row) for row in await connection.fetch(f"SELECT * FROM petstream.{view} ORDER BY 1, 2")]  # noqa: S608, E501  the names are literals above
-        for view in VIEWS
+        view: [tuple(row) for row in await connection.fetch(f"SELECT {columns} FROM petstream.{view} ORDER BY 1, 2")]  # noqa: S608, E501  the names are literals above
+        for view, columns in VIEWS.items()
     }  # fmt: skip
 
 

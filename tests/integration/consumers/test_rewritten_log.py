@@ -76,6 +76,7 @@ async def test_a_directory_put_back_under_running_consumers_is_found_when_they_r
         await house.kafka.copy()
         await house.log.send(pet(2, 0), pet(3, 0))
         await house.shows({1: "Rex", 2: "Rex", 3: "Rex"})
+        await house.all_are_at(3)
         await house.kafka.put_back()
         await house.log.send(*(pet(key, 1, name="New") for key in (4, 5, 6)))
         await house.shows({1: "Rex", 2: "Rex", 3: "Rex", 4: "New", 5: "New", 6: "New"})
@@ -98,6 +99,7 @@ async def test_a_topic_made_anew_under_running_consumers_is_read_when_it_has_rec
     async with house.running():
         await house.log.send(pet(1, 0), pet(2, 0), pet(3, 0))
         await house.shows({1: "Rex", 2: "Rex", 3: "Rex"})
+        await house.all_are_at(3)
         await house.kafka.make_anew(house.log.pets, house.prefix)
         await house.log.send(pet(1, 1, name="New"), pet(4, 1, name="New"))
         await house.shows({1: "New", 2: "Rex", 3: "Rex", 4: "New"})
@@ -111,6 +113,7 @@ async def test_a_topic_made_anew_and_left_empty_is_noticed_within_half_a_minute(
     async with house.running():
         await house.log.send(pet(1, 0), pet(2, 0), pet(3, 0))
         await house.shows({1: "Rex", 2: "Rex", 3: "Rex"})
+        await house.all_are_at(3)
         await house.kafka.make_anew(house.log.pets, house.prefix)
         async with asyncio.timeout(40):
             await house.has_rewritten(EVERY_LOSS)
