@@ -142,3 +142,13 @@ def test_when_the_time_is_up_what_is_left_is_said(
 ) -> None:
     assert run(tree, [broken("a - b"), broken("a * b")], within_s=0.0) == 0
     assert "not tried, since the time was up: 2" in capsys.readouterr().out
+
+
+def test_of_tests_that_just_passed_only_the_sabotages_are_tried(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "test_code.py").write_text(TEST.replace("4", "5"))
+    assert run(tree, [broken("a - b")], known_to_pass=True) == 0
+    said = capsys.readouterr().out
+    assert "noticed" in said
+    assert "without any sabotage" not in said
