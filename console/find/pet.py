@@ -147,7 +147,8 @@ async def _similar(ask: AskRows, row: Mapping[str, Any]) -> list[FoundPet] | Una
         return []
     words = "".join(f"\\{char}" if char in "\\%_" else char for char in (breed or "").lower())
     asked = (row["animal_id"], row["species"], f"%{words}%", row["org_id"], row["org_state"])
-    rows = await ask({"similar": (query("pet_similar", "console"), asked)})
+    cards = f"WITH chosen AS ({query('pet_similar', 'console')}) {query('shown', 'console')}"
+    rows = await ask({"similar": (cards, asked)})
     return rows if isinstance(rows, Unavailable) else [pet_of(alike) for alike in rows["similar"]]
 
 

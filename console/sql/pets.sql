@@ -23,27 +23,15 @@ WHERE animal_id = $1 ORDER BY sequence DESC LIMIT 200;
 -- name: pet_similar
 -- Listed pets of its species ($2) whose breed ($3, a pattern) is like it: of its organisation ($4)
 -- first, then of its state ($5).
-WITH chosen AS (
-    SELECT alike.animal_id, 0 AS rank, alike.name AS sorted_by
-    FROM (
-        SELECT animal_id, org_id, name FROM petstream.pet_search
-        WHERE listed AND species = $2::text AND words LIKE $3::text AND animal_id <> $1::bigint
-        LIMIT 300
-    ) AS alike LEFT JOIN petstream.organization AS org USING (org_id)
-    ORDER BY (alike.org_id = $4::bigint) DESC NULLS LAST,
-        (upper(btrim(org.state)) = $5::text) DESC NULLS LAST, alike.animal_id
-    LIMIT 6
-)
-SELECT pet.animal_id, pet.name, pet.species, pet.breed, pet.sex, pet.age, pet.status, pet.org_id,
-    pet.listed, pet.removed_at, org.name AS org_name, org.city, upper(btrim(org.state)) AS state, chosen.rank,
-    chosen.sorted_by, (
-        SELECT thumbnails FROM petstream.pet_picture AS picture
-        WHERE picture.animal_id = pet.animal_id AND picture.status = 'stored'
-        ORDER BY position LIMIT 1
-    ) AS thumbnails
-FROM chosen JOIN petstream.pet USING (animal_id)
-LEFT JOIN petstream.organization AS org ON org.org_id = pet.org_id
-ORDER BY chosen.rank, chosen.sorted_by, pet.animal_id;
+SELECT alike.animal_id, 0 AS rank, alike.name AS sorted_by
+FROM (
+    SELECT animal_id, org_id, name FROM petstream.pet_search
+    WHERE listed AND species = $2::text AND words LIKE $3::text AND animal_id <> $1::bigint
+    LIMIT 300
+) AS alike LEFT JOIN petstream.organization AS org USING (org_id)
+ORDER BY (alike.org_id = $4::bigint) DESC NULLS LAST,
+    (upper(btrim(org.state)) = $5::text) DESC NULLS LAST, alike.animal_id
+LIMIT 6;
 
 -- name: organization_whole
 -- An organisation, listed or not.

@@ -155,8 +155,7 @@ def _split(text: str) -> _Parts:
     parts = _Parts(**match.groupdict(default=""))
     if parts.netloc.count("@") > 1:
         raise ValueError(f"it holds more than one @: {_ENCODE}")
-    hosts = parts.netloc.rpartition("@")[2]
-    if not parts.netloc.isprintable() or hosts.count("[") != hosts.count("]"):
+    if not parts.netloc.isprintable():
         raise ValueError(f"it isn't a URL: {_ENCODE}")
     return parts
 

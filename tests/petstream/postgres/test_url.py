@@ -59,6 +59,8 @@ def test_o6_user_password_and_database_are_decoded_and_never_shown(text: str) ->
         (f"postgresql://me:{SECRET}@x@db/pets", "percent-encode"),
         (f"postgresql://me:{SECRET}/x@db/pets", "percent-encode"),
         (f"postgresql://me:{SECRET}@[::1/pets", "isn't a URL"),
+        (f"postgresql://me:{SECRET}@a,[::1/pets", "isn't a URL"),
+        (f"postgresql://me:{SECRET}@a\x1b/pets", "isn't a URL"),
         (f"postgresql://me:{SECRET}@db:0/pets", "port"),
         (f"postgresql://me:{SECRET}@db:99999/pets", "port"),
         (f"postgresql://me:{SECRET}@a,b/pets?port=1,2,3", "port"),
