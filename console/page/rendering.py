@@ -23,6 +23,8 @@ _STATIC: Final = {
     "console.js": "text/javascript",
 }
 _INLINE: Final = re.compile(r"([^`\[]+|\[(?![^\]]*\]\())|\[([^\]]*)\]\(([^)]*)\)|`([^`]*)`")
+_OPS_PAGE: Final = re.compile(r"([a-z-]+)\.md")
+"""A link from one page of docs/ops to another: `console.page.operations.runbooks` serves it."""
 
 
 def page(template: str, *, status_code: int = 200, **values: Any) -> web.Response:
@@ -100,10 +102,12 @@ def counted(count: int, plural: str) -> str:
 
 
 def inline(markdown: str) -> str:
-    """Return a line of docs/ops as HTML: code in backticks; links to the web are links.
+    """Return a line of docs/ops as HTML: code in backticks, links to its pages and to the web.
 
     >>> str(inline("see [here](../a.md): `a <b>`"))
     'see here: <code>a &lt;b&gt;</code>'
+    >>> str(inline("see [down.md](down.md)"))
+    'see <a href="/runbooks/down">down</a>'
     >>> str(inline("[there](https://b.example)"))
     '<a href="https://b.example" rel="noopener noreferrer">there</a>'
     """
@@ -114,6 +118,9 @@ def inline(markdown: str) -> str:
         elif label and url.startswith("https://"):
             link = Markup('<a href="{}" rel="noopener noreferrer">{}</a>')
             pieces.append(link.format(url, label))
+        elif label and (runbook := _OPS_PAGE.fullmatch(url)):
+            link = Markup('<a href="/runbooks/{}">{}</a>')
+            pieces.append(link.format(runbook[1], label.removesuffix(".md")))
         else:
             pieces.append(escape(label or text))
     return Markup("").join(pieces)

@@ -17,6 +17,7 @@ from console.inspect.trouble.runbooks import runbook
 
 ONLY_PROMETHEUS: Final = {
     "PetstreamLogRewritten": "a counter; the log's line and the audit tell of it",
+    "PetstreamProcessGone": "whether Prometheus reaches a process; Kafka tells which parts run",
     "PetstreamPartRestarts": "a counter of `up`; a part that doesn't run is told of",
 }
 """Alerts without a condition here, and why."""
