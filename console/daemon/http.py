@@ -28,6 +28,7 @@ from petstream.settings import Settings
 
 _PORTS_TRIED: Final = 20
 _SHUTDOWN_S: Final = 2.0
+_LONGEST_FORM_BYTES: Final = 64 * 1024  # a decision has a kilobyte; what is sent is held in memory
 
 
 @asynccontextmanager
@@ -55,7 +56,7 @@ async def served(
         yield None
         return
     BUILD.labels(version("petstream")).set(1)
-    app = web.Application()
+    app = web.Application(client_max_size=_LONGEST_FORM_BYTES)
     app.router.add_routes(_routes(health))
     moved: list[int] = []
 

@@ -1,4 +1,8 @@
-"""Renders the pages from their templates: everything is escaped, a missing value is an error."""
+"""Renders the pages from their templates: everything is escaped, a missing value is an error.
+
+Rule 1: what would rule a page without being an element is shown by its number, as a terminal shows
+        it: controls, halves of characters, and what turns the direction of the texts beside it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from console.inspect.formatting import escaped
 from console.inspect.trouble import times
 
 _STATIC: Final = {
@@ -22,6 +27,11 @@ _STATIC: Final = {
     "pets.css": "text/css",
     "console.js": "text/javascript",
 }
+_RULING: Final = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Not the marks that only say where a word of Hebrew or Arabic begins: such texts need them."""
+
 _INLINE: Final = re.compile(r"([^`\[]+|\[(?![^\]]*\]\())|\[([^\]]*)\]\(([^)]*)\)|`([^`]*)`")
 _OPS_PAGE: Final = re.compile(r"([a-z-]+)\.md")
 """A link from one page of docs/ops to another: `console.page.operations.runbooks` serves it."""
@@ -30,6 +40,7 @@ _OPS_PAGE: Final = re.compile(r"([a-z-]+)\.md")
 def page(template: str, *, status_code: int = 200, **values: Any) -> web.Response:
     """Return a page made of a template and its values."""
     text = _templates().get_template(template).render(now=datetime.now(UTC), **values)
+    text = _RULING.sub(lambda match: escaped(match[0]), text)  # whatever part it came in by
     return web.Response(status=status_code, text=text, content_type="text/html")
 
 

@@ -6,6 +6,7 @@ text and nothing else.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -43,9 +44,20 @@ NUL: Final = "h0st\0<h0st>"
 """By itself: what holds it can't be stored, and becomes a dead letter."""
 
 
+OUR_SCRIPT: Final = {"src": "/static/console.js", "defer": ""}
+_TURNING: Final = {*map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)])}
+
+
 def unprintable(text: str) -> set[str]:
     """Return the characters that a terminal would obey or hide."""
     return {char for char in text if not char.isprintable() and char not in "\n\t"}
+
+
+def ruling(page: str) -> set[str]:
+    """Return the characters of a page that rule it: controls, and what turns other texts round."""
+    text = "".join(html5lib.parse(page, namespaceHTMLElements=False).itertext()) + page
+    controls = {char for char in text if unicodedata.category(char) == "Cc"} - {*"\n\t\r"}
+    return controls | {char for char in text if char in _TURNING}
 
 
 def effects(page: str) -> list[str]:
@@ -70,7 +82,9 @@ def _effects(tree: Any) -> Iterator[str]:
             if MARK in (element.text or ""):
                 yield f"a comment: {element.text[:60]}"
             continue
-        if MARK in element.tag or element.tag in {"script", "iframe", "object", "embed", "base"}:
+        is_ours = element.tag == "script" and element.attrib == OUR_SCRIPT and not element.text
+        runs = element.tag in {"script", "iframe", "object", "embed", "base"} and not is_ours
+        if MARK in element.tag or runs:
             yield f"<{element.tag}>"
         for name, value in element.attrib.items():
             scheme = "".join(value.split()).partition(":")[0].lower()

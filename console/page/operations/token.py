@@ -4,6 +4,8 @@ Rule 1: nothing remembers it, so no other page can decide in somebody's name. `g
         requests of other sites.
 Rule 2: a wrong one costs its sender `_AFTER_WRONG_S`, and nobody else anything: no process is
         begun for it, and the right one is heard meanwhile.
+Rule 3: a form is read only if it is written as browsers write those of our pages: of the codings
+        that there are, some take minutes for a megabyte, and keep the whole process from its work.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from aiohttp import web
 from console.page import rendering
 from petstream.settings import Settings
 
+_FORM: Final = "application/x-www-form-urlencoded"
 _AFTER_WRONG_S: Final = 2.0
 _KEPT_WAITING: Final = 20  # at once; more are answered
 
@@ -44,10 +47,13 @@ class TokenGate:
 
 
 async def posted_form(request: web.Request) -> dict[str, str] | None:
-    """Return the fields of a form that was sent; None: it can't be read."""
+    """Return the fields of a form that was sent; None: it isn't one of ours (rule 3)."""
+    is_utf_8 = (request.charset or "utf-8").lower() == "utf-8"
+    if request.content_type != _FORM or not is_utf_8:
+        return None
     try:
         posted = await request.post()
-    except (LookupError, ValueError):  # of an encoding that there isn't, or not in it
+    except ValueError:  # it isn't in UTF-8
         return None
     return {name: text for name, text in posted.items() if isinstance(text, str)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import zlib
 
 import aiohttp
 import pytest
@@ -44,3 +45,20 @@ async def test_s12_at_a_port_that_was_not_asked_for_nothing_is_decided(
     assert (url == f"http://127.0.0.1:{port}/") is not is_taken
     assert (status, len(decided)) == ((403, 0) if is_taken else (303, 1))
     assert ("is taken" in said[0]) is is_taken
+
+
+async def test_s10_a_form_of_more_than_a_decision_has_is_refused_unread() -> None:
+    """S10: what anybody may send without the token isn't held in memory, packed or not."""
+    packed = zlib.compress(b"token=" + b"a" * 5_000_000)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with (
+        served(("127.0.0.1", 0), Health([]), lambda: SETTINGS, say=lambda _line: None) as url,
+        aiohttp.ClientSession() as browser,
+    ):
+        for body, more in (
+            (b"token=" + b"a" * 70_000, {}),
+            (packed, {"Content-Encoding": "deflate"}),
+        ):
+            answer = await browser.post(f"{url}plans/x.pets", data=body, headers=kind | more)
+            assert answer.status == 413
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hostile_texts import MARK, TEXTS, effects
+from hostile_texts import MARK, TEXTS, effects, ruling
 
 from console.page.rendering import linked, message_page, unescaped
 
@@ -53,3 +53,26 @@ def test_s5_a_hostile_text_is_text_on_a_page_and_in_a_link(kind: str) -> None:
     assert effects(page) == []
     assert MARK in page
     assert effects(f"<p>{linked(text)}</p><p>{linked(f'https://cdn.example/{text}')}</p>") == []
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_s5_no_text_turns_or_hides_what_stands_beside_it_on_a_page(kind: str) -> None:
+    """S5: wherever it stands, also where a filter made HTML of it."""
+    text = TEXTS[kind]
+    page = message_page(200, text, linked(f"https://cdn.example/{text}"), back=text).text or ""
+    assert ruling(page) == set()
+
+
+def test_s5_a_control_is_shown_by_its_number_and_half_a_character_too() -> None:
+    """S5: what is hidden would be a trap; what can't be written would be a failed page."""
+    answer = message_page(200, "Rex\x1b[1m\u202egpj.exe", "a\ud800b")
+    assert isinstance(answer.body, bytes)
+    page = answer.body.decode()
+    assert "<h1>Rex\\x1b[1m\\u202egpj.exe</h1>" in page
+    assert "a\\ud800b" in page
+
+
+def test_a_name_in_hebrew_or_of_joined_pictures_stays_as_it_is() -> None:
+    """Marks of direction and joiners are a part of such texts."""
+    text = "\u05e8\u05e7\u05e1\u200f! \U0001f469\u200d\U0001f467 cafe\u0301\ttab\nline"
+    assert text in (message_page(200, "x", text).text or "")

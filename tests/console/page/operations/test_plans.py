@@ -118,13 +118,58 @@ async def test_s11_wrong_tokens_keep_their_senders_waiting_and_nobody_else(
     assert len(console.decided) == 1
 
 
-async def test_s10_a_form_of_an_encoding_that_there_is_not_is_refused(
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded; charset=no-such",
+        "application/x-www-form-urlencoded; charset=punycode",  # minutes for a megabyte
+        "application/x-www-form-urlencoded; charset=unicode_escape",  # makes half characters
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "multipart/form-data; boundary=x",  # each file of it would lie on our disk
+        "multipart/form-data",
+        "text/plain",
+    ],
+)
+async def test_s10_a_form_is_written_as_browsers_write_ours_or_refused_unread(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """S10: whoever reaches the port may send one, without the token."""
+    console = Console(monkeypatch)
+    read: list[str] = []
+    post = web.Request.post
+
+    async def noted(request: web.Request) -> Any:
+        read.append(kind)
+        return await post(request)
+
+    monkeypatch.setattr(web.Request, "post", noted)
+    named: Any = {"Content_Type": kind}
+    assert (await console.post(RIGHT, **named))[0] == 400
+    assert console.decided == []
+    assert read == []
+
+
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", '; charset="UTF-8"'])
+async def test_a_form_in_utf_8_is_read_however_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, charset: str
+) -> None:
+    console = Console(monkeypatch)
+    named: Any = {"Content_Type": f"application/x-www-form-urlencoded{charset}"}
+    assert (await console.post(RIGHT | {"by": "Zoë"}, **named))[0] == 303
+    assert console.decided[0][2] == "--by=Zoë"
+
+
+async def test_s10_bytes_that_are_no_text_are_a_wrong_token_and_no_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """S10."""
+    """S10: also those of half a character, in the token or in a name."""
+    monkeypatch.setattr(token_gate, "_AFTER_WRONG_S", 0.0)
     console = Console(monkeypatch)
-    kind: Any = {"Content_Type": "application/x-www-form-urlencoded; charset=no-such"}
-    assert (await console.post(RIGHT, **kind))[0] == 400
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with console.client() as client:
+        for body in (b"action=approve&token=%ed%a0%80%ff", b"action=approve&token=\xed\xa0\x80"):
+            answer = await client.post(f"/plans/{PLAN}", data=body, headers=kind)
+            assert answer.status in {400, 403}
     assert console.decided == []
 
 
