@@ -12,6 +12,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from console.embedded.endpoints import (
@@ -112,7 +113,7 @@ def explain(options: Namespace) -> int:
                 if options.json:
                     print_document(names.document(named))
                 else:
-                    say("\n".join(names.lines(named)))
+                    say("\n".join(names.lines(named, datetime.now(UTC))))
                 return 0 if named.pets else 1
             animal_id = named.pets[0].animal_id
         return await tell(

@@ -5,6 +5,7 @@ Rule 1: whoever is called so counts; only if nobody is, whoever fits otherwise (
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from console.find.lookup import Queries, search
 from console.find.results import FoundPet, SearchResults
 from console.inspect import formatting
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
+from console.inspect.trouble import times
 
 
 class NamedPets(NamedTuple):
@@ -46,12 +48,12 @@ def chosen(name: str, results: SearchResults) -> NamedPets:
     return NamedPets(name, results.pets, results.total - len(results.pets))
 
 
-def lines(named: NamedPets) -> list[str]:
+def lines(named: NamedPets, now: datetime) -> list[str]:
     """Return the pets for a terminal, a line each."""
     quoted = formatting.shortened(named.name, formatting.SHORT)
     if not named.pets:
         return [f"No pet is called {quoted!r}, listed or among those that are remembered"]
-    shown = [_line(pet) for pet in named.pets]
+    shown = [_line(pet, now) for pet in named.pets]
     if named.more > 0:
         shown.append(f"… and {named.more:,} more: add the breed, the organisation or the place")
     return [f"{len(named.pets)} pets fit {quoted!r}; explain one by its id:", *shown]
@@ -62,12 +64,13 @@ def document(named: NamedPets) -> dict[str, Any]:
     return {"name": named.name, "pets": msgspec.to_builtins(named.pets), "more": named.more}
 
 
-def _line(pet: FoundPet) -> str:
+def _line(pet: FoundPet, now: datetime) -> str:
     state = pet.status or "no status"
     if pet.removed_at is not None:
-        state = f"left {formatting.to_minute(pet.removed_at)[:10]}"
+        state = f"left {times.both(pet.removed_at, now)}"
     kind = ", ".join(part for part in (pet.breed or pet.species, pet.sex, pet.age) if part)
     place = ", ".join(part for part in (pet.org_name, pet.city, pet.state) if part)
-    parts = (formatting.quoted_name({"name": pet.name}), kind, place or "no organisation", state)
+    name = formatting.quoted_name({"name": html.unescape(pet.name or "")})
+    parts = (name, kind, place or "no organisation", state)
     shown = (formatting.shortened(part, 60) for part in parts if part)
     return f"  {pet.animal_id}  {' · '.join(shown)}"

@@ -6,10 +6,11 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from console.find.pet import FieldChange, HistoryEntry, PetDetails
+from console.inspect.trouble import times
 
 FACTS: Final = {
     "color": "Colour", "birthdate": "Born", "altered": "Spayed or neutered",
@@ -70,9 +71,10 @@ def chips(pet: PetDetails) -> list[Chip]:
     return said
 
 
-def facts(pet: PetDetails) -> list[tuple[str, str]]:
-    """Return the facts that are said, with their labels."""
-    return [(label, text(pet.fields[name])) for name, label in FACTS.items() if name in pet.fields]
+def facts(pet: PetDetails) -> list[tuple[str, str | datetime]]:
+    """Return the facts that are said, with their labels; moments as they are."""
+    said = [(label, pet.fields[name]) for name, label in FACTS.items() if name in pet.fields]
+    return [(label, fact if isinstance(fact, datetime) else text(fact)) for label, fact in said]
 
 
 def further(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -130,7 +132,7 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return times.to_minute(value)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return value.isoformat() if isinstance(value, date) else html.unescape(str(value))

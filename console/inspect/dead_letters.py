@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from console.inspect import formatting
+from console.inspect.trouble import times
 from console.runtime.output import print_document, say
 from petstream import topics
 from petstream.codec import Headers, details_of
@@ -113,12 +114,12 @@ def listing(letters: Sequence[ConsumerRecord]) -> str:
     """Return one line a letter, oldest first."""
     if not letters:
         return "No dead letters."
-    lines = ["ID      AT (UTC)          WHAT   REASON        ORIGIN"]
+    lines = ["ID      AT                    WHAT   REASON        ORIGIN"]
     for letter in letters:
         what = formatting.shortened(detail(letter, "class"), 6)
         reason = formatting.shortened(detail(letter, "reason"), 13)
         origin = formatting.shortened(detail(letter, "origin"), 90)
-        at = formatting.to_minute(letter.published_at)
+        at = times.to_minute(letter.published_at)
         lines.append(f"{letter.offset:<7} {at}  {what:<6} {reason:<13} {origin}")
     total = len(letters)
     lines.append(f"{total:,} dead letter{'' if total == 1 else 's'}; one whole: "
@@ -128,7 +129,7 @@ def listing(letters: Sequence[ConsumerRecord]) -> str:
 
 def whole(letter: ConsumerRecord) -> str:
     """Return one letter: what is said about it, then its bytes."""
-    lines = [f"Dead letter {letter.offset}, {formatting.to_minute(letter.published_at)} UTC"]
+    lines = [f"Dead letter {letter.offset}, {times.to_minute(letter.published_at)}"]
     lines.extend(
         f"  {formatting.escaped(name.removeprefix('dl_'))}: "
         f"{formatting.shortened(text.decode('utf-8', 'replace'), 500)}"

@@ -21,6 +21,7 @@ from console.inspect.export_diff import (
     PetStates,
     compare_exports,
 )
+from console.inspect.formatting import counted
 from console.runtime.output import print_document, say
 from ingest.state.export_history import ExportHistory, start_of
 from ingest.state.restore import fold_exports
@@ -95,14 +96,14 @@ def lines(diff: ExportDiff) -> Iterator[str]:
     ):
         for name, counts in groups.items():
             yield f"  {title} {name}: {_change_counts(counts)}"
-    for name, times in diff.changed_fields.items():
-        yield f"  field {name}: changed in {times:,} pets"
+    for name, pets in diff.changed_fields.items():
+        yield f"  field {name}: changed in {counted(pets, 'pets')}"
     for fill in diff.fills:
         yield f"  field {fill.field}: filled in {fill.before:.1%} → {fill.after:.1%} of the pets"
     if not diff.whole:
         yield f"  {diff.older.export_id} is over {_KEPT.days} days ago: some may count as added"
     if diff.orphans:
-        yield f"  orphans: {diff.orphans:,} pets of organizations that aren't listed"
+        yield f"  orphans: {counted(diff.orphans, 'pets')} of organizations that aren't listed"
 
 
 class _NewestEvent(NamedTuple):

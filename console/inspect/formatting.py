@@ -7,7 +7,6 @@ Rule 2: long texts are shortened; a missing text is called so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 SHORT: Final = 40
@@ -40,13 +39,14 @@ def shortened(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def to_minute(time: datetime) -> str:
-    """Return a time for people: UTC, to the minute.
+def counted(count: int, plural: str) -> str:
+    """Return a number of things.
 
-    >>> to_minute(datetime(2026, 11, 23, 8, 12, 4, tzinfo=UTC))
-    '2026-11-23 08:12'
+    >>> counted(1, "pets"), counted(1200, "orgs"), counted(1, "removals of pets")
+    ('1 pet', '1,200 orgs', '1 removal of pets')
     """
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    noun, space, rest = plural.partition(" ")
+    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}{space}{rest}"
 
 
 def value(field: Any, most: int = SHORT) -> str:

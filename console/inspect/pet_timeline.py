@@ -15,6 +15,7 @@ import msgspec
 from console.inspect import formatting
 from console.inspect.database_reader import Rows, Unavailable
 from console.inspect.export_history import PublishedExports
+from console.inspect.trouble import times
 from petstream.codec import Envelope, UndecodableError, decode
 from petstream.events import PetEvent, PictureEvent
 from petstream.kafka.records import ConsumerRecord
@@ -73,7 +74,7 @@ def render(timeline: PetTimeline) -> str:
     kind = formatting.shortened(pet.species or "no species", formatting.SHORT)
     lines = [
         f"Pet {timeline.animal_id} {formatting.quoted_name(newest.value['pet'])} ({kind}, {org})",
-        f"First seen {formatting.to_minute(newest.event.first_seen_at)} UTC",
+        f"First seen {times.both(newest.event.first_seen_at, timeline.now)}",
         "",
         f"Events in {timeline.topic}, partition {timeline.partition}:",
         *_event_lines(timeline, decoded),
@@ -115,10 +116,10 @@ def _event_lines(timeline: PetTimeline, decoded: list[TimelineEvent]) -> Iterato
             again = entry.rank == highest
             late = " (the same once more)" if again else " (late: what was before it is newer)"
         highest = max(highest, entry.rank)
-        published_at = formatting.to_minute(entry.record.published_at)
+        published_at = times.to_minute(entry.record.published_at)
         yield (
             f"  offset {entry.record.offset}  published {published_at} "
-            f"UTC  {event.op}, export {formatting.escaped(event.source.export_id)} "
+            f" {event.op}, export {formatting.escaped(event.source.export_id)} "
             f"({event.source.mode}), {file}{row}{late}"
         )
         if event.op == "removed":
@@ -225,8 +226,8 @@ def _listing_lines(timeline: PetTimeline, newest: TimelineEvent) -> Iterator[str
             decided = published.history.decided.get(plan.plan_id)
             if plan.event.export_id == event.source.export_id and decided is not None:
                 by = formatting.shortened(decided.by or "somebody", 60)
-                at = formatting.to_minute(decided.at)
-                yield f"Its removal was held, and {decided.decision} by {by} on {at} UTC."
+                at = times.to_minute(decided.at)
+                yield f"Its removal was held, and {decided.decision} by {by} on {at}."
         return
     newest_export = published.newest_completed
     since = "" if newest_export is None else (

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from console.inspect import formatting
 from ingest.run import Result
 from petstream.events import Counts
 
@@ -45,7 +46,7 @@ def document(result: Result) -> dict[str, Any]:
 
 def counted(counts: Counts) -> str:
     """Return counts as one line, without what is zero."""
-    parts = [f"{counts.read:,} rows read"]
+    parts = [f"{formatting.counted(counts.read, 'rows')} read"]
     for name in ("added", "updated", "relisted", "removed", "unchanged", "refused"):
         number = getattr(counts, name)
         if number:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from console.inspect import formatting
+from console.inspect.trouble import times
 from console.runtime import streams
 from console.runtime.output import say
 from petstream import events, topics
@@ -62,10 +63,10 @@ def line(record: ConsumerRecord) -> str:
         envelope = decode(record.headers, record.value)
     except UndecodableError as error:
         where = f"{record.topic} partition {record.partition} offset {record.offset}"
-        return f"{formatting.to_minute(record.published_at)} undecodable record at {where}: " + (
+        return f"{times.to_minute(record.published_at)} undecodable record at {where}: " + (
             formatting.shortened(str(error), 200)
         )
-    return f"{formatting.to_minute(envelope.time)} {_event(envelope, record.value or b'')}"
+    return f"{times.to_minute(envelope.time)} {_event(envelope, record.value or b'')}"
 
 
 def as_json_line(record: ConsumerRecord) -> str:

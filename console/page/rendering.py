@@ -18,7 +18,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from console.inspect.formatting import escaped
+from console.inspect import formatting
 from console.inspect.trouble import times
 
 _STATIC: Final = {
@@ -40,7 +40,8 @@ _OPS_PAGE: Final = re.compile(r"([a-z-]+)\.md")
 def page(template: str, *, status_code: int = 200, **values: Any) -> web.Response:
     """Return a page made of a template and its values."""
     text = _templates().get_template(template).render(now=datetime.now(UTC), **values)
-    text = _RULING.sub(lambda match: escaped(match[0]), text)  # whatever part it came in by
+    # whatever part it came in by
+    text = _RULING.sub(lambda match: formatting.escaped(match[0]), text)
     return web.Response(status=status_code, text=text, content_type="text/html")
 
 
@@ -76,7 +77,8 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "readable": readable, "linked": linked, "unescaped": unescaped, "inline": inline,
-        "ago": time_ago, "lasting": times.lasting, "number": number, "counted": counted,
+        "ago": time_ago, "lasting": times.lasting, "number": number,
+        "counted": formatting.counted, "moment": moment_or_text,
     }  # fmt: skip
     return environment
 
@@ -94,6 +96,11 @@ def time_ago(moment: datetime | str, now: datetime) -> str:
     )
 
 
+def moment_or_text(value: datetime | str, now: datetime) -> str:
+    """Return a fact: a moment as how long ago it was, anything else as it is."""
+    return time_ago(value, now) if isinstance(value, datetime) else value
+
+
 def number(count: float) -> str:
     """Return a number for a person.
 
@@ -101,15 +108,6 @@ def number(count: float) -> str:
     ('64,000', '-3')
     """
     return f"{count:,.0f}"
-
-
-def counted(count: int, plural: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "pets"), counted(1200, "orgs")
-    ('1 pet', '1,200 orgs')
-    """
-    return f"{count:,} {plural.removesuffix('s') if count == 1 else plural}"
 
 
 def inline(markdown: str) -> str:

@@ -24,6 +24,7 @@ from console.page.database import Database
 from console.page.error_pages import pages_for_errors
 from console.page.guard import guard
 from console.page.operations import dead_letters, exports, front, plans, runbooks
+from console.page.operations.desk import DecisionDesk
 from console.page.operations.token import TokenGate
 
 
@@ -47,6 +48,6 @@ def mount(
     app.router.add_routes(organizations.routes(database))
     app.router.add_routes(pictures.routes(current_settings))
     app.router.add_routes(runbooks.routes())
-    gate = TokenGate()
-    app.router.add_routes(plans.routes(current_settings, database, commands, gate))
-    app.router.add_routes(dead_letters.routes(current_settings, database, commands, gate))
+    desk = DecisionDesk(current_settings, database, commands, TokenGate())
+    app.router.add_routes(plans.routes(desk))
+    app.router.add_routes(dead_letters.routes(desk))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from console.inspect.formatting import counted
+
 _SHOWN: Final = 12
 
 
@@ -19,7 +21,9 @@ def timeline(status: dict[str, Any]) -> list[TimelineEntry]:
     """Return what happened last, of a document as `petstream status --json` prints it."""
     entries = [entry for export in status["exports"] for entry in _of_export(export)]
     for plan in status["heldPlans"] + status["expiredPlans"]:
-        what = f"{plan['removals']:,} removals of {plan['entity']}"
+        what = counted(plan["removals"], f"removals of {plan['entity']}")
+        if not plan["removals"]:
+            what = f"who left of the {plan['entity']} can't be told: their removals are"
         state = "held: they wait for a person" if plan["decide"] else "held, and expired undecided"
         entries.append(TimelineEntry(plan["heldAt"], f"{what} {state}", "warn"))
     entries += [entry for debt in status["debts"]["owed"] for entry in _of_debt(debt)]

@@ -46,6 +46,18 @@ WHERE ($1 = '' OR ($1 = 'event') = (origin ~ '\.v[0-9]+/[0-9]+/[0-9]+$'))
     AND ($2 = '' OR reason = $2) AND id::bigint < $3
 ORDER BY 1 DESC LIMIT 51;
 
+-- name: letters_to_send_back
+-- $1, $2: as above. $3: offset below which. How many there are, the newest, the oldest 500.
+WITH fitting AS (
+    SELECT id::bigint AS id FROM petstream.dead_letters
+    WHERE ($1 = '' OR ($1 = 'event') = (origin ~ '\.v[0-9]+/[0-9]+/[0-9]+$'))
+        AND ($2 = '' OR reason = $2) AND id::bigint < $3
+)
+SELECT count(*) AS letters, max(id) AS newest,
+    (SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM fitting ORDER BY id LIMIT 500) AS first)
+        AS ids
+FROM fitting;
+
 -- name: pets_of_export
 -- $1: an export. $2: what became of them. $3: the id behind which. By id.
 SELECT changed.animal_id, coalesce(pet.name, gone.name) AS name,

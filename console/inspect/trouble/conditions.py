@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from console.inspect import formatting
 from console.inspect.trouble import times
 from console.inspect.trouble.runbooks import runbook
 
@@ -50,6 +51,8 @@ class Condition(NamedTuple):
     href: str | None = None
     """The page of the console where more is told or decided."""
     label: str | None = None
+    ident: str | None = None
+    """What the page's commands are to name, where it says ID."""
 
     @property
     def level(self) -> str:
@@ -71,13 +74,15 @@ def conditions(
 def document(condition: Condition) -> dict[str, Any]:
     """Return a condition with its remedy, as plain JSON types; texts are Markdown."""
     page = runbook(condition.alert)
+    ident = condition.ident
+    mend = [step if ident is None else step.replace(" ID`", f" {ident}`") for step in page.mend]
     return {
         "alert": condition.alert,
         "level": condition.level,
         "what": condition.what,
         "means": page.means,
         "look": list(page.look),
-        "mend": list(page.mend),
+        "mend": mend,
         "over": page.over,
         "page": page.page,
         "href": condition.href,
@@ -167,7 +172,8 @@ def _unreadable(status: Mapping[str, Any]) -> Iterator[Condition]:
 def _held(status: Mapping[str, Any]) -> Iterator[Condition]:
     for plan in status["heldPlans"]:
         sweep = ".sweep" in plan["planId"]
-        what = f"{plan['removals']:,} removals of {plan['entity']} wait for a decision"
+        removals = formatting.counted(plan["removals"], f"removals of {plan['entity']}")
+        what = f"{removals} {'waits' if plan['removals'] == 1 else 'wait'} for a decision"
         if not plan["removals"]:
             what = f"Who left of the {plan['entity']} can't be told"
         yield Condition(
@@ -175,6 +181,7 @@ def _held(status: Mapping[str, Any]) -> Iterator[Condition]:
             f"{what}: {plan['reason'] or 'no reason is given'}",
             f"/plans/{plan['planId']}",
             "look and decide",
+            plan["planId"],
         )
 
 

@@ -123,7 +123,7 @@ def doing_in_words(report: Mapping[str, Any]) -> str:
     if report["doing"] == "reading" and report.get("rows"):
         rows = report["rows"]
         file = formatting.escaped([*rows][-1])
-        return f"reads: {sum(rows.values()):,} rows so far, now of {file}"
+        return f"reads: {formatting.counted(sum(rows.values()), 'rows')} so far, now of {file}"
     if report["doing"] == "waiting":
         return f"waits: {formatting.shortened(report.get('why') or '', 300)}"
     return "looks at the feed" if report["doing"] == "looking" else "rests until its next look"
@@ -134,7 +134,7 @@ def _export_lines(status: Mapping[str, Any]) -> Iterator[StatusLine]:
     yield StatusLine("Exports, newest first:" if exports else "Exports: none yet")
     for export in exports:
         seconds = export["durationS"]
-        took = "" if seconds is None else f" in {times.lasting(seconds)}"
+        took = "" if seconds is None else f" in {times.lasting(seconds, tenths=False)}"
         when = export["endedAt"] or export["startedAt"]
         at = "" if when is None else f" {times.both(when, now)}"
         name = formatting.escaped(export["exportId"])
@@ -179,13 +179,14 @@ def _plan_lines(status: Mapping[str, Any]) -> Iterator[StatusLine]:
     yield StatusLine("Held removals:" if held else "Held removals: none")
     for plan in held:
         why = formatting.shortened(plan["reason"] or "no reason given", 300)
-        what = f"{plan['removals']:,} {plan['entity']}"
+        what = formatting.counted(plan["removals"], plan["entity"])
         at = times.both(plan["heldAt"], now)
         yield StatusLine(f"  {formatting.escaped(plan['planId'])}: {what}, held {at}", "warn")
         yield StatusLine(f"    why: {why}")
         yield StatusLine(f"    decide: {formatting.escaped(plan['decide'])}")
     for plan in status["expiredPlans"]:
-        what = f"{formatting.escaped(plan['planId'])}: {plan['removals']:,} {plan['entity']}"
+        removals = formatting.counted(plan["removals"], plan["entity"])
+        what = f"{formatting.escaped(plan['planId'])}: {removals}"
         at = times.both(plan["heldAt"], now)
         yield StatusLine(f"Expired undecided: {what}, held {at}; they stay")
 
@@ -194,7 +195,7 @@ def _lag_lines(lags: list[dict[str, Any]]) -> Iterator[StatusLine]:
     yield StatusLine("Lag of consumers:" if lags else "Lag of consumers: there is none")
     for entry in lags:
         behind = entry["lag"]
-        state = f"{behind:,} records behind" if behind else "up to date"
+        state = f"{formatting.counted(behind, 'records')} behind" if behind else "up to date"
         never = "" if entry["begun"] or not behind else ", not begun yet"
         consumer = formatting.escaped(entry["consumer"])
         topic = formatting.escaped(entry["topic"])

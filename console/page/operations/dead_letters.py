@@ -3,13 +3,15 @@
 Rule 1: lists come from the table, which the pets consumer keeps; a letter itself, and what becomes
         of it, from the commands `petstream dead-letters show|replay`.
 Rule 2: its bytes are shown escaped: they were refused, nothing is known of them.
-Rule 3: the token comes with every replay (`console.page.operations.token`).
+Rule 3: the token comes with every replay (`console.page.operations.desk`).
+Rule 4: all of a filter are sent back only after a page that names how many they are, and no more
+        than those: what was set aside since isn't.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -17,29 +19,52 @@ from aiohttp import web
 from console.find.criteria import parse_id
 from console.inspect import formatting
 from console.inspect.database_reader import Unavailable
-from console.page import CurrentSettings, rendering
-from console.page.command_runner import CommandRunner
-from console.page.database import Database, unavailable_page
-from console.page.operations.token import TokenGate, posted_form, refused
+from console.page import rendering
+from console.page.database import unavailable_page
+from console.page.operations.desk import DecisionDesk, starting
+from console.page.operations.token import posted_form, refused
 from consumers.engine.queries import query
+from petstream.settings import Settings
 
 _SHOW_DEADLINE_S: Final = 60.0
 _REPLAY_DEADLINE_S: Final = 180.0
+_REPLAY_ALL_DEADLINE_S: Final = 600.0
 _A_PAGE: Final = 50
 _LAST: Final = 2**62
 _LONGEST_REASON: Final = 200
 _SHOWN_BYTES: Final = 16_384
+_SHOWN_OUTCOMES: Final = 100
 _CLASSES: Final = ("row", "event")
 _PATH: Final = r"/dead-letters/{letter_id:[0-9]{1,18}}"
 
 
-def routes(
-    current_settings: CurrentSettings, database: Database, commands: CommandRunner, gate: TokenGate
-) -> list[web.RouteDef]:
+class LetterFilter(NamedTuple):
+    """Which dead letters: of a class, of a reason, or of any (empty)."""
+
+    kind: str
+    reason: str
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The parameters that name it."""
+        return {"class": self.kind, "reason": self.reason}
+
+
+def letter_filter(parameters: Any) -> LetterFilter:
+    """Return the filter that the parameters of an address or a form name."""
+    kind = parameters.get("class", "")
+    return LetterFilter(
+        kind if kind in _CLASSES else "", parameters.get("reason", "")[:_LONGEST_REASON]
+    )
+
+
+def routes(desk: DecisionDesk) -> list[web.RouteDef]:
     """Return the routes of dead letters."""
-    pages = _LetterPages(current_settings, database, commands, gate)
+    pages = _LetterPages(desk)
     return [
         web.get("/dead-letters", pages.every),
+        web.get("/dead-letters/replay", pages.ask),
+        web.post("/dead-letters/replay", pages.replay_all),
         web.get(_PATH, pages.show),
         web.post(_PATH, pages.replay),
     ]
@@ -48,39 +73,77 @@ def routes(
 class _LetterPages:
     """Shows dead letters, and sends them back."""
 
-    def __init__(
-        self,
-        current_settings: CurrentSettings,
-        database: Database,
-        commands: CommandRunner,
-        gate: TokenGate,
-    ) -> None:
-        self._current_settings, self._database = current_settings, database
-        self._commands, self._gate = commands, gate
+    def __init__(self, desk: DecisionDesk) -> None:
+        self._desk = desk
 
     async def every(self, request: web.Request) -> web.Response:
         """Show how many there are of each reason, and a page of them."""
-        kind = request.query.get("class", "")
-        kind = kind if kind in _CLASSES else ""
-        reason = request.query.get("reason", "")[:_LONGEST_REASON]
+        chosen = letter_filter(request.query)
         before = parse_id(request.query.get("before", ""))
-        rows = await self._database.rows(
+        rows = await self._desk.database.rows(
             reasons=(query("letters_by_reason", "console"), ()),
             letters=(
                 query("letters_of", "console"),
-                (kind, reason, _LAST if before is None else before),
+                (chosen.kind, chosen.reason, _LAST if before is None else before),
             ),
         )
         if isinstance(rows, Unavailable):
             return unavailable_page(rows)
-        letters, filters = rows["letters"], {"class": kind, "reason": reason}
+        letters = rows["letters"]
         more = letters[_A_PAGE - 1]["id"] if len(letters) > _A_PAGE else None
         return rendering.page(
-            "dead_letters.html", reasons=rows["reasons"], letters=letters[:_A_PAGE], kind=kind,
-            reason=reason, total=sum(row["letters"] for row in rows["reasons"]),
-            more=more and urlencode(filters | {"before": more}),
-            link=lambda kind, reason: urlencode({"class": kind, "reason": reason}),
+            "dead_letters.html", reasons=rows["reasons"], letters=letters[:_A_PAGE],
+            kind=chosen.kind, reason=chosen.reason,
+            total=sum(row["letters"] for row in rows["reasons"]),
+            more=more and urlencode(chosen.address | {"before": more}),
+            chosen=urlencode(chosen.address),
+            link=lambda kind, reason: urlencode(LetterFilter(kind, reason).address),
         )  # fmt: skip
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """Show how many would be sent back, and ask for the token."""
+        settings, chosen = self._desk.current_settings(), letter_filter(request.query)
+        if settings is None:
+            return starting()
+        letters = await self._chosen(chosen, _LAST)
+        if isinstance(letters, Unavailable):
+            return unavailable_page(letters)
+        return _replay_page(settings, chosen, letters)
+
+    async def replay_all(self, request: web.Request) -> web.Response:
+        """Send back all of a filter that the page before has named (rule 4)."""
+        form = await posted_form(request)
+        chosen = letter_filter(form or {})
+        again = f"/dead-letters/replay?{urlencode(chosen.address)}"
+        admitted = await self._desk.admit(request, form, again)
+        if isinstance(admitted, web.Response):
+            return admitted
+        newest = parse_id(admitted.form.get("newest", ""))
+        if newest is None:
+            return refused(400, "This form can't be read.", again)
+        letters = await self._chosen(chosen, newest + 1)
+        if isinstance(letters, Unavailable):
+            return unavailable_page(letters)
+        if str(len(letters["ids"])) != admitted.form.get("letters"):
+            return refused(409, "They have changed since: look again.", again)
+        result = await self._desk.commands.run(
+            admitted.settings, "dead-letters", "replay", *map(str, letters["ids"]),
+            within_s=_REPLAY_ALL_DEADLINE_S,
+        )  # fmt: skip
+        said = [*result.printed.splitlines(), *(result.error.splitlines() if result.status else ())]
+        return _replay_page(
+            admitted.settings, chosen, letters, outcome=said or ["It was done."],
+            status_code=200 if result.status == 0 else 409 if result.status else 504,
+        )  # fmt: skip
+
+    async def _chosen(self, chosen: LetterFilter, below: int) -> dict[str, Any] | Unavailable:
+        """Return how many letters a filter has, the newest one, and the ids of the oldest."""
+        asked = (query("letters_to_send_back", "console"), (chosen.kind, chosen.reason, below))
+        rows = await self._desk.database.rows(letters=asked)
+        if isinstance(rows, Unavailable):
+            return rows
+        (letters,) = rows["letters"]
+        return letters | {"ids": letters["ids"] or []}
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a letter and its bytes."""
@@ -88,17 +151,11 @@ class _LetterPages:
 
     async def replay(self, request: web.Request) -> web.Response:
         """Send a letter back."""
-        settings, letter_id = self._current_settings(), request.match_info["letter_id"]
-        if settings is None:
-            return refused(503, "Kafka is being waited for.")
-        form = await posted_form(request)
-        if form is None:
-            return refused(400, "This form can't be read.")
-        refusal = await self._gate.refusal(settings, form.get("token", ""))
-        if refusal:
-            return refused(403, refusal, request.path)
-        result = await self._commands.run(
-            settings, "dead-letters", "replay", letter_id, within_s=_REPLAY_DEADLINE_S
+        admitted, letter_id = await self._desk.admit(request), request.match_info["letter_id"]
+        if isinstance(admitted, web.Response):
+            return admitted
+        result = await self._desk.commands.run(
+            admitted.settings, "dead-letters", "replay", letter_id, within_s=_REPLAY_DEADLINE_S
         )
         said = "\n".join(filter(None, (result.printed, result.error if result.status else "")))
         return await self._page(letter_id, said or "It was done.", 409 if result.status else 200)
@@ -106,10 +163,10 @@ class _LetterPages:
     async def _page(
         self, letter_id: str, outcome: str = "", status_code: int = 200
     ) -> web.Response:
-        settings = self._current_settings()
+        settings = self._desk.current_settings()
         if settings is None:
-            return refused(503, "Kafka is being waited for.")
-        result = await self._commands.run(
+            return starting()
+        result = await self._desk.commands.run(
             settings, "dead-letters", "show", "--json", letter_id, within_s=_SHOW_DEADLINE_S
         )
         if result.document is None:
@@ -119,6 +176,19 @@ class _LetterPages:
             original=original(result.document), outcome=outcome,
             can_decide=settings.console_token is not None,
         )  # fmt: skip
+
+
+def _replay_page(
+    settings: Settings, chosen: LetterFilter, letters: dict[str, Any], *,
+    outcome: list[str] | None = None, status_code: int = 200,
+) -> web.Response:  # fmt: skip
+    said = outcome or []
+    return rendering.page(
+        "dead_letters_replay.html", status_code=status_code, kind=chosen.kind,
+        reason=chosen.reason, letters=letters, number=len(letters["ids"]),
+        outcome=said[-_SHOWN_OUTCOMES:], unsaid=max(0, len(said) - _SHOWN_OUTCOMES),
+        chosen=urlencode(chosen.address), can_decide=settings.console_token is not None,
+    )  # fmt: skip
 
 
 class LetterBytes:

@@ -6,7 +6,7 @@ Rule 2: a server that is away is said in words beside the last known state, not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -29,6 +29,7 @@ EXPORTS: Final = 30
 """So many exports are shown."""
 
 _POSTGRES_S: Final = 6.0
+_BEGINS: Final = "This process has only begun ({}). The page looks again by itself."
 
 
 class Headline(NamedTuple):
@@ -37,6 +38,14 @@ class Headline(NamedTuple):
     level: str
     text: str
     detail: str
+
+
+class LagInWords(NamedTuple):
+    """How far a part is with a topic, or with all of them; `title` has the figures."""
+
+    text: str
+    title: str
+    level: str
 
 
 def mount(app: web.Application, current: CurrentSettings, database: Database) -> LookKeeper:
@@ -69,6 +78,9 @@ def page(last: LastLook) -> web.Response:
     status = last.status
     if status is None:
         reason = last.problem or "the first look isn't back yet"
+        if last.is_beginning:
+            begins = Headline("info", "Nothing is known yet", _BEGINS.format(reason))
+            return rendering.page("front.html", headline=begins, wrong=[], last=last)
         wrong = [conditions.document(conditions.kafka_away(reason))]
         return rendering.page("front.html", headline=headline(None, wrong), wrong=wrong, last=last)
     wrong = problems(status, last.trends.trend())
@@ -80,8 +92,27 @@ def page(last: LastLook) -> web.Response:
         reading=trends.reading(status, last.trends),
         behind=trends.catching_up(status, last.trends),
         picturing=trends.picturing(status, last.trends),
-        doing=doing_in_words,
+        doing=doing_in_words, lags=lags_in_words(status["lag"]),
     )  # fmt: skip
+
+
+def lags_in_words(lags: Sequence[Mapping[str, Any]]) -> dict[str, list[LagInWords]]:
+    """Return how far each part is: one that has done all says so once, not for each topic."""
+    words: dict[str, list[LagInWords]] = {}
+    for part in dict.fromkeys(lag["consumer"] for lag in lags):
+        of_part = [lag for lag in lags if lag["consumer"] == part]
+        behind = [
+            LagInWords(f"{lag['topic']}: {lag['lag']:,} behind", _figures(lag), "warn")
+            for lag in of_part
+            if lag["lag"]
+        ]
+        all_of_them = "; ".join(f"{lag['topic']}: {_figures(lag)}" for lag in of_part)
+        words[part] = behind or [LagInWords("up to date", all_of_them, "quiet")]
+    return words
+
+
+def _figures(lag: Mapping[str, Any]) -> str:
+    return f"{lag['position']:,} of {lag['end']:,}"
 
 
 def headline(status: dict[str, Any] | None, wrong: Sequence[dict[str, Any]]) -> Headline:

@@ -30,6 +30,8 @@ PATIENT_S: Final = _DEADLINE_S + 1.0
 _AT_ONCE_S: Final = 0.2
 _FIRST_S: Final = 2.0
 _SILENT_AFTER_S: Final = 3.0
+_BEGINNING_S: Final = 30.0
+"""For so long nobody is alarmed that nothing is known: servers and parts take their time."""
 
 Gather = Callable[[Settings], Awaitable[dict[str, Any]]]
 """Looks, and returns a document as `petstream status --json` prints it."""
@@ -47,6 +49,8 @@ class LastLook(NamedTuple):
     pictures_at: str | None
     """Of when the counts of pictures are, where Postgres can't be asked now."""
     trends: Trends
+    is_beginning: bool = False
+    """Nothing is known, and this process has only begun."""
 
 
 class LookKeeper:
@@ -61,6 +65,7 @@ class LookKeeper:
         self._pictures_at: str | None = None
         self._problem: str | None = None
         self._ended_s: float | None = None
+        self._begun_s = 0.0
         self._began: datetime | None = None
         self._last_good: datetime | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -68,6 +73,7 @@ class LookKeeper:
 
     async def beside(self, _app: web.Application) -> AsyncIterator[None]:
         """Look again and again; of the kind that `cleanup_ctx` takes."""
+        self._begun_s = asyncio.get_running_loop().time()
         self._looking = asyncio.create_task(self._keep_looking(), name="looks")
         yield
         self._looking.cancel()
@@ -99,7 +105,11 @@ class LookKeeper:
         if problem is None and waited_s > (_SILENT_AFTER_S if self._status else 0):
             problem = f"there is no answer for {waited_s:.0f} s"
         since = None if problem is None else self._last_good
-        return LastLook(self._status, problem, since, self._pictures_at, self._trends)
+        age_s = asyncio.get_running_loop().time() - self._begun_s
+        return LastLook(
+            self._status, problem, since, self._pictures_at, self._trends,
+            is_beginning=self._status is None and age_s < _BEGINNING_S,
+        )  # fmt: skip
 
     async def _keep_looking(self) -> None:
         while True:

@@ -16,11 +16,12 @@ from aiohttp import web
 
 from console.find.criteria import parse_id
 from console.inspect.database_reader import Unavailable
-from console.page import CurrentSettings, rendering
-from console.page.command_runner import CommandResult, CommandRunner
-from console.page.database import Database, cards, unavailable_page
+from console.page import rendering
+from console.page.command_runner import CommandResult
+from console.page.database import cards, unavailable_page
 from console.page.operations.advice import OrganizationShare, advise, seen
-from console.page.operations.token import TokenGate, one_line, posted_form, refused
+from console.page.operations.desk import DecisionDesk, starting
+from console.page.operations.token import one_line, posted_form, refused
 from consumers.engine.queries import query
 from petstream.settings import Settings
 
@@ -35,11 +36,9 @@ _PATH: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
 _ACTIONS: Final = ("approve", "reject")
 
 
-def routes(
-    current_settings: CurrentSettings, database: Database, commands: CommandRunner, gate: TokenGate
-) -> list[web.RouteDef]:
+def routes(desk: DecisionDesk) -> list[web.RouteDef]:
     """Return the routes of held removals."""
-    pages = _PlanPages(current_settings, database, commands, gate)
+    pages = _PlanPages(desk)
     return [
         web.get("/plans", pages.every),
         web.get(_PATH, pages.show),
@@ -50,29 +49,22 @@ def routes(
 class _PlanPages:
     """Shows plans and takes decisions."""
 
-    def __init__(
-        self,
-        current_settings: CurrentSettings,
-        database: Database,
-        commands: CommandRunner,
-        gate: TokenGate,
-    ) -> None:
-        self._current_settings, self._database = current_settings, database
-        self._commands, self._gate = commands, gate
+    def __init__(self, desk: DecisionDesk) -> None:
+        self._desk = desk
         self._kept: tuple[str, float, CommandResult] | None = None
 
     async def every(self, _request: web.Request) -> web.Response:
         """Show which plans there are."""
-        rows = await self._database.rows(plans=(query("plans_of_late", "console"), ()))
+        rows = await self._desk.database.rows(plans=(query("plans_of_late", "console"), ()))
         if isinstance(rows, Unavailable):
             return unavailable_page(rows)
         return rendering.page("plans.html", plans=rows["plans"])
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a plan."""
-        settings = self._current_settings()
+        settings = self._desk.current_settings()
         if settings is None:
-            return refused(503, "Kafka is being waited for.")
+            return starting()
         wanted = request.query.get("decide", "")
         after = parse_id(request.query.get("after", "")) or 0
         return await self._page(
@@ -84,22 +76,18 @@ class _PlanPages:
 
     async def decide(self, request: web.Request) -> web.Response:
         """Approve or reject a plan."""
-        settings = self._current_settings()
-        if settings is None:
-            return refused(503, "Kafka is being waited for.")
         form = await posted_form(request)
-        if form is None:
-            return refused(400, "This form can't be read.")
-        action, plan_id = form.get("action", ""), request.match_info["plan_id"]
-        if action not in _ACTIONS:
+        action = "" if form is None else form.get("action", "")
+        if form is not None and action not in _ACTIONS:
             return refused(400, "It is approve or reject.")
-        refusal = await self._gate.refusal(settings, form.get("token", ""))
-        if refusal:
-            return refused(403, refusal, f"{request.path}?decide={action}#decide")
+        admitted = await self._desk.admit(request, form, f"{request.path}?decide={action}#decide")
+        if isinstance(admitted, web.Response):
+            return admitted
+        settings, form, plan_id = admitted.settings, admitted.form, request.match_info["plan_id"]
         options = [f"--by={one_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
         reason = one_line(form.get("reason", ""), _LONGEST_REASON)
         options += [f"--reason={reason}"] if reason else []
-        result = await self._commands.run(
+        result = await self._desk.commands.run(
             settings, "removals", action, *options, plan_id, within_s=_DECIDE_DEADLINE_S
         )
         self._kept = None
@@ -116,7 +104,7 @@ class _PlanPages:
             kept_id, at, result = self._kept
             if kept_id == plan_id and now - at < _KEPT_S:
                 return result
-        result = await self._commands.run(
+        result = await self._desk.commands.run(
             settings, "removals", "show", "--json", plan_id, within_s=_SHOW_DEADLINE_S
         )
         if result.document is not None and len(result.document.get("removals", ())) > _A_PAGE:
@@ -157,7 +145,7 @@ class _PlanPages:
         if plan.get("entity") != "pets" or not removals:
             return [], []
         ids = [removal["key"] for removal in removals]
-        rows = await self._database.rows(
+        rows = await self._desk.database.rows(
             shares=(query("plan_shares", "console"), (ids,)),
             pets=(query("pets_by_id", "console"), ([removal["key"] for removal in shown],)),
         )

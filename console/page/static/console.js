@@ -49,4 +49,10 @@ document.addEventListener("keydown", (event) => {
   document.getElementById("q").focus();
 });
 
+// A finger can't point: a touch shows when exactly something was, and another one how long ago.
+document.addEventListener("click", (event) => {
+  const time = event.target.closest("time[title]");
+  if (time) [time.textContent, time.title] = [time.title, time.textContent];
+});
+
 if (main.dataset.live !== undefined) setInterval(lookAgain, EVERY_MS);

@@ -38,7 +38,7 @@ def test_every_event_is_shown_with_its_place_and_changes() -> None:
         timeline(record("pet.added", offset=4, sequence=1), record("pet.updated", offset=9))
     )
     assert 'Pet 22611034 "Biscuit" (Dog, org 701)' in text
-    assert "First seen 2026-11-02 08:01 UTC" in text
+    assert "First seen 21 d ago (2026-11-02 08:01 UTC)" in text
     assert "Events in petstream.pets.v1, partition 3:" in text
     assert "offset 4" in text
     assert "added, export 2026-11-23T08:12:04Z (daily), newpets_1.json row 3" in text

@@ -55,4 +55,4 @@ def test_fields_that_empty_and_pets_without_a_shelter_are_reported() -> None:
     assert diff.orphans == 1
     text = "\n".join(lines(diff))
     assert "field age: filled in 100.0% → 75.0% of the pets" in text
-    assert "orphans: 1 pets" in text
+    assert "orphans: 1 pet of" in text

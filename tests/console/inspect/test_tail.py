@@ -16,7 +16,7 @@ from petstream.kafka.records import ConsumerRecord
 
 def test_an_updated_pet_is_one_readable_line() -> None:
     assert line(record("pet.updated")) == (
-        '2026-11-23 08:12 updated pet 22611034 "Biscuit" (Dog, org 701): '
+        '2026-11-23 08:12 UTC updated pet 22611034 "Biscuit" (Dog, org 701): '
         "adoptionFee 250 → 200, pictures"
     )
 

@@ -130,7 +130,7 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
     assert ">not with cats</span>" in text
     assert "with dogs" not in text  # the feed doesn't say: that is no "no"
     assert 'href="/pets/8"' in text
-    assert "<dd>2026-03-01 07:30 UTC</dd>" in text
+    assert '<dd><time datetime="2026-03-01T07:30:00Z" title="2026-03-01 07:30:00 UTC' in text
     assert "Sit <b>&amp; stay</b>" in text
     assert f'src="/pictures/{KEY}.960.jpg" alt="Fish &amp; Chips, picture 1 of 1"' in text
     assert "<dt>Goofy</dt><dd>yes</dd>" in text
@@ -209,7 +209,7 @@ async def test_a_pet_that_left_and_one_nobody_knows(monkeypatch: pytest.MonkeyPa
     stub = StubDatabase(monkeypatch, pet=[gone], pictures=[PICTURE], history=[])
     status, text, _ = await get("/pets/7")
     assert (status, "<h1>Biscuit</h1>" in text, ">Beagle</span>" in text) == (200, True, True)
-    assert "Left the feed on 2026-03-01" in text
+    assert 'Left the feed <time datetime="2026-03-01T00:00:00Z"' in text
     assert "Export 2026-03-02T08:00:00Z didn&#39;t name it" in text
     assert "a person approved it" in text
     assert '<a href="/orgs/4">Paws</a>' in text
@@ -253,7 +253,8 @@ async def test_a_history_says_what_each_field_was_and_became(
         "Name Biskit → Biscuit &amp; Co", "Adoption fee 250 → 200",
         "Adoption fee nothing → 250", "Goofy yes → no", "Pictures 0 → 1",
     ]  # fmt: skip
-    assert text.index("3 Mar 2026") < text.index("2 Mar 2026") < text.index("Added to the feed")
+    shown = re.findall('<time datetime="(.{10})T', text[text.index("What happened") :])
+    assert shown[:2] == ["2026-03-03", "2026-03-02"]
     assert text.count("a picture it had then") == 1
 
 
@@ -265,7 +266,7 @@ async def test_a_search_shows_cards_facets_filters_and_the_next_page(
     stub = StubDatabase(monkeypatch, **SEARCHED | {"pets": [gone, *cards]})
     _, text, _ = await get("/search?q=biscuit&state=tx")
     assert text.count('<li><a href="/pets/') == 47  # a page is 48 pets, and one has left
-    assert "left 2026-03-01" in text
+    assert 'left <time datetime="2026-03-01T00:00:00Z"' in text
     assert f'src="/pictures/{KEY}.320.jpg"' in text
     assert "<strong>61</strong> pets" in text
     assert 'href="/search?q=biscuit&amp;state=TX&amp;species=Dog">Dog</a> <span>41</span>' in text

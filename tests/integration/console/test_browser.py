@@ -168,9 +168,10 @@ async def test_every_page_is_whole_and_accessible(
         "missing": ("/nothing/here", "leads nowhere"),
         "plans": ("/plans", "waits for you"),
         "dead-letters": ("/dead-letters", "None: every row could be read"),
+        "replay": ("/dead-letters/replay", "nothing to send back"),
         "organization": (f"/orgs/{console.wanted.pets[pet]['orgID']}", "listed"),
         "search": ("/search?q=a", "Narrow it down"),
-        "removed": (f"/pets/{gone}", "Left the feed on"),
+        "removed": (f"/pets/{gone}", "Left the feed"),
         "nobody": ("/pets/1", "There is no pet 1"),
     }
     for seen, screen in LOOKS.items():

@@ -97,6 +97,57 @@ async def test_a_page_of_them_is_filtered_and_leads_to_the_older_ones(
     assert "&lt;b&gt;" in text
 
 
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ids of the letters that the table holds, of any filter."""
+    ids = [3, 4, 9]
+
+    async def rows(_database: Database, **queries: tuple[str, tuple[Any, ...]]) -> Any:
+        kind, reason, below = queries["letters"][1]
+        assert (kind, reason) == ("row", "json & co")
+        chosen = [letter_id for letter_id in ids if letter_id < below]
+        newest = max(chosen, default=None)
+        return {"letters": [{"letters": len(chosen), "newest": newest, "ids": chosen or None}]}
+
+    monkeypatch.setattr(Database, "rows", rows)
+    return ids
+
+
+ALL_OF_IT = {"class": "row", "reason": "json & co", "newest": "9", "letters": "3"}
+
+
+async def test_all_of_a_filter_are_sent_back_only_after_their_number_was_shown_and_with_the_token(
+    replayed: list[tuple[str, ...]], kept: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.page.operations.token._AFTER_WRONG_S", 0.0)
+    async with _client() as client:
+        asked = await (await client.get("/dead-letters/replay?class=row&reason=json+%26+co")).text()
+        assert "Send 3 dead letters back?" in asked
+        for name, text in ALL_OF_IT.items():
+            assert f'name="{name}" value="{text.replace("&", "&amp;")}"' in asked
+        kept.append(10)  # set aside meanwhile: nobody was asked about it
+        wrong = await client.post("/dead-letters/replay", data=ALL_OF_IT | {"token": "wrong"})
+        assert (wrong.status, replayed) == (403, [])
+        right = await client.post("/dead-letters/replay", data=ALL_OF_IT | {"token": TOKEN})
+        assert right.status == 200
+        assert "7: sent back to pets.v1/0" in await right.text()
+    assert replayed == [("dead-letters", "replay", "3", "4", "9")]
+
+
+async def test_none_is_sent_back_if_they_are_others_than_were_shown(
+    replayed: list[tuple[str, ...]], kept: list[int]
+) -> None:
+    kept.remove(4)
+    async with _client() as client:
+        answer = await client.post("/dead-letters/replay", data=ALL_OF_IT | {"token": TOKEN})
+        assert answer.status == 409
+        assert "look again" in await answer.text()
+        kept.clear()
+        path = "/dead-letters/replay?class=row&reason=json+%26+co"
+        assert "nothing to send back" in await (await client.get(path)).text()
+    assert replayed == []
+
+
 def test_an_original_without_a_value_is_not_an_empty_one() -> None:
     assert LetterBytes(None).is_none
     assert not LetterBytes(b"").is_none

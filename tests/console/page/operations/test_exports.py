@@ -70,7 +70,7 @@ async def _get(path: str) -> tuple[int, str]:
 async def test_the_page_of_an_export_has_all_that_is_known_of_it(stage: Any) -> None:
     status, text = await _get("/exports/2026-03-02T08:00:00Z")
     assert status == 200
-    for shown in ("1,234", "&lt;b&gt;.json", "Biscuit &amp; Co", "37 pets of it wait",
+    for shown in ("1,234", "&lt;b&gt;.json", "Biscuit &amp; Co", "37 removals of pets wait",
                   'href="/plans/P"', 'href="/dead-letters/7"', "&lt;u&gt;", "2 notes",
                   "42 s later", 'href="/exports/2026-03-01T08:00:00Z"',
                   "/exports/2026-03-02T08:00:00Z/diff"):  # fmt: skip
