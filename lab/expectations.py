@@ -45,24 +45,24 @@ def judge(expected: Expected, rows: Rows) -> TableCheck:
     pictures = {row["animal_id"]: row["pictures"] for row in rows["pictures"]}
     stored = sum(row["stored"] for row in rows["pictures"])
     differences = (
-        *_differ("pets", names, {row["animal_id"]: row["name"] for row in rows["pets"]}),
-        *_differ(
+        *differences_of("pets", names, {row["animal_id"]: row["name"] for row in rows["pets"]}),
+        *differences_of(
             "organizations of pets",
             owners,
             {row["animal_id"]: row["org_id"] for row in rows["pets"]},
         ),
-        *_differ(
+        *differences_of(
             "organizations",
             organizations,
             {row["org_id"]: row["name"] for row in rows["organizations"]},
         ),
-        *_differ("pictures", {key: n for key, n in wanted_pictures.items() if n}, pictures),
-        *_differ(
+        *differences_of("pictures", {key: n for key, n in wanted_pictures.items() if n}, pictures),
+        *differences_of(
             "removed pets",
             dict.fromkeys(expected.removed, "removed"),
             dict.fromkeys((row["animal_id"] for row in rows["removed"]), "removed"),
         ),
-        *_differ("history", ops, {row["animal_id"]: row["ops"] for row in rows["history"]}),
+        *differences_of("history", ops, {row["animal_id"]: row["ops"] for row in rows["history"]}),
     )
     compared = (
         f"{len(names):,} pets",
@@ -74,7 +74,10 @@ def judge(expected: Expected, rows: Rows) -> TableCheck:
     return TableCheck(compared, differences)
 
 
-def _differ(what: str, wanted: Mapping[int, object], actual: Mapping[int, object]) -> Iterable[str]:
+def differences_of(
+    what: str, wanted: Mapping[int, object], actual: Mapping[int, object]
+) -> Iterable[str]:
+    """Say in lines how the values of keys differ from those that are wanted."""
     missing = sorted(wanted.keys() - actual.keys())
     extra = sorted(actual.keys() - wanted.keys())
     other = sorted(key for key in wanted.keys() & actual.keys() if wanted[key] != actual[key])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -21,7 +22,7 @@ REST_S: Final = 90.0
 
 _LOOK_EVERY_S: Final = "1"
 _END_WITHIN_S: Final = 16.0
-_BUGS: Final = ("Traceback", "this is a bug", "it is killed", "audit after")
+BUGS: Final = ("Traceback", "this is a bug", "it is killed", "audit after")
 """What the daemon never says on a day on which nothing was lost and nobody hung."""
 
 _PAGES: Final = "status and metrics: "
@@ -30,13 +31,33 @@ _PAGES: Final = "status and metrics: "
 class Daemon:
     """A `petstream up` with simulated hosts; may be started again once it has ended."""
 
-    def __init__(self, values: Mapping[str, str], hosts: Hosts, data_dir: Path) -> None:
-        """Know the settings; those of the hosts and the directory are added."""
+    def __init__(  # noqa: PLR0913  what a daemon is made of, each by name
+        self,
+        values: Mapping[str, str],
+        hosts: Hosts,
+        data_dir: Path,
+        *,
+        log: Path | None = None,
+        bugs: Collection[str] = BUGS,
+        through: Sequence[str] = (),
+    ) -> None:
+        """Know the settings; those of the hosts and the directory are added.
+
+        Args:
+            values: settings by name.
+            hosts: the FTP account and the pictures.
+            data_dir: of the daemon.
+            log: where its lines are kept; None: ``daemon.log`` in its directory.
+            bugs: what no line may hold.
+            through: a module and its words that each part is run by; none: they run as they do.
+        """
         self.lines: list[str] = []
         self.wrong: list[str] = []
-        self._log = data_dir / "daemon.log"
+        self._log = log or data_dir / "daemon.log"
+        self._bugs, self._through = bugs, through
         self._environment = _environment(values, hosts, data_dir)
         self._child: Child | None = None
+        self._ending: asyncio.Task[int] | None = None
         self._killed: dict[str, float] = {}
 
     @property
@@ -48,17 +69,22 @@ class Daemon:
     def start(self) -> None:
         """Start it."""
         self.lines.clear()
-        command = python_command("lab.soak.up", _LOOK_EVERY_S)
+        command = python_command("lab.soak.up", _LOOK_EVERY_S, *self._through)
         self._child = spawn(Program("up", command), self._environment, self._keep_line)
+        self._ending = asyncio.create_task(self._child.wait())
+
+    def has_ended(self) -> bool:
+        """Tell whether it isn't there any more, however that came."""
+        return self._ending is None or self._ending.done()
 
     async def end(self) -> None:
         """Tell it to end, and see that it does, in time and with status 0."""
-        if self._child is None:
+        if self._child is None or self._ending is None:
             return
         child, self._child = self._child, None
         began = time.monotonic()
         child.terminate()
-        status = await child.wait()
+        status = await self._ending
         took = time.monotonic() - began
         if status != 0 or took > _END_WITHIN_S:
             self.wrong.append(f"the daemon took {took:.1f} s to end, with status {status}")
@@ -92,7 +118,7 @@ class Daemon:
         self.lines.append(line)
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-        if any(bug in line for bug in _BUGS):
+        if any(bug in line for bug in self._bugs):
             self.wrong.append(f"the daemon said: {line}")
 
 

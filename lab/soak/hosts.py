@@ -6,6 +6,7 @@ Rule 1: who comes back is where it was: its port is kept.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -44,7 +45,13 @@ class Hosts:
     def write(self, made: History, day: SoakDay, *, faulty: bool) -> None:
         """Put the export of a day on the server."""
         faults = [day.fault] if faulty and day.fault else []
-        write_export(self._home, made, day.number, zipped=day.zipped, faults=faults)
+        self.put_out(made, day.number, faults, zipped=day.zipped)
+
+    def put_out(
+        self, made: History, day: int, faults: Sequence[str] = (), *, zipped: bool = False
+    ) -> None:
+        """Put the export of a day on the server, with faults."""
+        write_export(self._home, made, day, zipped=zipped, faults=faults)
 
     async def away(self, which: str, seconds: float) -> None:
         """Let a host be away for so long; whoever talks to it is cut off."""
