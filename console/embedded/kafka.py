@@ -13,7 +13,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from typing import Final
 from console.embedded import jars, kafka_door
 from console.embedded.kafka_door import Passwords
 from console.embedded.process import (
+    becomes_ready,
     freed,
     last_lines,
     moved,
@@ -41,7 +41,6 @@ from petstream.kafka.client import KAFKA_ERRORS, client_options, ping
 from petstream.settings import KafkaAccess, private_directory
 from petstream.topics import MAX_MESSAGE_BYTES
 
-READY_S: Final = 90.0
 FLUSHED_MS: Final = 1_000
 """How long a record may not have reached the disk."""
 _HEAP: Final = "-Xmx512m"
@@ -75,7 +74,7 @@ def start(
         stop(data_dir, "kafka")
         there = None
     if there is not None:
-        return _wait(data_dir, there.port)
+        return _wait(data_dir, there.port, say)
     java, classpath = jars.java(), ":".join(jars.classpath(data_dir, say))
     say("starting Kafka")
     wanted = wanted_port(data_dir, "kafka", at_first)
@@ -89,11 +88,10 @@ def start(
         command = [*run, "kafka.Kafka", "server.properties"]
         spawn(data_dir, "kafka", command, port=port, cwd=home, environment=_environment())
         try:
-            access = _wait(data_dir, port)
+            access = _wait(data_dir, port, say)
         except PetstreamError:
-            stop(data_dir, "kafka")
-            if attempt == _TRIES:
-                raise
+            if stop(data_dir, "kafka") or attempt == _TRIES:
+                raise  # it was there and didn't answer: begun again, it won't either
         else:
             break
     if wanted not in {0, port}:
@@ -204,19 +202,14 @@ def _format(java: str, classpath: str, home: Path) -> None:
     raise PetstreamError(f"Kafka's log directory {home}/log can't be made: {reason}")
 
 
-def _wait(data_dir: Path, port: int) -> KafkaAccess:
+def _wait(data_dir: Path, port: int, say: Callable[[str], None]) -> KafkaAccess:
     """Return how to come in, once it lets us."""
     if not kafka_door.is_open(data_dir):
         kafka_door.passwords(data_dir)  # a lost one: the running Kafka is told the new one below
     access = kafka_door.access(data_dir, port)
-    began = time.monotonic()
-    while not _lists_topics(data_dir, port, access):
-        if recorded(data_dir, "kafka") is None or time.monotonic() - began > READY_S:
-            end = last_lines(data_dir, "kafka")
-            raise PetstreamError(
-                f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {end}"
-            )
-        time.sleep(0.1)
+    if not becomes_ready(data_dir, "kafka", lambda: _lists_topics(data_dir, port, access), say=say):
+        end = last_lines(data_dir, "kafka")
+        raise PetstreamError(f"the embedded Kafka doesn't start; {data_dir}/kafka.log ends: {end}")
     return access
 
 

@@ -28,6 +28,7 @@ from typing import Final
 import asyncpg
 
 from console.embedded.process import (
+    becomes_ready,
     last_lines,
     moved,
     port_for,
@@ -39,7 +40,6 @@ from console.embedded.process import (
 from console.runtime.processes import environment_of_servers
 from petstream.errors import PetstreamError, UsageError
 
-READY_S: Final = 60.0
 USER: Final = "petstream"
 DATABASE: Final = "petstream"
 _UNPRIVILEGED: Final = "nobody"
@@ -62,7 +62,7 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_fir
     """Return the URL of the server of this data directory, starting it if it isn't up."""
     there = recorded(data_dir, "postgres")
     if there is not None:
-        _wait(data_dir, there.port)
+        _wait(data_dir, there.port, say)
         return url(data_dir, there.port)
     say("starting Postgres")
     wanted = wanted_port(data_dir, "postgres", at_first)
@@ -86,11 +86,10 @@ def start(data_dir: Path, *, say: Callable[[str], None], for_tests: bool, at_fir
             cwd=data,
         )
         try:
-            _wait(data_dir, port)
+            _wait(data_dir, port, say)
         except PetstreamError:
-            stop(data_dir, "postgres")
-            if attempt == _TRIES:
-                raise
+            if stop(data_dir, "postgres") or attempt == _TRIES:
+                raise  # it was there and didn't answer: begun again, it won't either
             time.sleep(0.5)  # just after a kill its shared memory may still be held
         else:
             break
@@ -211,15 +210,12 @@ def _open(file: Path) -> bool:
     return file.stat().st_mode & wanted == wanted
 
 
-def _wait(data_dir: Path, port: int) -> None:
-    began = time.monotonic()
-    while not _answers(data_dir, port):
-        if recorded(data_dir, "postgres") is None or time.monotonic() - began > READY_S:
-            end = last_lines(data_dir, "postgres")
-            raise PetstreamError(
-                f"the embedded Postgres doesn't start; {data_dir}/postgres.log ends: {end}"
-            )
-        time.sleep(0.05)
+def _wait(data_dir: Path, port: int, say: Callable[[str], None]) -> None:
+    if not becomes_ready(data_dir, "postgres", lambda: _answers(data_dir, port), say=say):
+        end = last_lines(data_dir, "postgres")
+        raise PetstreamError(
+            f"the embedded Postgres doesn't start; {data_dir}/postgres.log ends: {end}"
+        )
 
 
 def _answers(data_dir: Path, port: int) -> bool:

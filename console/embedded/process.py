@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,11 @@ from typing import Final
 
 from petstream.settings import private_directory
 
+READY_S: Final = 600.0
+"""How long a server may take to answer that is there: after a crash it reads its log first."""
+
+_SLOW_S: Final = 45.0
+_LOOK_EVERY_S: Final = 0.1
 _STOP_S: Final = 30.0
 _KILL_AFTER_S: Final = 20.0
 _STEADY_PORTS: Final = range(20_000, 32_000)  # Linux connects from 32768 on, others from higher
@@ -167,6 +172,45 @@ def alive(process: Process) -> bool:
         return False
     _reap(process.pid)
     return _start_time(process.pid) == process.started
+
+
+def becomes_ready(  # noqa: PLR0913  what it waits with, each by name
+    data_dir: Path,
+    name: str,
+    answers: Callable[[], bool],
+    *,
+    say: Callable[[str], None],
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until a server answers; tell whether it does.
+
+    It isn't ended for being slow: begun again, it would read its log from the beginning.
+
+    Args:
+        data_dir: where it keeps its data.
+        name: which server.
+        answers: asks it.
+        say: takes a line for the person who waits, once it takes long.
+        monotonic: the clock.
+        sleep: waits so many seconds.
+
+    Returns:
+        False: it has ended, or didn't answer within `READY_S`.
+    """
+    began, is_said = monotonic(), False
+    while not answers():
+        waited_s = monotonic() - began
+        if recorded(data_dir, name) is None or waited_s > READY_S:
+            return False
+        if waited_s > _SLOW_S and not is_said:
+            is_said = True
+            say(
+                f"{name} runs, and takes long to answer: after a crash it reads its log first, and "
+                f"a busy machine takes its time; waiting for up to {READY_S / 60:.0f} min"
+            )
+        sleep(_LOOK_EVERY_S)
+    return True
 
 
 def died(data_dir: Path, name: str) -> bool:
