@@ -1,6 +1,6 @@
 """Let troubled days go by, print what befell each and what was compared; exit 0: all is right.
 
-Usage: scripts/chaos [--days N] [--pets N] [--seed N] [--json FILE] [--dir DIR]
+Usage: scripts/chaos [--days N] [--pets N] [--seed N] [--within SECONDS] [--json FILE] [--dir DIR]
 Kafka, Postgres, the FTP server and the picture host run on the same machine. Linux; a full disk is
 tried by root only.
 """
@@ -22,7 +22,7 @@ from console.runtime.output import note, say
 from lab.chaos import report
 from lab.chaos.disk import small_disk
 from lab.chaos.plan import FEWEST_DAYS, drawn
-from lab.chaos.run import Places, chaos
+from lab.chaos.run import DAY_S, Places, chaos
 from lab.simulator import history
 from lab.soak.hosts import Hosts
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Let the days go by; the last one is yesterday."""
-    places = Places(options.dir.absolute())
+    places = Places(options.dir.absolute(), options.within)
     _empty(places)
     first_day = datetime.now(UTC).date() - timedelta(days=options.days)
     plan = drawn(options.seed, options.days)
@@ -93,6 +93,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--days", type=_days, default=30, metavar="N")
     parser.add_argument("--pets", type=arguments.positive, default=150, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--within", type=arguments.positive, default=round(DAY_S), metavar="SECONDS",
+        help="how long a day may take to come right",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything, day by day")
     parser.add_argument(
         "--dir", type=Path, default=Path(".petstream-chaos"), metavar="DIR",

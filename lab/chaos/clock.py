@@ -3,8 +3,9 @@
 Usage: ``python -m lab.chaos.clock FILE WORDS...`` runs ``petstream WORDS...``; the file says how
 many seconds its clock is off, and may be written at any moment.
 
-Rule 1: only this process' idea of the time of day is changed: what measures how long something
-        takes isn't, nor are Kafka's and Postgres' clocks.
+Rule 1: only what Python takes for the time of day is changed: what measures how long something
+        takes isn't, nor the stamps that the Kafka client's compiled part puts on records, nor the
+        clocks of Kafka and Postgres.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Rule 1: a day is over when the log owes nothing, and tables, pictures, history and views are what
         the simulator says. A day without a whole export is over when all parts run again.
 Rule 2: whoever ends by itself is started again, as a service manager does; that is told.
-Rule 3: a wait has an end: a day that takes longer than `DAY_S` is wrong, and the last one.
+Rule 3: a wait has an end: a day that isn't right within `Places.within_s` is wrong, and the last.
 """
 
 from __future__ import annotations
@@ -43,9 +43,15 @@ _FOUND: Final = ("audit after", "again and again", "was lost")
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything is kept: the data directory may be a small disk, all else is beside it."""
+    """Where everything is kept: the data directory may be a small disk, all else is beside it.
+
+    Attributes:
+        home: where all of it is.
+        within_s: how long a day may take to come right, once everything has befallen it.
+    """
 
     home: Path
+    within_s: float = DAY_S
 
     @property
     def data(self) -> Path:
@@ -244,11 +250,12 @@ class _Days:
 
     async def _happened(self, what: Callable[[], bool | Awaitable[bool]]) -> None:
         """Wait until it has happened; if it doesn't, that is wrong."""
-        until = time.monotonic() + DAY_S
+        within_s = self._places.within_s
+        until = time.monotonic() + within_s
         while time.monotonic() < until and not self._daemon.wrong:
             self._keep_up()
             outcome = what()
             if outcome is True or (isinstance(outcome, Awaitable) and await outcome):
                 return
             await asyncio.sleep(_ASK_EVERY_S)
-        self._daemon.wrong.append(f"after {DAY_S:.0f} s: {self._reason}")
+        self._daemon.wrong.append(f"not right after {within_s:.0f} s: {self._reason}")
