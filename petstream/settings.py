@@ -7,6 +7,7 @@ Rule 3: ``.env`` is read as python-dotenv reads it, and so as nearly everybody d
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ __all__ = [
     "KafkaAccess",
     "Settings",
     "TableFormat",
+    "is_strangers",
     "kafka_variables",
     "load",
     "private_directory",
@@ -168,17 +170,33 @@ def private_directory(directory: Path, *, ours: bool = True) -> None:
         ours: nothing but ours is in it: others that may enter it since earlier are shut out.
 
     Raises:
-        OSError: it can't be made.
+        OSError: it can't be made, or somebody made it before us, to read what we put into it.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    is_open = directory.stat().st_mode & 0o077
-    if ours and is_open and directory.stat().st_uid == os.geteuid():
+    state = directory.stat()
+    if ours and is_strangers(state):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(directory))
+    if ours and state.st_mode & 0o077 and state.st_uid == os.geteuid():
         directory.chmod(0o700)
+
+
+def is_strangers(state: os.stat_result) -> bool:
+    """Tell whether a file is another user's, who may change it: not ours, nor the system's.
+
+    To root nobody is a stranger: it may be at work for whom the file belongs to.
+    """
+    user = os.geteuid()
+    return user != 0 and state.st_uid not in {0, user}
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
+    if is_strangers(path.stat()):
+        raise UsageError(
+            f"{path.absolute()} belongs to another user, and could name servers of theirs: it "
+            "isn't read. Work in a directory of your own, or make the file yours"
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_PICTURE = 140
 """Lines of ARCHITECTURE.md: the picture, the tree, the invariants, three ways."""
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
+_WRITES_SECRETS = re.compile(r"(?:install|cp|mv) .*\.env\b|> ?\S+(?:\.env|\.properties|\.conf)\b")
 SETTINGS = re.findall(
     r"^\| `(PETSTREAM_\w+)` \| (.*?) \| .* \| (.*?) \|$",
     (ROOT / "docs" / "operating.md").read_text("utf-8"),
@@ -136,6 +139,37 @@ def test_the_subscriber_shown_is_python_of_twenty_lines() -> None:
     code = _block("docs/subscribing.md", "python")
     compile(code, "docs/subscribing.md", "exec")
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
+
+
+def test_s9_what_the_documents_have_one_write_is_for_its_writer_alone(tmp_path: Path) -> None:
+    """S9: their own lines, in a fresh directory, where a shell makes files for all to read."""
+    writing = {page: _lines_that_write_secrets(page) for page in PAGES}
+    pages = {page.relative_to(ROOT).as_posix() for page, lines in writing.items() if lines}
+    assert pages == {"README.md", "docs/operating.md", "docs/engines/connect/README.md"}
+    for page, lines in writing.items():
+        home = tmp_path / page.relative_to(ROOT).as_posix().replace("/", "-")
+        home.mkdir()
+        (home / ".env.example").write_text("x")
+        (home / "worker.properties").write_text("x")
+        given = {"KAFKA_CLIENT_PROPERTIES": ".env.example", "PATH": os.environ["PATH"]}
+        before = {*home.iterdir()}
+        script = "\n".join(["set -e", "umask 022", *lines])
+        subprocess.run(["bash", "-c", script], cwd=home, env=given, check=True)  # noqa: S603, S607  our documents' lines
+        made = {*home.iterdir()} - before
+        assert bool(made) is bool(lines)
+        assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+
+
+def _lines_that_write_secrets(page: Path) -> list[str]:
+    """Return what a page has one type to write settings, with the umask before it."""
+    lines = []
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        typed = block.splitlines()
+        if any(_WRITES_SECRETS.search(line) for line in typed):
+            lines += [
+                line for line in typed if line.startswith("umask") or _WRITES_SECRETS.search(line)
+            ]
+    return lines
 
 
 def test_every_hostile_input_has_a_test_that_names_it() -> None:

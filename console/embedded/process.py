@@ -4,6 +4,8 @@ Rule 1: a process is known by its pid *and* its start time: a recycled pid is so
 Rule 2: the port is chosen once and kept, so that clients survive a restart. It is none that the
         system gives to outgoing connections: one of those may have it just when it is needed again.
 Rule 3: what was stopped is written down as stopped: whoever finds it gone knows that it didn't die.
+Rule 4: nothing is done where others may write: their files would be our passwords, or say whom to
+        kill, and their links would lead what we write to wherever we may write.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 import random
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from petstream.settings import private_directory
+from petstream.errors import UsageError
+from petstream.settings import is_strangers, private_directory
 
 READY_S: Final = 600.0
 """How long a server may take to answer that is there: after a crash it reads its log first."""
@@ -47,8 +51,19 @@ class Process:
 
 @contextmanager
 def locked(data_dir: Path, name: str) -> Iterator[None]:
-    """Let only one command at a time start or stop this server."""
+    """Let only one command at a time start or stop this server.
+
+    Raises:
+        UsageError: others may write there (rule 4).
+    """
     private_directory(data_dir, ours=False)
+    state = data_dir.stat()
+    if is_strangers(state) or state.st_mode & stat.S_IWOTH:
+        raise UsageError(
+            f"PETSTREAM_DATA_DIR: other users may put their files in the place of petstream's in "
+            f"{data_dir}, so no server is started or stopped there: set it to a directory of your "
+            "own"
+        )
     with (data_dir / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

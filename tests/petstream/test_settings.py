@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -206,3 +207,44 @@ def test_s9_what_we_make_is_for_us_alone_and_what_is_others_stays_theirs(
     private_directory(tmp_path / "above" / "new", ours=ours)
     assert stat.S_IMODE(theirs.stat().st_mode) == afterwards
     assert stat.S_IMODE((tmp_path / "above" / "new").stat().st_mode) == 0o700
+
+
+@pytest.fixture
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory that another user has made, who is neither us nor root."""
+    directory = tmp_path / "theirs"
+    directory.mkdir()
+    if os.geteuid() == 0:
+        os.chown(directory, 65_534, 65_534)
+    monkeypatch.setattr(os, "geteuid", lambda: 1_234)
+    return directory
+
+
+def test_s9_nothing_is_kept_in_what_a_stranger_made_for_us(strangers: Path) -> None:
+    """S9: who makes `archive` before us reads what comes into it; by a link, too."""
+    link = strangers.parent / "archive"
+    link.symlink_to(strangers)
+    for directory in (strangers, link):
+        with pytest.raises(PermissionError, match="it belongs to another user"):
+            private_directory(directory)
+    private_directory(strangers, ours=False)  # as a place to make ours in
+
+
+def test_s13_settings_of_a_stranger_are_not_read(strangers: Path) -> None:
+    """S13: where petstream is begun, anybody's `.env` would name anybody's servers."""
+    written = strangers / ".env"
+    written.write_text("PETSTREAM_KAFKA=evil.example:9092\n")
+    os.chown(written, strangers.stat().st_uid, -1)
+    with pytest.raises(UsageError, match=r"\.env belongs to another user") as caught:
+        load({}, written)
+    assert "evil" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_that_root_wrote_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a service, whose user may not change them."""
+    written = tmp_path / ".env"
+    written.write_text("PETSTREAM_SCRUB=monthly\n")
+    if os.geteuid() == 0:
+        monkeypatch.setattr(os, "geteuid", lambda: 1_234)
+    assert load({}, written).scrub == "monthly"

@@ -1,4 +1,4 @@
-"""A server that takes its time to answer is waited for, as long as it is there."""
+"""A server that takes its time is waited for; and none is begun where others may write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.embedded.process import READY_S, becomes_ready, spawn
+from console.embedded.process import READY_S, becomes_ready, locked, spawn
+from petstream.errors import UsageError
 
 
 class Clock:
@@ -87,3 +88,40 @@ def test_one_that_answers_at_once_is_not_said_to_be_slow(tmp_path: Path) -> None
     said = list[str]()
     assert becomes_ready(tmp_path, "kafka", lambda: True, say=said.append)
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner"),
+    [(0o777, None), (0o1777, None), (0o703, None), (0o700, 65_534), (0o755, 65_534)],
+    ids=["all write", "a shared /tmp", "others write", "a stranger's", "a stranger's, open"],
+)
+def test_s9_no_server_is_begun_where_others_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int | None
+) -> None:
+    """S9: a planted record of a process says whom to kill; a planted link, what to overwrite."""
+    data, ours = tmp_path / "data", tmp_path / "ours"
+    data.mkdir()
+    ours.write_text("precious")
+    (data / "kafka.lock").symlink_to(ours)
+    data.chmod(mode)
+    if owner is not None:
+        if os.geteuid() == 0:
+            os.chown(data, owner, owner)
+        monkeypatch.setattr(os, "geteuid", lambda: 1_234)
+    with (
+        pytest.raises(UsageError, match="other users may put their files") as caught,
+        locked(data, "kafka"),
+    ):
+        pytest.fail("it went on")
+    assert ours.read_text() == "precious"
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o770, 0o2770])
+def test_a_directory_of_ours_may_be_read_or_shared_with_a_group(tmp_path: Path, mode: int) -> None:
+    """Of a group whoever made it decides; doctor says it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(mode)
+    with locked(tmp_path / "data", "kafka"):
+        pass
+    assert (tmp_path / "data" / "kafka.lock").exists()
