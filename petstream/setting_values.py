@@ -147,6 +147,8 @@ def database_url(text: str) -> str:
 
 def picture_store(text: str) -> str:
     """Read where pictures are kept."""
+    if re.match(r"s3://[^/]*[:@]", text):  # it is said in messages, and would be with its secret
+        raise ValueError("it holds no login: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY do")
     if text != "off" and not re.match(r"file:///\S|s3://[^/\s]", text):
         raise ValueError("it must be off, file:///dir or s3://bucket/prefix")
     return text

@@ -209,6 +209,24 @@ def test_s9_what_we_make_is_for_us_alone_and_what_is_others_stays_theirs(
     assert stat.S_IMODE((tmp_path / "above" / "new").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://AKIACANARY:canary@bucket/pets", "s3://AKIACANARY:ca/na+ry@bucket", "s3://canary@bucket",
+    ],
+)  # fmt: skip
+def test_t27_a_bucket_with_a_login_in_its_url_is_refused_and_not_shown(url: str) -> None:
+    """T27: doctor and every trouble with the store would say it."""
+    with pytest.raises(UsageError, match="AWS_SECRET_ACCESS_KEY") as caught:
+        read(PICTURES=url)
+    assert "canary" not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://my.bucket-1/a:b@c/d", "file:///a:b@c"])
+def test_a_picture_store_may_have_any_path(url: str) -> None:
+    assert read(PICTURES=url).pictures == url
+
+
 @pytest.fixture
 def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a directory that another user has made, who is neither us nor root."""
