@@ -163,7 +163,7 @@ def texts(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) 
 
 
 def private_directory(directory: Path, *, ours: bool = True) -> None:
-    """Make a directory that only we may enter.
+    """Make a directory that only we may enter; so are those above it that weren't there.
 
     Args:
         directory: where.
@@ -172,7 +172,9 @@ def private_directory(directory: Path, *, ours: bool = True) -> None:
     Raises:
         OSError: it can't be made, or somebody made it before us, to read what we put into it.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (*reversed(directory.parents), directory):
+        if not each.exists():  # `parents=True` would make what is above it for all to enter
+            each.mkdir(mode=0o700, exist_ok=True)
     state = directory.stat()
     if ours and is_strangers(state):
         raise PermissionError(errno.EPERM, "it belongs to another user", str(directory))

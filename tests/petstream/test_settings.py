@@ -204,9 +204,15 @@ def test_s9_what_we_make_is_for_us_alone_and_what_is_others_stays_theirs(
     theirs.mkdir()
     theirs.chmod(0o755)
     private_directory(theirs, ours=ours)
-    private_directory(tmp_path / "above" / "new", ours=ours)
-    assert stat.S_IMODE(theirs.stat().st_mode) == afterwards
-    assert stat.S_IMODE((tmp_path / "above" / "new").stat().st_mode) == 0o700
+    before = os.umask(0o022)
+    try:
+        private_directory(tmp_path / "above" / "new", ours=ours)
+        private_directory(tmp_path / "theirs" / "new", ours=ours)
+    finally:
+        os.umask(before)
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in
+             ("theirs", "theirs/new", "above", "above/new")}  # fmt: skip
+    assert modes == {"theirs": afterwards, "theirs/new": 0o700, "above": 0o700, "above/new": 0o700}
 
 
 @pytest.mark.parametrize(
