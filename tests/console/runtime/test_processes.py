@@ -37,7 +37,7 @@ def test_s13_no_other_command_line_of_python_is_made() -> None:
     assert using == {"processes.py", "thumbnails.py"}, "the second can't import the first"
     scripts = [path.read_text("utf-8") for path in (ROOT / "scripts").iterdir() if path.is_file()]
     lines = re.findall(r"python\"? .*-m lab\..*", "\n".join(scripts))
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all(" -P -m lab." in line for line in lines)
 
 
