@@ -15,7 +15,7 @@ from ingest.run import IngestContext, Result, Say, carry_out, restored
 from ingest.source.archive import Archive
 from ingest.source.archive_manifest import Manifest, read_manifest
 from ingest.source.listing import Part, refuse_incomplete
-from ingest.source.reader import Reader, Source
+from ingest.source.reader import ByteMeter, Reader, ReportBytes, Source
 from ingest.state.debts import Choice
 from ingest.state.export_history import ExportHistory, Identity, started_at
 from ingest.state.restore import fold_exports
@@ -24,12 +24,13 @@ from petstream.kafka.ground import require_ground
 from petstream.settings import KafkaAccess, Settings
 
 
-async def ingest_again(
+async def ingest_again(  # noqa: PLR0913  the things a run depends on, each by name
     settings: Settings,
     kafka: KafkaAccess,
     export_id: str,
     *,
     progress: Progress = lambda _file, _rows: None,
+    report_bytes: ReportBytes = lambda _read, _total: None,
     say: Say = lambda _line: None,
 ) -> Result:
     """Read an archived export in the mode in which it was read first.
@@ -39,6 +40,7 @@ async def ingest_again(
         kafka: how to reach Kafka.
         export_id: as `petstream status` shows it.
         progress: is called with each file's rows as they are read.
+        report_bytes: is called with the bytes that are read so far, and with those of all files.
         say: takes one line for a person at a time.
 
     Raises:
@@ -46,9 +48,10 @@ async def ingest_again(
         NotReadyError: a file of it is missing or damaged there.
     """
     assert_backend()
-    context = IngestContext.of(settings, kafka, progress, say)
+    context = IngestContext.of(settings, kafka, progress, say, report_bytes)
     manifest = await read_manifest(context.archive, export_id)
-    reader = Reader(from_archive(context.archive, export_id), None, export_id, say)
+    meter = ByteMeter(manifest.export_set().bytes_of(manifest.mode), report_bytes)
+    reader = Reader(from_archive(context.archive, export_id, meter), None, export_id, say)
     await ensure_topics(kafka, context.prefix)
     await require_ground(kafka, context.prefix)
     async with leading(kafka, context.prefix, say) as lead:
@@ -73,10 +76,10 @@ def _assignment(manifest: Manifest, history: ExportHistory) -> Assignment:
     )
 
 
-def from_archive(archive: Archive, export_id: str) -> Source:
-    """Return the source that an archived export is."""
+def from_archive(archive: Archive, export_id: str, meter: ByteMeter) -> Source:
+    """Return the source that an archived export is; `meter` counts what is read of it."""
 
     def read(part: Part) -> AsyncGenerator[bytes, None]:
-        return archive.read(export_id, part.name)
+        return meter.counted(archive.read(export_id, part.name))
 
     return read

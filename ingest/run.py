@@ -43,7 +43,7 @@ from ingest.source.arrival import list_export, start_stamp
 from ingest.source.ftp import FileChangedError
 from ingest.source.leftovers import without_leftovers
 from ingest.source.listing import ExportSet
-from ingest.source.reader import Reader, from_ftp
+from ingest.source.reader import ByteMeter, Reader, ReportBytes, from_ftp
 from ingest.state import log_check
 from ingest.state.debts import Wanted
 from ingest.state.export_history import ExportHistory
@@ -88,9 +88,13 @@ class IngestContext:
     publish_contacts: bool
     progress: Progress
     say: Say
+    report_bytes: ReportBytes = lambda _read, _total: None
 
     @classmethod
-    def of(cls, settings: Settings, kafka: KafkaAccess, progress: Progress, say: Say) -> Self:
+    def of(
+        cls, settings: Settings, kafka: KafkaAccess, progress: Progress, say: Say,
+        report_bytes: ReportBytes,
+    ) -> Self:  # fmt: skip
         """Take from the settings what every run needs."""
         return cls(
             kafka=kafka,
@@ -100,6 +104,7 @@ class IngestContext:
             publish_contacts=settings.publish_contacts,
             progress=progress,
             say=say,
+            report_bytes=report_bytes,
         )
 
     @property
@@ -116,6 +121,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
     allow_older: bool = False,
     allow_growth: bool = False,
     progress: Progress = lambda _file, _rows: None,
+    report_bytes: ReportBytes = lambda _read, _total: None,
     say: Say = lambda _line: None,
     publish_failure_if: Callable[[str], bool] = lambda _reason: True,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -129,6 +135,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
         allow_older: read an export that is older than the newest completed one.
         allow_growth: believe it, however many more pets or organisations it brings.
         progress: is called with each file's rows as they are read.
+        report_bytes: is called with the bytes that are read so far, and with those of all files.
         say: takes one line for a person at a time.
         publish_failure_if: whether exports.v1 is to say that an export can't be read, for a reason.
         clock: tells the time, in UTC.
@@ -144,7 +151,7 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
             "PETSTREAM_FTP_URL: it isn't set; for example "
             "PETSTREAM_FTP_URL=ftp://apikey-KEY:PASSWORD@ftp.rescuegroups.org/"
         )
-    context = IngestContext.of(settings, kafka, progress, say)
+    context = IngestContext.of(settings, kafka, progress, say, report_bytes)
     request = ReadRequest(
         kafka=kafka,
         prefix=context.prefix,
@@ -218,7 +225,8 @@ async def _read_export(
         export_id = assignment.identity.export_id
         if archive is not None and not assignment.again:
             await keep_manifest(archive, _manifest(assignment))
-        reader = Reader(from_ftp(request.ftp), archive, export_id, context.say)
+        meter = ByteMeter(files.bytes_of(assignment.choice.mode), context.report_bytes)
+        reader = Reader(from_ftp(request.ftp, meter), archive, export_id, context.say)
         state = RestoredState(history, ledgers)
         result = await carry_out(context, assignment, state, reader, lead)
         if archive is not None:

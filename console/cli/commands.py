@@ -9,8 +9,10 @@ Rule 2: servers are started before the event loop runs; `console.runtime.signals
 from __future__ import annotations
 
 import asyncio
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +21,7 @@ from console.embedded import servers
 from console.embedded.endpoints import database_of, kafka_of, with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
-from console.runtime.progress import adding_up, shown
+from console.runtime.progress import ReportProgress, adding_up, has_bars, shown
 from consumers.registry import names_of
 from petstream.errors import UsageError
 from petstream.settings import SETTLED, KafkaAccess, Settings, load, texts
@@ -72,15 +74,14 @@ def ingest(options: Namespace) -> int:
         from ingest.backfill import ingest_again
         from ingest.run import ingest as read_export
 
-        with shown("rows") as progress:
+        with shown("rows", for_program=options.json) as progress:
+            watched: Any = {"progress": progress, "report_bytes": of_all_files(progress)}
             if archived is not None:
-                result = await ingest_again(
-                    settings, kafka, archived, progress=progress, say=say_line
-                )
+                result = await ingest_again(settings, kafka, archived, say=say_line, **watched)
             else:
                 result = await read_export(
                     settings, kafka, wanted=options.mode, allow_older=options.allow_older,
-                    allow_growth=options.allow_growth, progress=progress, say=say_line,
+                    allow_growth=options.allow_growth, say=say_line, **watched,
                 )  # fmt: skip
         for line in summary.lines(result):
             say_line(line)
@@ -142,15 +143,20 @@ def consume(options: Namespace) -> int:
     known = replace(settings, kafka=kafka, database_url=database)
 
     async def work(stopping: asyncio.Event) -> int:
+        from console.cli.work_left import look_at, told_of
         from console.daemon.health import Health, of_consumers, of_postgres
         from console.daemon.http import served
         from consumers.app import consume as apply
 
+        looks = look_at(names, kafka=kafka, prefix=settings.topic_prefix, database_url=database)
         reading = of_consumers(kafka, settings.topic_prefix, names)
         health = Health([reading, of_postgres(database)])
         address = None if options.drain else settings.console
         with shown("events") as progress:
-            async with served(address, health, lambda: known, say=note, hosts=known.console_hosts):
+            async with (
+                served(address, health, lambda: known, say=note, hosts=known.console_hosts),
+                told_of(looks, progress) if has_bars(sys.stderr) else nullcontext(),
+            ):
                 await apply(
                     names,
                     settings,
@@ -158,11 +164,20 @@ def consume(options: Namespace) -> int:
                     database_url=database,
                     drain=options.drain,
                     stopping=stopping,
-                    progress=adding_up(progress),
+                    progress=_unseen if has_bars(sys.stderr) else adding_up(progress),
                 )
         return 0
 
     return signals.run(work, stopped_status=1 if options.drain else 0, patient=True)
+
+
+def of_all_files(report: ReportProgress) -> Callable[[int, int], None]:
+    """Return a function that reports how many bytes of an export's files are read."""
+    return lambda done, total: report("all files", done, total, "bytes")
+
+
+def _unseen(_name: str, _records: int) -> None:
+    """Report to nobody: bars tell what is left."""
 
 
 def migrate(options: Namespace) -> int:

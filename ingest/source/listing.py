@@ -93,6 +93,11 @@ class ExportSet:
         """Return the parts of a family, by number."""
         return tuple(part for part in self.parts if part.family == family)
 
+    def bytes_of(self, mode: Mode) -> int:
+        """Return the bytes of all files that are read in a mode, as they lie there."""
+        families = {"orgs", *PET_FAMILIES[mode], "petlist"}
+        return sum(part.remote.size_bytes for part in self.parts if part.family in families)
+
     @property
     def petlist(self) -> Part | None:
         """The list of all available pets, if it is there."""

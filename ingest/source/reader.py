@@ -32,12 +32,34 @@ Rows = Sequence[Row | BadRow]
 Source = Callable[[Part], AsyncGenerator[bytes, None]]
 """Gives the bytes of a part, unzipped."""
 
+ReportBytes = Callable[[int, int], None]
+"""Takes how many bytes of an export are read so far, and how many there are in all."""
 
-def from_ftp(ftp: FtpUrl) -> Source:
-    """Return the source that the feed is."""
+
+class ByteMeter:
+    """How far the files of an export are read, in bytes as they lie there."""
+
+    def __init__(self, total_bytes: int, report: ReportBytes) -> None:
+        """Begin before the first of so many bytes."""
+        self._total_bytes, self._report = total_bytes, report
+        self._read_bytes = 0
+
+    async def counted(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """Pass chunks on, and report how far all is by now."""
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                self._read_bytes += len(chunk)
+                # a family that was read as well, or again, was counted in no total
+                self._report(self._read_bytes, max(self._total_bytes, self._read_bytes))
+                yield chunk
+
+
+def from_ftp(ftp: FtpUrl, meter: ByteMeter | None = None) -> Source:
+    """Return the source that the feed is; `meter` counts what comes from there."""
 
     async def read(part: Part) -> AsyncGenerator[bytes, None]:
         raw = stream(ftp, part.remote)
+        raw = raw if meter is None else meter.counted(raw)
         limited = unzipped(raw, max_output_bytes=MOST_OUTPUT_BYTES, max_ratio=MOST_RATIO)
         async with aclosing(raw), aclosing(limited) as chunks:
             async for chunk in chunks:

@@ -85,3 +85,16 @@ async def test_a_petlist_of_any_size_is_not_kept_in_memory(
     assert len(await export.whole(petlist, most_bytes=900)) == 900
     with pytest.raises(BrokenFileError, match=r"^petlist\.csv is larger than 899 bytes"):
         await export.whole(petlist, most_bytes=899)
+
+
+async def test_how_far_all_files_are_is_told_and_never_more_than_there_is() -> None:
+    told: list[tuple[int, int]] = []
+    meter = reader.ByteMeter(10, lambda done, total: told.append((done, total)))
+
+    async def file(*chunks: bytes) -> AsyncGenerator[bytes, None]:
+        for chunk in chunks:
+            yield chunk
+
+    assert [chunk async for chunk in meter.counted(file(b"1234", b"56"))] == [b"1234", b"56"]
+    assert [chunk async for chunk in meter.counted(file(b"7890", b"read again"))]
+    assert told == [(4, 10), (6, 10), (10, 10), (20, 20)]
