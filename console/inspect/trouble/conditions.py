@@ -31,6 +31,13 @@ _REFUSED_SHARE: Final = 0.2
 _FEWEST_REFUSED: Final = 5
 
 
+_NOBODY_READS: Final = "Nobody reads:"
+_NOBODY_TO_REMOVE: Final = (
+    "Mostly nothing: the next good export settles it by itself.",
+    "To wait for it no more: `petstream removals reject ID`. Nothing is removed by that.",
+)
+
+
 class RepeatedLooks(NamedTuple):
     """What only repeated looks tell; a single look knows nothing of it.
 
@@ -53,6 +60,8 @@ class Condition(NamedTuple):
     label: str | None = None
     ident: str | None = None
     """What the page's commands are to name, where it says ID."""
+    mend: tuple[str, ...] | None = None
+    """What to do, where it isn't what the page says."""
 
     @property
     def level(self) -> str:
@@ -74,8 +83,8 @@ def conditions(
 def document(condition: Condition) -> dict[str, Any]:
     """Return a condition with its remedy, as plain JSON types; texts are Markdown."""
     page = runbook(condition.alert)
-    ident = condition.ident
-    mend = [step if ident is None else step.replace(" ID`", f" {ident}`") for step in page.mend]
+    ident, steps = condition.ident, condition.mend or page.mend
+    mend = [step if ident is None else step.replace(" ID`", f" {ident}`") for step in steps]
     return {
         "alert": condition.alert,
         "level": condition.level,
@@ -125,6 +134,7 @@ def _stale(status: Mapping[str, Any]) -> Iterator[Condition]:
             f"The newest completed export began {old} ago{_said_by_the_watch(status)}",
             f"/exports/{newest}",
             "that export",
+            mend=_mend_what_is_stale(status),
         )
     elif feed["lateToday"]:
         yield Condition(
@@ -136,7 +146,16 @@ def _stale(status: Mapping[str, Any]) -> Iterator[Condition]:
 
 def _said_by_the_watch(status: Mapping[str, Any]) -> str:
     report = _watch_report(status)
-    return f". The watch says: {report['why']}" if report and report.get("why") else ""
+    return f": {report['why']}" if report and report.get("why") else ""
+
+
+def _mend_what_is_stale(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what to do about an old feed; whoever reads it needn't be started."""
+    steps = runbook("PetstreamFeedStale").mend
+    is_read = any(
+        part["part"] == "watch" and part["state"] == "running" for part in status.get("parts", [])
+    )
+    return tuple(step for step in steps if not (is_read and step.startswith(_NOBODY_READS)))
 
 
 def _watch_report(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -182,6 +201,7 @@ def _held(status: Mapping[str, Any]) -> Iterator[Condition]:
             f"/plans/{plan['planId']}",
             "look and decide",
             plan["planId"],
+            None if plan["removals"] else _NOBODY_TO_REMOVE,
         )
 
 

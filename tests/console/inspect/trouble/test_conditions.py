@@ -129,10 +129,25 @@ def test_a_list_that_is_missing_is_said_so_and_not_counted() -> None:
     assert held.what == "Who left of the pets can't be told: petlist.csv is missing"
 
 
+def test_nobody_is_told_to_approve_what_removes_nobody_nor_to_start_who_runs() -> None:
+    """Two mornings of docs/console.md: what the page told to do didn't fit."""
+    (none,) = conditions(_status(heldPlans=[PLAN | {"removals": 0}]))
+    said = " ".join(document(none)["mend"])
+    assert "approve" not in said
+    assert "`petstream removals reject E.pets`" in said
+    (some,) = conditions(_status(heldPlans=[PLAN]))
+    assert "`petstream removals approve E.pets`" in " ".join(document(some)["mend"])
+    old = {"late": True, "ageHours": 31.0}
+    (read,) = conditions(_status(feed=old))
+    assert not any("start it" in step for step in document(read)["mend"])
+    unread = conditions(_status(feed=old, parts=[_part("watch", "absent")]))[0]
+    assert any("start it" in step for step in document(unread)["mend"])
+
+
 def test_a_late_export_says_what_the_watch_waits_for() -> None:
     parts = [_part("watch", "running", WAITING)]
     (late,) = conditions(_status(feed={"lateToday": True}, parts=parts))
-    assert late.what.endswith("The watch says: no room")
+    assert late.what.endswith("in New York: no room")
     gone = [_part("watch", "missing", WAITING), _part("pets", "running")]
     assert "no room" not in conditions(_status(feed={"lateToday": True}, parts=gone))[-1].what
 
