@@ -126,7 +126,7 @@ def _bars(unit: str, target: TextIO) -> Iterator[ReportProgress]:
             name: str, done: int, total: int | None = None, its_unit: str | None = None
         ) -> None:
             if name not in tasks:
-                tasks[name] = progress.add_task(name, total=None, unit=its_unit or unit)
+                tasks[name] = progress.add_task(name, total=total, unit=its_unit or unit)
             progress.update(tasks[name], completed=done, total=total)
 
         yield report

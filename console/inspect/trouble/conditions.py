@@ -8,7 +8,7 @@ Rule 3: what only counters over hours tell stays Prometheus's: `ONLY_PROMETHEUS`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -119,9 +119,23 @@ def _parts(status: Mapping[str, Any]) -> Iterator[Condition]:
     names = ", ".join(missing)
     if any(part["state"] == "running" for part in parts):
         doesnt = "doesn't run" if len(missing) == 1 else "don't run"
-        yield Condition("PetstreamNotReady", f"{names} {doesnt}: nobody does that work", "/#parts")
+        what = f"{names} {doesnt}: nobody does that work"
+        yield Condition("PetstreamNotReady", what, "/#parts", mend=_start(missing))
     else:
         yield Condition("PetstreamDown", f"No part runs: {names} are gone", "/#parts")
+
+
+def _start(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return what to do about parts that are gone."""
+    commands = ", ".join(
+        f"`petstream {'ingest --watch' if part == 'watch' else f'consume {part}'}`"
+        for part in parts
+    )
+    return (
+        "Under `up` it begins again by itself: its last lines in the log of `up` say why it ended.",
+        "One that hangs: end its process (`kill -9`), and `up` begins it anew.",
+        f"Where each part is started for itself: {commands}.",
+    )
 
 
 def _stale(status: Mapping[str, Any]) -> Iterator[Condition]:

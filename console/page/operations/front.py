@@ -78,7 +78,7 @@ def page(last: LastLook) -> web.Response:
     status = last.status
     if status is None:
         reason = last.problem or "the first look isn't back yet"
-        if last.is_beginning:
+        if last.is_beginning or last.problem is None:
             begins = Headline("info", "Nothing is known yet", _BEGINS.format(reason))
             return rendering.page("front.html", headline=begins, wrong=[], last=last)
         wrong = [conditions.document(conditions.kafka_away(reason))]

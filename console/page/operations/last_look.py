@@ -10,9 +10,11 @@ Rule 3: what can't be had now is shown as it was last, and said to be stale sinc
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -24,9 +26,13 @@ from petstream.settings import Settings
 
 _FRESH_S: Final = 5.0
 _IDLE_S: Final = 60.0
+_UNKNOWN_S: Final = 2.0
+"""How soon it looks again, unasked, as long as nothing is known."""
+
 _DEADLINE_S: Final = 15.0
 PATIENT_S: Final = _DEADLINE_S + 1.0
 """How long the first look of all takes at most: for pages that have nothing to show without it."""
+_FULL_BYTES: Final = 16 * 2**20
 _AT_ONCE_S: Final = 0.2
 _FIRST_S: Final = 2.0
 _SILENT_AFTER_S: Final = 3.0
@@ -122,7 +128,7 @@ class LookKeeper:
                 self._ended_s = asyncio.get_running_loop().time()
                 self._ended.set()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE_S):
+                async with asyncio.timeout(_IDLE_S if self._status else _UNKNOWN_S):
                     await self._wanted.wait()
 
     async def _look(self) -> str | None:
@@ -134,9 +140,10 @@ class LookKeeper:
             async with asyncio.timeout(_DEADLINE_S):
                 status = await self._gather(settings)
         except PetstreamError as error:
-            return str(error)
+            return f"{error}{_full_disk(settings.data_dir)}"
         except TimeoutError:
-            return f"Kafka at {settings.kafka.bootstrap} doesn't answer within {_DEADLINE_S:g} s"
+            away = f"Kafka at {settings.kafka.bootstrap} doesn't answer within {_DEADLINE_S:g} s"
+            return f"{away}{_full_disk(settings.data_dir)}"
         self._keep(status)
         return None
 
@@ -149,3 +156,12 @@ class LookKeeper:
             status = status | {"pictures": self._pictures}
         self._status = status
         self._trends.see(status, asyncio.get_running_loop().time())
+
+
+def _full_disk(data_dir: Path) -> str:
+    """Return that the disk of the data directory is full, if it is: an embedded Kafka needs it."""
+    try:
+        usage = shutil.disk_usage(data_dir)
+    except OSError:
+        return ""  # it isn't there, or isn't ours: nothing is known of it
+    return "" if usage.free > _FULL_BYTES else f"; the disk of {data_dir} is full"

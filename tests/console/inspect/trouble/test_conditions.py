@@ -137,6 +137,9 @@ def test_nobody_is_told_to_approve_what_removes_nobody_nor_to_start_who_runs() -
     assert "`petstream removals reject E.pets`" in said
     (some,) = conditions(_status(heldPlans=[PLAN]))
     assert "`petstream removals approve E.pets`" in " ".join(document(some)["mend"])
+    gone = [_part("watch", "running"), _part("images", "missing")]
+    (part,) = conditions(_status(parts=gone))
+    assert "`petstream consume images`" in document(part)["mend"][-1]
     old = {"late": True, "ageHours": 31.0}
     (read,) = conditions(_status(feed=old))
     assert not any("start it" in step for step in document(read)["mend"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from console.page.operations.last_look import LookKeeper
 from petstream.errors import UnreachableError
 from petstream.settings import KafkaAccess, Settings
 
-SETTINGS = Settings(kafka=KafkaAccess("localhost:1"))
+SETTINGS = Settings(kafka=KafkaAccess("localhost:1"), data_dir=Path(tempfile.gettempdir()))
 FIRST = "2026-03-02T12:00:00Z"
 
 
@@ -55,6 +57,33 @@ async def keeping(
     yield keeper
     async for _ in beside:
         pass
+
+
+async def test_as_long_as_nothing_is_known_it_looks_again_unasked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The servers were there for half a minute, and the page said that they are waited for."""
+    monkeypatch.setattr(last_look, "_UNKNOWN_S", 0.01)
+    servers, known = PlayedServers(None), [None, SETTINGS]
+    async with keeping(servers, lambda: known[0]) as keeper:
+        assert (await keeper.get()).status is None
+        known.pop(0)
+        async with asyncio.timeout(30):
+            await servers.silent.wait()
+        servers.go.set()
+
+
+async def test_a_full_disk_is_named_beside_the_kafka_that_it_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A morning of docs/console.md: Kafka was silent, and only a shell told why."""
+    away = UnreachableError("Kafka is away")
+    async with keeping(PlayedServers(away)) as keeper:
+        assert (await keeper.get()).problem == "Kafka is away"
+    monkeypatch.setattr(last_look, "_FULL_BYTES", 2**70)
+    async with keeping(PlayedServers(away)) as keeper:
+        problem = (await keeper.get()).problem
+    assert problem == f"Kafka is away; the disk of {SETTINGS.data_dir} is full"
 
 
 async def test_all_who_ask_share_one_look() -> None:
