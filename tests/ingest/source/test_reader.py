@@ -87,9 +87,9 @@ async def test_a_petlist_of_any_size_is_not_kept_in_memory(
         await export.whole(petlist, most_bytes=899)
 
 
-async def test_how_far_all_files_are_is_told_and_never_more_than_there_is() -> None:
-    told: list[tuple[int, int]] = []
-    meter = reader.ByteMeter(10, lambda done, total: told.append((done, total)))
+async def test_how_far_all_files_are_is_reports_and_never_more_than_there_is() -> None:
+    reports: list[tuple[int, int]] = []
+    meter = reader.ByteMeter(10, lambda done, total: reports.append((done, total)))
 
     async def file(*chunks: bytes) -> AsyncGenerator[bytes, None]:
         for chunk in chunks:
@@ -97,4 +97,4 @@ async def test_how_far_all_files_are_is_told_and_never_more_than_there_is() -> N
 
     assert [chunk async for chunk in meter.counted(file(b"1234", b"56"))] == [b"1234", b"56"]
     assert [chunk async for chunk in meter.counted(file(b"7890", b"read again"))]
-    assert told == [(4, 10), (6, 10), (10, 10), (20, 20)]
+    assert reports == [(4, 10), (6, 10), (10, 10), (20, 20)]
