@@ -87,7 +87,7 @@ async def test_a_petlist_of_any_size_is_not_kept_in_memory(
         await export.whole(petlist, most_bytes=899)
 
 
-async def test_how_far_all_files_are_is_reports_and_never_more_than_there_is() -> None:
+async def test_how_far_all_files_are_is_said_and_never_more_than_there_is() -> None:
     reports: list[tuple[int, int]] = []
     meter = reader.ByteMeter(10, lambda done, total: reports.append((done, total)))
 
