@@ -6,6 +6,7 @@ Rule 1: series are given as /metrics has them: names, labels and their values ar
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -58,6 +59,25 @@ def test_prometheus_reads_the_rules_and_its_configuration() -> None:
     done = _promtool("check", "config", str(RULES.with_name("prometheus.yml")))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(_rules())} rules found" in done.stdout
+
+
+@needs_promtool
+def test_what_the_dashboard_asks_is_a_query_of_prometheus(tmp_path: Path) -> None:
+    dashboard = json.loads((RULES.parent / "grafana" / "petstream.json").read_text("utf-8"))
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    assert len(asked) > 20
+    rules = [
+        {
+            "record": f"panel:{number}",
+            "expr": expression.replace("$job", ".*").replace("$__rate_interval", "5m"),
+        }
+        for number, expression in enumerate(asked)
+    ]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}), "utf-8")
+    done = _promtool("check", "rules", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(asked)} rules found" in done.stdout
 
 
 def test_of_every_alert_it_is_shown_that_it_fires() -> None:

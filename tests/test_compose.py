@@ -226,6 +226,16 @@ def test_the_console_sees_the_pictures_and_cannot_change_them() -> None:
     assert kept.pictures == "file:///store/pictures", "/data/pictures, as `images` sees it"
 
 
+def test_the_simulated_pictures_are_at_a_host_that_is_trusted_and_reached() -> None:
+    example = FILE.with_name(".env.example").read_text("utf-8")
+    simulated = example.partition("# To try docker compose on a simulated RescueGroups")[2]
+    given = dict(re.findall(r"^#(PETSTREAM_\w+)=(.*)$", simulated, re.MULTILINE))
+    command = SERVICES["simulator"]["command"]
+    where = command[command.index("--pictures-at") + 1]
+    assert load(given | {"PETSTREAM_SETTLED": "1"}).picture_trusted_hosts == {where}
+    assert SERVICES["simulator"]["network_mode"] == f"service:{where.partition(':')[0]}"
+
+
 def test_images_of_others_are_of_a_version_and_all_volumes_are_declared() -> None:
     for service in SERVICES.values():
         assert service["image"] in IMAGES or re.search(r":v?\d", service["image"])

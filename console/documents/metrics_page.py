@@ -17,8 +17,8 @@ _HEAD: Final = """\
 # Metrics
 
 Made from the code by `python -m console.documents.metrics_page`; a test compares. `/metrics` of
-`up`, `ingest --watch` and `consume` (at `PETSTREAM_CONSOLE`) has them in Prometheus' text
-format; with `up`, those of all its parts together. No label ever holds an id, a name or
+`up`, `ingest --watch`, `consume` and `console` (at `PETSTREAM_CONSOLE`) has them in Prometheus'
+text format; with `up`, those of all its parts together. No label ever holds an id, a name or
 an address.
 
 | metric | kind, unit | labels | means | what to do |

@@ -147,7 +147,7 @@ def _results(criteria: Criteria, rows: Rows, *, is_indexed: bool) -> SearchResul
     return SearchResults(
         criteria=criteria.parameters(),
         pets=[pet_of(row) for row in shown],
-        organizations=[_organization(row) for row in rows.get("organizations", [])],
+        organizations=[organization_of(row) for row in rows.get("organizations", [])],
         total=min(total, MOST_COUNTED) if is_more else total,
         is_more_than_total=is_more,
         facets={name: counted[name] for name in FACETS if counted.get(name)},
@@ -208,7 +208,8 @@ def pet_of(row: dict[str, Any]) -> FoundPet:
     )
 
 
-def _organization(row: dict[str, Any]) -> FoundOrganization:
+def organization_of(row: dict[str, Any]) -> FoundOrganization:
+    """Return an organisation of a row of the tables."""
     return FoundOrganization(
         row["org_id"], plain(row["name"]), plain(row["city"]), row["state"], row["pets"],
         row["listed"],

@@ -121,3 +121,15 @@ class OrganizationPets(msgspec.Struct, frozen=True, rename="camel"):
     pets: list[FoundPet]
     total: int
     after: str | None
+
+
+class OrganizationList(msgspec.Struct, frozen=True, rename="camel"):
+    """Organisations that are in the feed now.
+
+    Attributes:
+        organizations: a page of them, by name.
+        after: what the parameter ``after`` of the next page is; null: this is the last.
+    """
+
+    organizations: list[FoundOrganization]
+    after: str | None

@@ -15,7 +15,8 @@ from aiohttp import web
 from console.find.criteria import parse_id as parse_id  # noqa: PLC0414  pages take it from here
 from console.find.thumbnails import thumbnail
 from console.inspect.database_reader import Rows, Unavailable, fetch_rows
-from console.page import CurrentSettings, rendering
+from console.page import CurrentSettings
+from console.page.look import NoLook
 
 _AT_ONCE: Final = 2
 
@@ -60,14 +61,19 @@ class Database:
             return await fetch_rows(settings.pages_database_url, queries)
 
 
-def unavailable_page(database: Unavailable) -> web.Response:
-    """Return the page that says that Postgres can't be asked."""
-    return rendering.message_page(
+def no_tables(database: Unavailable) -> NoLook:
+    """Return that Postgres can't be asked."""
+    return NoLook(
         503,
-        "Postgres can't be asked",
         f"{database.reason}.\nThis page comes from its tables: try again when it answers. The "
         "front page and exports are there meanwhile; petstream doctor says what Postgres says.",
+        title="Postgres can't be asked",
     )
+
+
+def unavailable_page(database: Unavailable) -> web.Response:
+    """Return the page that says that Postgres can't be asked."""
+    return no_tables(database).page()
 
 
 def cards(rows: list[dict[str, Any]]) -> list[Card]:

@@ -1,4 +1,4 @@
-"""An organisation's page: who it is, and the pets it lists."""
+"""Organisations' pages: all that are in the feed; one, and the pets it lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from console.find.criteria import position_of
-from console.find.organization import organization_pets
+from console.find.organization import organization_list, organization_pets
 from console.inspect.database_reader import Unavailable
 from console.page import rendering
 from console.page.database import Database, unavailable_page
@@ -20,7 +20,14 @@ _FACTS: Final = {
 
 
 def routes(database: Database) -> list[web.RouteDef]:
-    """Return the route of organisations."""
+    """Return the routes of organisations."""
+
+    async def every(request: web.Request) -> web.Response:
+        after = position_of(request.query.get("after", ""))
+        listed = await organization_list(database.ask, after)
+        if isinstance(listed, Unavailable):
+            return unavailable_page(listed)
+        return rendering.page("organizations.html", listed=listed, is_first=after is None)
 
     async def page(request: web.Request) -> web.Response:
         org_id = int(request.match_info["org_id"])
@@ -34,4 +41,4 @@ def routes(database: Database) -> list[web.RouteDef]:
         facts = [(label, org.fields[name]) for name, label in _FACTS.items() if name in org.fields]
         return rendering.page("organization.html", org=org, facts=facts, is_first=after is None)
 
-    return [web.get(r"/orgs/{org_id:[0-9]{1,18}}", page)]
+    return [web.get("/orgs", every), web.get(r"/orgs/{org_id:[0-9]{1,18}}", page)]

@@ -20,6 +20,7 @@ from console.inspect.database_reader import Unavailable
 from console.page import CurrentSettings, rendering
 from console.page.command_runner import CommandRunner
 from console.page.database import Database, unavailable_page
+from console.page.look import NoLook
 
 _EXPLAIN_DEADLINE_S: Final = 60.0
 
@@ -44,28 +45,19 @@ def routes(
         if isinstance(details, Unavailable):
             return unavailable_page(details)
         if details is None:
-            return unknown_pet_page(animal_id)
+            return unknown_pet(animal_id).page()
         return rendering.page("pet.html", **_values(details))
 
     async def timeline(request: web.Request) -> web.Response:
         animal_id = int(request.match_info["animal_id"])
-        settings = current_settings()
-        if settings is None or settings.kafka is None:
-            return _unavailable_timeline("Kafka is being waited for.")
-        reading = replace(settings, database_url=settings.pages_database_url)
-        result = await commands.run(
-            reading, "explain", str(animal_id), "--json", within_s=_EXPLAIN_DEADLINE_S
-        )
-        if result.document is None:
-            return _unavailable_timeline(result.error)
-        events = result.document["events"]
-        if not events:
-            return unknown_pet_page(animal_id)
-        newest_first = sorted(events, key=_rank, reverse=True)
+        life = await pet_life(current_settings, commands, animal_id)
+        if isinstance(life, NoLook):
+            return life.page()
+        newest_first = sorted(life["events"], key=_rank, reverse=True)
         return rendering.page(
             "timeline.html",
             animal_id=animal_id,
-            text=result.document["text"],
+            text=life["text"],
             events=[_raw(event) for event in newest_first],
         )
 
@@ -73,14 +65,31 @@ def routes(
     return [web.get(path, pet), web.get(f"{path}/life", timeline)]
 
 
-def unknown_pet_page(animal_id: int) -> web.Response:
-    """Return the page of an id that isn't a pet's."""
+async def pet_life(
+    current_settings: CurrentSettings, commands: CommandRunner, animal_id: int
+) -> dict[str, Any] | NoLook:
+    """Return a pet's events as published, and what they mean: as `explain --json` prints it."""
+    settings = current_settings()
+    if settings is None or settings.kafka is None:
+        return _no_life("Kafka is being waited for.")
+    reading = replace(settings, database_url=settings.pages_database_url)
+    result = await commands.run(
+        reading, "explain", str(animal_id), "--json", within_s=_EXPLAIN_DEADLINE_S
+    )
+    if result.document is None:
+        return _no_life(result.error)
+    life: dict[str, Any] = result.document
+    return life if life["events"] else unknown_pet(animal_id)
+
+
+def unknown_pet(animal_id: int) -> NoLook:
+    """Return that an id isn't a pet's."""
     message = f"No export that was read named a pet {animal_id}."
-    return rendering.message_page(404, f"There is no pet {animal_id}", message)
+    return NoLook(404, message, title=f"There is no pet {animal_id}")
 
 
-def _unavailable_timeline(reason: str) -> web.Response:
-    return rendering.message_page(503, "This can't be told now", reason)
+def _no_life(reason: str) -> NoLook:
+    return NoLook(503, reason, title="This can't be told now")
 
 
 def _rank(event: dict[str, Any]) -> tuple[int, str]:

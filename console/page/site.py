@@ -12,19 +12,22 @@ from aiohttp import web
 
 from console.page import (
     CurrentSettings,
-    api,
     organizations,
     pets,
     pictures,
     rendering,
     search,
 )
+from console.page.api import described, found, operator
 from console.page.command_runner import CommandRunner
 from console.page.database import Database
 from console.page.error_pages import pages_for_errors
 from console.page.guard import guard
 from console.page.operations import dead_letters, exports, front, plans, runbooks
+from console.page.operations.dead_letters import LetterLooks
 from console.page.operations.desk import DecisionDesk
+from console.page.operations.exports import ExportLooks
+from console.page.operations.plans import PlanLooks
 from console.page.operations.token import TokenGate
 
 
@@ -41,13 +44,17 @@ def mount(
     app.router.add_routes(rendering.static_files())
     database, commands = Database(current_settings), CommandRunner()
     keeper = front.mount(app, current_settings, database)
-    app.router.add_routes(exports.routes(keeper, current_settings, database, commands))
+    export_looks = ExportLooks(keeper, current_settings, database, commands)
+    app.router.add_routes(exports.routes(export_looks))
     app.router.add_routes(search.routes(database))
-    app.router.add_routes(api.routes(database))
     app.router.add_routes(pets.routes(database, current_settings, commands))
     app.router.add_routes(organizations.routes(database))
     app.router.add_routes(pictures.routes(current_settings))
     app.router.add_routes(runbooks.routes())
     desk = DecisionDesk(current_settings, database, commands, TokenGate())
-    app.router.add_routes(plans.routes(desk))
-    app.router.add_routes(dead_letters.routes(desk))
+    plan_looks, letter_looks = PlanLooks(desk), LetterLooks(desk)
+    app.router.add_routes(plans.routes(plan_looks, desk))
+    app.router.add_routes(dead_letters.routes(letter_looks, desk))
+    app.router.add_routes(found.routes(database, current_settings, commands))
+    app.router.add_routes(operator.routes(keeper, export_looks, plan_looks, letter_looks))
+    app.router.add_routes(described.routes())

@@ -181,3 +181,16 @@ WHERE words LIKE $1
     AND ($4::text IS NULL OR words LIKE $4)
     AND ($5::text IS NULL OR words LIKE $5)
 ORDER BY listed DESC, lower(name) LIKE $1 DESC, lower(name), org_id LIMIT 7;
+
+-- name: organizations_by_name
+-- Listed organisations behind a name and an id ($1, $2), and how many pets each lists.
+SELECT org_id, name, city, upper(btrim(state)) AS state, listed, sorted_by, (
+        SELECT count(*) FROM petstream.pet_search AS pet
+        WHERE pet.listed AND pet.org_id = org.org_id
+    ) AS pets
+FROM (
+    SELECT org_id, name, city, state, listed, left(lower(coalesce(name, '')), 100) AS sorted_by
+    FROM petstream.organization WHERE listed
+        AND (left(lower(coalesce(name, '')), 100), org_id) > ($1::text, $2::bigint)
+    ORDER BY 6, 1 LIMIT 101
+) AS org ORDER BY sorted_by, org_id;

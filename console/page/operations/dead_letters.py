@@ -20,8 +20,9 @@ from console.find.criteria import parse_id
 from console.inspect import formatting
 from console.inspect.database_reader import Unavailable
 from console.page import rendering
-from console.page.database import unavailable_page
-from console.page.operations.desk import DecisionDesk, starting
+from console.page.database import no_tables, unavailable_page
+from console.page.look import NoLook
+from console.page.operations.desk import NOT_YET, DecisionDesk
 from console.page.operations.token import posted_form, refused
 from consumers.engine.queries import query
 from petstream.settings import Settings
@@ -35,7 +36,8 @@ _LONGEST_REASON: Final = 200
 _SHOWN_BYTES: Final = 16_384
 _SHOWN_OUTCOMES: Final = 100
 _CLASSES: Final = ("row", "event")
-_PATH: Final = r"/dead-letters/{letter_id:[0-9]{1,18}}"
+PATH: Final = r"/dead-letters/{letter_id:[0-9]{1,18}}"
+"""Of a dead letter's page."""
 
 
 class LetterFilter(NamedTuple):
@@ -58,26 +60,27 @@ def letter_filter(parameters: Any) -> LetterFilter:
     )
 
 
-def routes(desk: DecisionDesk) -> list[web.RouteDef]:
-    """Return the routes of dead letters."""
-    pages = _LetterPages(desk)
+def routes(looks: LetterLooks, desk: DecisionDesk) -> list[web.RouteDef]:
+    """Return the routes of dead letters' pages."""
+    pages = _LetterPages(looks, desk)
     return [
         web.get("/dead-letters", pages.every),
         web.get("/dead-letters/replay", pages.ask),
         web.post("/dead-letters/replay", pages.replay_all),
-        web.get(_PATH, pages.show),
-        web.post(_PATH, pages.replay),
+        web.get(PATH, pages.show),
+        web.post(PATH, pages.replay),
     ]
 
 
-class _LetterPages:
-    """Shows dead letters, and sends them back."""
+class LetterLooks:
+    """What the pages of dead letters show, and `/api` answers."""
 
     def __init__(self, desk: DecisionDesk) -> None:
+        """Look by what the desk has."""
         self._desk = desk
 
-    async def every(self, request: web.Request) -> web.Response:
-        """Show how many there are of each reason, and a page of them."""
+    async def every(self, request: web.Request) -> dict[str, Any] | NoLook:
+        """Return how many there are of each reason, and a page of them."""
         chosen = letter_filter(request.query)
         before = parse_id(request.query.get("before", ""))
         rows = await self._desk.database.rows(
@@ -88,23 +91,52 @@ class _LetterPages:
             ),
         )
         if isinstance(rows, Unavailable):
-            return unavailable_page(rows)
+            return no_tables(rows)
         letters = rows["letters"]
         more = letters[_A_PAGE - 1]["id"] if len(letters) > _A_PAGE else None
-        return rendering.page(
-            "dead_letters.html", reasons=rows["reasons"], letters=letters[:_A_PAGE],
-            kind=chosen.kind, reason=chosen.reason,
-            total=sum(row["letters"] for row in rows["reasons"]),
-            more=more and urlencode(chosen.address | {"before": more}),
-            chosen=urlencode(chosen.address),
-            link=lambda kind, reason: urlencode(LetterFilter(kind, reason).address),
-        )  # fmt: skip
+        return {
+            "reasons": rows["reasons"], "letters": letters[:_A_PAGE], "kind": chosen.kind,
+            "reason": chosen.reason, "total": sum(row["letters"] for row in rows["reasons"]),
+            "before": more, "more": more and urlencode(chosen.address | {"before": more}),
+            "chosen": urlencode(chosen.address),
+        }  # fmt: skip
+
+    async def one(self, letter_id: str) -> dict[str, Any] | NoLook:
+        """Return a letter with its bytes, as `dead-letters show --json` prints it."""
+        settings = self._desk.current_settings()
+        if settings is None:
+            return NOT_YET
+        result = await self._desk.commands.run(
+            settings, "dead-letters", "show", "--json", letter_id, within_s=_SHOW_DEADLINE_S
+        )
+        if result.document is None:
+            return NoLook(503 if result.status is None else 404, result.error)
+        document: dict[str, Any] = result.document
+        return document
+
+
+class _LetterPages:
+    """Shows dead letters, and sends them back."""
+
+    def __init__(self, looks: LetterLooks, desk: DecisionDesk) -> None:
+        self._looks, self._desk = looks, desk
+
+    async def every(self, request: web.Request) -> web.Response:
+        """Show how many there are of each reason, and a page of them."""
+        look = await self._looks.every(request)
+        if isinstance(look, NoLook):
+            return look.page()
+
+        def link(kind: str, reason: str) -> str:
+            return urlencode(LetterFilter(kind, reason).address)
+
+        return rendering.page("dead_letters.html", link=link, **look)
 
     async def ask(self, request: web.Request) -> web.Response:
         """Show how many would be sent back, and ask for the token."""
         settings, chosen = self._desk.current_settings(), letter_filter(request.query)
         if settings is None:
-            return starting()
+            return NOT_YET.page()
         letters = await self._chosen(chosen, _LAST)
         if isinstance(letters, Unavailable):
             return unavailable_page(letters)
@@ -163,18 +195,13 @@ class _LetterPages:
     async def _page(
         self, letter_id: str, outcome: str = "", status_code: int = 200
     ) -> web.Response:
-        settings = self._desk.current_settings()
-        if settings is None:
-            return starting()
-        result = await self._desk.commands.run(
-            settings, "dead-letters", "show", "--json", letter_id, within_s=_SHOW_DEADLINE_S
-        )
-        if result.document is None:
-            return refused(503 if result.status is None else 404, result.error)
+        look, settings = await self._looks.one(letter_id), self._desk.current_settings()
+        if isinstance(look, NoLook):
+            return look.page()
         return rendering.page(
-            "dead_letter.html", status_code=status_code, letter=result.document,
-            original=original(result.document), outcome=outcome,
-            can_decide=settings.console_token is not None,
+            "dead_letter.html", status_code=status_code, letter=look, original=original(look),
+            outcome=outcome,
+            can_decide=settings is not None and settings.console_token is not None,
         )  # fmt: skip
 
 

@@ -6,13 +6,14 @@ Rule 1: a decision comes with the token, which is looked at before anything else
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from console.page import CurrentSettings
 from console.page.command_runner import CommandRunner
 from console.page.database import Database
+from console.page.look import NoLook
 from console.page.operations.token import TokenGate, posted_form, refused
 from petstream.settings import Settings
 
@@ -45,7 +46,7 @@ class DecisionDesk:
         """
         settings = self.current_settings()
         if settings is None:
-            return starting()
+            return NOT_YET.page()
         form = await posted_form(request) if form is None else form
         if form is None:
             return refused(400, "This form can't be read.")
@@ -55,6 +56,5 @@ class DecisionDesk:
         return Decision(settings, form)
 
 
-def starting() -> web.Response:
-    """Return the page of a time at which no server is known yet."""
-    return refused(503, "Kafka is being waited for.")
+NOT_YET: Final = NoLook(503, "Kafka is being waited for.")
+"""At a time at which no server is known yet."""

@@ -19,15 +19,16 @@ from console.inspect.trouble import times
 from console.page import CurrentSettings, rendering
 from console.page.command_runner import CommandRunner
 from console.page.database import Database, cards
+from console.page.look import NoLook
 from console.page.operations.chart import Chart, chart
 from console.page.operations.last_look import PATIENT_S, LookKeeper
-from console.page.operations.token import refused
 from consumers.engine.queries import query
 
 OPS: Final = ("added", "updated", "removed", "relisted")
 _A_PAGE: Final = 60
 _DIFF_DEADLINE_S: Final = 120.0
-_PATH: Final = r"/exports/{export_id:[0-9][0-9TZ:.-]{0,60}}"
+PATH: Final = r"/exports/{export_id:[0-9][0-9TZ:.-]{0,60}}"
+"""Of an export's page."""
 
 
 class ExportStep(NamedTuple):
@@ -38,19 +39,22 @@ class ExportStep(NamedTuple):
     after_s: float | None
 
 
-def routes(
-    keeper: LookKeeper,
-    current_settings: CurrentSettings,
-    database: Database,
-    commands: CommandRunner,
-) -> list[web.RouteDef]:
-    """Return the routes of exports."""
-    pages = _ExportPages(keeper, current_settings, database, commands)
-    return [
-        web.get("/exports", pages.every),
-        web.get(_PATH, pages.show),
-        web.get(f"{_PATH}/diff", pages.diff),
-    ]
+def routes(looks: ExportLooks) -> list[web.RouteDef]:
+    """Return the routes of exports' pages."""
+
+    async def every(_request: web.Request) -> web.Response:
+        look = await looks.every()
+        return look.page() if isinstance(look, NoLook) else rendering.page("exports.html", **look)
+
+    async def show(request: web.Request) -> web.Response:
+        look = await looks.one(request)
+        return look.page() if isinstance(look, NoLook) else rendering.page("export.html", **look)
+
+    async def diff(request: web.Request) -> web.Response:
+        look = await looks.diff(request)
+        return look.page() if isinstance(look, NoLook) else rendering.page("diff.html", diff=look)
+
+    return [web.get("/exports", every), web.get(PATH, show), web.get(f"{PATH}/diff", diff)]
 
 
 def chart_of(status: dict[str, Any]) -> Chart:
@@ -76,51 +80,50 @@ def stages(export: dict[str, Any]) -> list[ExportStep]:
     return steps
 
 
-class _ExportPages:
-    """Shows exports."""
+class ExportLooks:
+    """What the pages of exports show, and `/api` answers."""
 
     def __init__(
         self, keeper: LookKeeper, current: CurrentSettings, database: Database,
         commands: CommandRunner,
     ) -> None:  # fmt: skip
+        """Look by these."""
         self._keeper, self._current_settings = keeper, current
         self._database, self._commands = database, commands
 
-    async def every(self, _request: web.Request) -> web.Response:
-        """Show all that are known."""
+    async def every(self) -> dict[str, Any] | NoLook:
+        """Return all that are known."""
         last = await self._keeper.get(PATIENT_S)
         if last.status is None:
-            return refused(503, f"Kafka can't be read: {last.problem}.")
-        return rendering.page(
-            "exports.html", status=last.status, chart=chart_of(last.status), last=last
-        )
+            return NoLook(503, f"Kafka can't be read: {last.problem}.")
+        return {"status": last.status, "chart": chart_of(last.status), "last": last}
 
-    async def show(self, request: web.Request) -> web.Response:
-        """Show one."""
+    async def one(self, request: web.Request) -> dict[str, Any] | NoLook:
+        """Return one, and a page of the pets that it changed."""
         last, export_id = await self._keeper.get(PATIENT_S), request.match_info["export_id"]
         if last.status is None:
-            return refused(503, f"Kafka can't be read: {last.problem}.")
+            return NoLook(503, f"Kafka can't be read: {last.problem}.")
         exports = last.status["exports"]
         place = next((n for n, e in enumerate(exports) if e["exportId"] == export_id), None)
         if place is None:
-            return rendering.message_page(
-                404, f"No export {export_id} is known here",
+            reason = (
                 f"The last {len(exports)} are; an older one is told of by petstream tail exports "
-                "--from-beginning.", "/exports",
-            )  # fmt: skip
+                "--from-beginning."
+            )
+            return NoLook(404, reason, "/exports", f"No export {export_id} is known here")
         export = exports[place]
         op = request.query.get("op", "")
         op = op if op in OPS else next((op for op in OPS if export["counts"]["pets"][op]), "added")
         changed = await self._changed(export_id, op, parse_id(request.query.get("after", "")) or 0)
         older = next((e for e in exports[place + 1 :] if e["state"] == "completed"), None)
-        return rendering.page(
-            "export.html", export=export, stages=stages(export), ops=OPS, op=op, **changed,
-            newer=exports[place - 1]["exportId"] if place else None,
-            older=exports[place + 1]["exportId"] if place + 1 < len(exports) else None,
-            has_diff=export["state"] == "completed" and older is not None,
-            plans=[p for p in last.status["heldPlans"] if p["exportId"] == export_id],
-            debts=last.status["debts"]["owed"] if place == 0 else [], last=last,
-        )  # fmt: skip
+        return changed | {
+            "export": export, "stages": stages(export), "ops": OPS, "op": op,
+            "newer": exports[place - 1]["exportId"] if place else None,
+            "older": exports[place + 1]["exportId"] if place + 1 < len(exports) else None,
+            "has_diff": export["state"] == "completed" and older is not None,
+            "plans": [p for p in last.status["heldPlans"] if p["exportId"] == export_id],
+            "debts": last.status["debts"]["owed"] if place == 0 else [], "last": last,
+        }  # fmt: skip
 
     async def _changed(self, export_id: str, op: str, after: int) -> dict[str, Any]:
         """Return which pets it changed, a page of them, and which rows it refused."""
@@ -129,29 +132,32 @@ class _ExportPages:
             refused=(query("letters_of_export", "console"), (export_id,)),
         )
         if isinstance(rows, Unavailable):
-            return {"pets": [], "more": None, "refused": [], "away": rows.reason}
+            return {"pets": [], "after": None, "more": None, "refused": [], "away": rows.reason}
         pets = rows["pets"]
         more = pets[_A_PAGE - 1]["animal_id"] if len(pets) > _A_PAGE else None
         return {
             "pets": cards(pets[:_A_PAGE]),
+            "after": more,
             "more": more and urlencode({"op": op, "after": more}),
             "refused": rows["refused"],
             "away": None,
         }
 
-    async def diff(self, request: web.Request) -> web.Response:
-        """Show what lies between it and the completed one before."""
+    async def diff(self, request: web.Request) -> dict[str, Any] | NoLook:
+        """Return what lies between it and the completed one before."""
         last, export_id = await self._keeper.get(PATIENT_S), request.match_info["export_id"]
         settings = self._current_settings()
         if last.status is None or settings is None:
-            return refused(503, "Kafka can't be read.")
+            return NoLook(503, "Kafka can't be read.")
         completed = [e["exportId"] for e in last.status["exports"] if e["state"] == "completed"]
         if export_id not in completed[:-1]:
-            return refused(404, f"There is no export before {export_id} to compare it with.")
+            return NoLook(404, f"There is no export before {export_id} to compare it with.")
         older = completed[completed.index(export_id) + 1]
         result = await self._commands.run(
             settings, "diff", "--json", older, export_id, within_s=_DIFF_DEADLINE_S
         )
         if result.document is None:
-            return refused(503 if result.status is None else 409, result.error, request.path[:-5])
-        return rendering.page("diff.html", diff=result.document)
+            status_code = 503 if result.status is None else 409
+            return NoLook(status_code, result.error, f"/exports/{export_id}")
+        document: dict[str, Any] = result.document
+        return document

@@ -75,25 +75,30 @@ def mount(app: web.Application, current: CurrentSettings, database: Database) ->
 
 def page(last: LastLook) -> web.Response:
     """Return the page of what is known."""
+    return rendering.page("front.html", **look_of(last))
+
+
+def look_of(last: LastLook) -> dict[str, Any]:
+    """Return what the page shows, and `/api` answers."""
     status = last.status
     if status is None:
         reason = last.problem or "the first look isn't back yet"
         if last.is_beginning or last.problem is None:
             begins = Headline("info", "Nothing is known yet", _BEGINS.format(reason))
-            return rendering.page("front.html", headline=begins, wrong=[], last=last)
+            return {"headline": begins, "wrong": [], "last": last}
         wrong = [conditions.document(conditions.kafka_away(reason))]
-        return rendering.page("front.html", headline=headline(None, wrong), wrong=wrong, last=last)
+        return {"headline": headline(None, wrong), "wrong": wrong, "last": last}
     wrong = problems(status, last.trends.trend())
     if last.problem is not None:
         wrong.insert(0, conditions.document(conditions.kafka_away(last.problem)))
-    return rendering.page(
-        "front.html", headline=headline(status, wrong), wrong=wrong, last=last, status=status,
-        chart=chart_of(status), timeline=timeline(status),
-        reading=trends.reading(status, last.trends),
-        behind=trends.catching_up(status, last.trends),
-        picturing=trends.picturing(status, last.trends),
-        doing=doing_in_words, lags=lags_in_words(status["lag"]),
-    )  # fmt: skip
+    return {
+        "headline": headline(status, wrong), "wrong": wrong, "last": last, "status": status,
+        "chart": chart_of(status), "timeline": timeline(status),
+        "reading": trends.reading(status, last.trends),
+        "behind": trends.catching_up(status, last.trends),
+        "picturing": trends.picturing(status, last.trends),
+        "doing": doing_in_words, "lags": lags_in_words(status["lag"]),
+    }  # fmt: skip
 
 
 def lags_in_words(lags: Sequence[Mapping[str, Any]]) -> dict[str, list[LagInWords]]:

@@ -18,9 +18,10 @@ from console.find.criteria import parse_id
 from console.inspect.database_reader import Unavailable
 from console.page import rendering
 from console.page.command_runner import CommandResult
-from console.page.database import cards, unavailable_page
+from console.page.database import cards, no_tables
+from console.page.look import NoLook
 from console.page.operations.advice import OrganizationShare, advise, seen
-from console.page.operations.desk import DecisionDesk, starting
+from console.page.operations.desk import NOT_YET, DecisionDesk
 from console.page.operations.token import one_line, posted_form, refused
 from consumers.engine.queries import query
 from petstream.settings import Settings
@@ -32,70 +33,59 @@ _A_PAGE: Final = 60
 _SHOWN_ORGANIZATIONS: Final = 12
 _LONGEST_NAME: Final = 60
 _LONGEST_REASON: Final = 500
-_PATH: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
+PATH: Final = r"/plans/{plan_id:[A-Za-z0-9][A-Za-z0-9:._-]{0,120}}"
+"""Of a plan's page."""
 _ACTIONS: Final = ("approve", "reject")
 
 
-def routes(desk: DecisionDesk) -> list[web.RouteDef]:
-    """Return the routes of held removals."""
-    pages = _PlanPages(desk)
+def routes(looks: PlanLooks, desk: DecisionDesk) -> list[web.RouteDef]:
+    """Return the routes of held removals' pages."""
+    pages = _PlanPages(looks, desk)
     return [
         web.get("/plans", pages.every),
-        web.get(_PATH, pages.show),
-        web.post(_PATH, pages.decide),
+        web.get(PATH, pages.show),
+        web.post(PATH, pages.decide),
     ]
 
 
-class _PlanPages:
-    """Shows plans and takes decisions."""
+class PlanLooks:
+    """What the pages of held removals show, and `/api` answers."""
 
     def __init__(self, desk: DecisionDesk) -> None:
+        """Look by what the desk has."""
         self._desk = desk
         self._kept: tuple[str, float, CommandResult] | None = None
 
-    async def every(self, _request: web.Request) -> web.Response:
-        """Show which plans there are."""
+    async def every(self) -> dict[str, Any] | NoLook:
+        """Return which plans there are."""
         rows = await self._desk.database.rows(plans=(query("plans_of_late", "console"), ()))
-        if isinstance(rows, Unavailable):
-            return unavailable_page(rows)
-        return rendering.page("plans.html", plans=rows["plans"])
+        return no_tables(rows) if isinstance(rows, Unavailable) else {"plans": rows["plans"]}
 
-    async def show(self, request: web.Request) -> web.Response:
-        """Show a plan."""
+    async def one(self, plan_id: str, after: int) -> dict[str, Any] | NoLook:
+        """Return a plan, and a page of whom it would remove."""
         settings = self._desk.current_settings()
         if settings is None:
-            return starting()
-        wanted = request.query.get("decide", "")
-        after = parse_id(request.query.get("after", "")) or 0
-        return await self._page(
-            settings,
-            request.match_info["plan_id"],
-            deciding=wanted if wanted in _ACTIONS else "",
-            after=after,
-        )
+            return NOT_YET
+        result = await self._plan(settings, plan_id)
+        plan = result.document
+        if plan is None:
+            return NoLook(503 if result.status is None else 404, result.error)
+        removals: list[dict[str, Any]] = plan.get("removals", [])
+        shown = removals[after : after + _A_PAGE]
+        shares, pets = await self._from_tables(plan, removals, shown)
+        reason = plan.get("reason")
+        return {
+            "plan_id": plan_id, "plan": plan, "is_held": plan["state"] == "held",
+            "can_decide": settings.console_token is not None, "seen": seen(reason),
+            "advice": advise(reason, shares), "shares": shares[:_SHOWN_ORGANIZATIONS],
+            "organizations": len(shares), "pets": pets, "shown": shown,
+            "others": _others(shown, pets), "removals": len(removals), "after": after,
+            "last": after + len(shown), "a_page": _A_PAGE,
+        }  # fmt: skip
 
-    async def decide(self, request: web.Request) -> web.Response:
-        """Approve or reject a plan."""
-        form = await posted_form(request)
-        action = "" if form is None else form.get("action", "")
-        if form is not None and action not in _ACTIONS:
-            return refused(400, "It is approve or reject.")
-        admitted = await self._desk.admit(request, form, f"{request.path}?decide={action}#decide")
-        if isinstance(admitted, web.Response):
-            return admitted
-        settings, form, plan_id = admitted.settings, admitted.form, request.match_info["plan_id"]
-        options = [f"--by={one_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
-        reason = one_line(form.get("reason", ""), _LONGEST_REASON)
-        options += [f"--reason={reason}"] if reason else []
-        result = await self._desk.commands.run(
-            settings, "removals", action, *options, plan_id, within_s=_DECIDE_DEADLINE_S
-        )
+    def forget(self) -> None:
+        """Read the plan anew next time: it was decided."""
         self._kept = None
-        if result.status:
-            return await self._page(settings, plan_id, result.error, 409)
-        if result.status is None:
-            return await self._page(settings, plan_id, f"{result.error}. See below.", 504)
-        raise web.HTTPSeeOther(request.path)
 
     async def _plan(self, settings: Settings, plan_id: str) -> CommandResult:
         """Read a plan, unless that was done just now: its pages are many."""
@@ -110,33 +100,6 @@ class _PlanPages:
         if result.document is not None and len(result.document.get("removals", ())) > _A_PAGE:
             self._kept = plan_id, now, result
         return result
-
-    async def _page(  # noqa: PLR0913  what a page of a plan depends on
-        self,
-        settings: Settings,
-        plan_id: str,
-        refusal: str | None = None,
-        status_code: int = 200,
-        *,
-        deciding: str = "",
-        after: int = 0,
-    ) -> web.Response:
-        result = await self._plan(settings, plan_id)
-        plan = result.document
-        if plan is None:
-            return refused(503 if result.status is None else 404, result.error)
-        removals: list[dict[str, Any]] = plan.get("removals", [])
-        shown = removals[after : after + _A_PAGE]
-        shares, pets = await self._from_tables(plan, removals, shown)
-        reason = plan.get("reason")
-        return rendering.page(
-            "plan.html", status_code=status_code, plan_id=plan_id, plan=plan, refusal=refusal,
-            is_held=plan["state"] == "held", can_decide=settings.console_token is not None,
-            deciding=deciding, seen=seen(reason), advice=advise(reason, shares),
-            shares=shares[:_SHOWN_ORGANIZATIONS], organizations=len(shares), pets=pets,
-            others=_others(shown, pets), removals=len(removals), after=after,
-            last=after + len(shown), a_page=_A_PAGE,
-        )  # fmt: skip
 
     async def _from_tables(
         self, plan: dict[str, Any], removals: list[dict[str, Any]], shown: list[dict[str, Any]]
@@ -156,6 +119,66 @@ class _PlanPages:
             for row in rows["shares"]
         ]
         return shares, list(cards(rows["pets"]))
+
+
+class _PlanPages:
+    """Shows plans and takes decisions."""
+
+    def __init__(self, looks: PlanLooks, desk: DecisionDesk) -> None:
+        self._looks, self._desk = looks, desk
+
+    async def every(self, _request: web.Request) -> web.Response:
+        """Show which plans there are."""
+        look = await self._looks.every()
+        return look.page() if isinstance(look, NoLook) else rendering.page("plans.html", **look)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show a plan."""
+        wanted = request.query.get("decide", "")
+        return await self._page(
+            request.match_info["plan_id"],
+            deciding=wanted if wanted in _ACTIONS else "",
+            after=parse_id(request.query.get("after", "")) or 0,
+        )
+
+    async def decide(self, request: web.Request) -> web.Response:
+        """Approve or reject a plan."""
+        form = await posted_form(request)
+        action = "" if form is None else form.get("action", "")
+        if form is not None and action not in _ACTIONS:
+            return refused(400, "It is approve or reject.")
+        admitted = await self._desk.admit(request, form, f"{request.path}?decide={action}#decide")
+        if isinstance(admitted, web.Response):
+            return admitted
+        settings, form, plan_id = admitted.settings, admitted.form, request.match_info["plan_id"]
+        options = [f"--by={one_line(form.get('by', ''), _LONGEST_NAME) or 'console'}"]
+        reason = one_line(form.get("reason", ""), _LONGEST_REASON)
+        options += [f"--reason={reason}"] if reason else []
+        result = await self._desk.commands.run(
+            settings, "removals", action, *options, plan_id, within_s=_DECIDE_DEADLINE_S
+        )
+        self._looks.forget()
+        if result.status:
+            return await self._page(plan_id, result.error, 409)
+        if result.status is None:
+            return await self._page(plan_id, f"{result.error}. See below.", 504)
+        raise web.HTTPSeeOther(request.path)
+
+    async def _page(
+        self,
+        plan_id: str,
+        refusal: str | None = None,
+        status_code: int = 200,
+        *,
+        deciding: str = "",
+        after: int = 0,
+    ) -> web.Response:
+        look = await self._looks.one(plan_id, after)
+        if isinstance(look, NoLook):
+            return look.page()
+        return rendering.page(
+            "plan.html", status_code=status_code, refusal=refusal, deciding=deciding, **look
+        )
 
 
 def _others(shown: list[dict[str, Any]], pets: list[Any]) -> list[dict[str, Any]]:

@@ -11,12 +11,13 @@ from console.inspect.trouble.runbooks import Runbook, runbooks
 from console.page import rendering
 
 _SEVERITIES: Final = ("critical", "warning", "info")
-_PATH: Final = "/runbooks/{page:[a-z][a-z-]{0,60}}"
+PATH: Final = "/runbooks/{page:[a-z][a-z-]{0,60}}"
+"""Of an alert's page."""
 
 
 def routes() -> list[web.RouteDef]:
     """Return the routes of the runbooks."""
-    return [web.get("/runbooks", _every), web.get(_PATH, _show)]
+    return [web.get("/runbooks", _every), web.get(PATH, _show)]
 
 
 def runbook_page(page: str) -> Runbook | None:

@@ -337,7 +337,8 @@ async def test_the_api_says_what_the_pages_show_and_describes_itself(
         assert (status, headers["Content-Type"]) == (200, "application/json")
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         shown[path] = json.loads(text)
-    for path, operation in described["paths"].items():
+    for path in ("/api/search", "/api/pets/{animalId}", "/api/orgs/{orgId}"):
+        operation = described["paths"][path]
         answer = operation["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         schema = {**answer, "components": described["components"]}
         real = next(name for name in shown if name.startswith(path.partition("{")[0].rstrip("/")))

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import jsonschema
 import pytest
+from aiohttp import ClientSession
 from axe_playwright_python.async_playwright import Axe
 from console_process import serving
 from playwright.async_api import (
@@ -26,6 +28,7 @@ from playwright.async_api import (
 )
 
 from console.inspect.database_reader import Unavailable, fetch_rows
+from console.page.api.described import ENDPOINTS, openapi
 from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.run import ingest
@@ -153,7 +156,10 @@ async def _looked_at(page: Page, name: str) -> None:
 async def test_every_page_is_whole_and_accessible(
     console: BrowsedConsole, chromium: Browser
 ) -> None:
-    """Axe finds nothing, nothing is asked of others, nothing is wider than the screen."""
+    """Axe finds nothing, nothing is asked of others, nothing is wider than the screen.
+
+    What `/api` answers of each is as it is described.
+    """
     pet = _interesting(console.wanted)
     (plan,) = [row["plan_id"] for row in await console.rows(HELD)]
     gone = (await console.rows(REMOVED))[0]["animal_id"]
@@ -169,6 +175,9 @@ async def test_every_page_is_whole_and_accessible(
         "plans": ("/plans", "waits for you"),
         "dead-letters": ("/dead-letters", "None: every row could be read"),
         "replay": ("/dead-letters/replay", "nothing to send back"),
+        "organizations": ("/orgs", "Organisations"),
+        "runbooks": ("/runbooks", "What to do"),
+        "runbook": ("/runbooks/not-ready", "server-away"),
         "organization": (f"/orgs/{console.wanted.pets[pet]['orgID']}", "listed"),
         "search": ("/search?q=a", "Narrow it down"),
         "removed": (f"/pets/{gone}", "Left the feed"),
@@ -191,6 +200,26 @@ async def test_every_page_is_whole_and_accessible(
             assert await page.evaluate(f"{broken}.map(i => i.src)") == [], where
         assert [complaint for complaint in watched.complaints if "404" not in complaint] == []
         await page.close()
+    await _described(console.url, {
+        "animalId": str(pet), "orgId": str(console.wanted.pets[pet]["orgID"]), "planId": plan,
+        "exportId": plan.partition(".")[0], "page": "down",
+    })  # fmt: skip
+
+
+async def _described(url: str, values: dict[str, str]) -> None:
+    """Ask each endpoint whose parameters are known, and validate its answer."""
+    document = openapi()
+    async with ClientSession() as client:
+        for endpoint in ENDPOINTS:
+            if not set(endpoint.in_path) <= set(values):
+                continue  # there are no dead letters
+            operation = document["paths"][endpoint.path]["get"]
+            content = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            path = endpoint.path.format_map(values)
+            async with client.get(url + path.removeprefix("/")) as answer:
+                said = await answer.json()
+                assert answer.status == 200, (path, said)
+            jsonschema.validate(said, content | {"components": document["components"]})
 
 
 async def test_a_person_finds_a_pet_without_javascript_and_decides_with_the_token(
