@@ -18,7 +18,7 @@ from petstream.codec import Headers
 from petstream.errors import UsageError
 from petstream.settings import KafkaAccess, Settings
 
-_SETTLED: Final[frozenset[RedriveOutcome]] = frozenset({"sent", "row", "overtaken"})
+_SETTLED: Final[frozenset[RedriveOutcome]] = frozenset({"sent", "row", "overtaken", "before"})
 _READ_AGAIN: Final = "a row of export {export}, which is read again from the archive"
 _MESSAGES: Final[dict[RedriveOutcome, str]] = {
     "sent": "sent back to {place}",
@@ -28,6 +28,7 @@ _MESSAGES: Final[dict[RedriveOutcome, str]] = {
     "unreadable": "not sent: this version can't read it either ({why})",
     "lost": "not sent: only its beginning is kept here, and {origin} is gone",
     "elsewhere": "not sent: the order of {topic} counts; read it there again: {replay}",
+    "before": "not sent: it was sent back before; refused again, it has another letter",
     "left": "left: first see that those sent now are applied (petstream dead-letters list)",
 }
 
@@ -52,7 +53,8 @@ async def redrive(
         chosen = list({detail(letter, "origin"): letter for letter in letters}.values())
     else:
         chosen = [find_letter(letters, ident) for ident in dict.fromkeys(idents)]
-    results = await dead_events.redrive(kafka, settings.topic_prefix, chosen)
+    is_one_alone = len(idents) == 1
+    results = await dead_events.redrive(kafka, settings.topic_prefix, chosen, again=is_one_alone)
     archived = await _archived(settings)
     if as_json:
         print_document({"results": [result_document(result, archived) for result in results]})

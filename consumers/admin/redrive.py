@@ -6,6 +6,8 @@ Rule 2: what this version can't read isn't sent: it would only be refused again.
 Rule 3: an event that a newer one of its key has overtaken isn't sent: it would change nothing, and
         compaction would keep it instead of the newer one.
 Rule 4: at most `MAX_EVENTS` at a time: if they are refused again, that must not stop the consumer.
+Rule 5: of several, those that were sent back before aren't sent again: else nobody would get
+        beyond the first ten. One that was refused again since has another letter, which counts.
 """
 
 from __future__ import annotations
@@ -35,7 +37,16 @@ from petstream.topics import ORGS, PETS
 
 MAX_EVENTS: Final = MAX_IN_A_ROW // 2
 
-RedriveOutcome = Literal["sent", "row", "overtaken", "unreadable", "lost", "elsewhere", "left"]
+RedriveOutcome = Literal[
+    "sent", "row", "overtaken", "unreadable", "lost", "elsewhere", "left", "before"
+]
+
+
+class NewestEvent(NamedTuple):
+    """The newest event of a key in the log, and where it lies last."""
+
+    rank: Rank
+    offset: int
 
 
 class Redriven(NamedTuple):
@@ -47,9 +58,15 @@ class Redriven(NamedTuple):
 
 
 async def redrive(
-    access: KafkaAccess, prefix: str, letters: Sequence[ConsumerRecord]
+    access: KafkaAccess, prefix: str, letters: Sequence[ConsumerRecord], *, again: bool = True
 ) -> list[Redriven]:
     """Send the events of these letters back; return what became of each.
+
+    Args:
+        access: how to reach Kafka.
+        prefix: of the topics.
+        letters: which.
+        again: also those that were sent back before (rule 5).
 
     Raises:
         UnreachableError: Kafka is away; what was sent already may be sent again.
@@ -64,6 +81,8 @@ async def redrive(
                 results.append(Redriven(letter, "row"))
             elif event.record.topic not in _topics(prefix):
                 results.append(Redriven(letter, "elsewhere", event.record.topic))
+            elif not again and _is_behind(event.record, newest):
+                results.append(Redriven(letter, "before"))
             elif sent == MAX_EVENTS:
                 results.append(Redriven(letter, "left"))
             else:
@@ -80,7 +99,7 @@ async def _redrive_event(
     access: KafkaAccess,
     letter: ConsumerRecord,
     event: Original,
-    newest: Mapping[tuple[TopicPartition, bytes], Rank],
+    newest: Mapping[tuple[TopicPartition, bytes], NewestEvent],
 ) -> Redriven:
     record = event.record
     if event.cut_bytes is not None:
@@ -94,13 +113,27 @@ async def _redrive_event(
         return Redriven(letter, "unreadable", str(error))
     head = peek(record.headers, record.value)
     held = newest.get((record.topic_partition, record.key or b""))
-    if head is not None and not is_newest(head, held):
+    if head is not None and held is not None and not is_newest(head, held.rank):
         return Redriven(letter, "overtaken")
     await _send(
         access,
         ProducerRecord(record.topic, record.key, record.value, record.headers, record.partition),
     )
     return Redriven(letter, "sent")
+
+
+def _is_behind(
+    record: ConsumerRecord, newest: Mapping[tuple[TopicPartition, bytes], NewestEvent]
+) -> bool:
+    """Tell whether the log has a record once more, behind where it was refused."""
+    head = peek(record.headers, record.value)
+    held = newest.get((record.topic_partition, record.key or b""))
+    return (
+        head is not None
+        and held is not None
+        and held.rank == head.rank
+        and held.offset > record.offset
+    )
 
 
 async def _send(access: KafkaAccess, record: ProducerRecord) -> None:
@@ -117,8 +150,8 @@ def _is_whole(record: ConsumerRecord, event: Original) -> bool:
 
 async def _newest(
     access: KafkaAccess, prefix: str, events: Iterable[Original]
-) -> dict[tuple[TopicPartition, bytes], Rank]:
-    """Return the highest (sequence, digest) in the log of each key that is to be sent back."""
+) -> dict[tuple[TopicPartition, bytes], NewestEvent]:
+    """Return the newest event in the log of each key that is to be sent back."""
     keys = {
         (event.record.topic_partition, event.record.key or b"")
         for event in events
@@ -129,15 +162,16 @@ async def _newest(
     partitions = {partition for partition, _ in keys}
     measured = await bounds(access, sorted({partition.topic for partition in partitions}))
     ends = {partition: measured[partition].end for partition in partitions & measured.keys()}
-    newest: dict[tuple[TopicPartition, bytes], Rank] = {}
+    newest: dict[tuple[TopicPartition, bytes], NewestEvent] = {}
 
     async with aclosing(read(access, ends)) as batches:
         async for records in batches:
             for record in records:
                 key = record.topic_partition, record.key or b""
                 head = peek(record.headers, record.value) if key in keys else None
-                if is_newest(head, newest.get(key)):
-                    newest[key] = head.rank
+                held = newest.get(key)
+                if is_newest(head, held and held.rank):
+                    newest[key] = NewestEvent(head.rank, record.offset)
     return newest
 
 

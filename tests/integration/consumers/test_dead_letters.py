@@ -312,6 +312,26 @@ async def test_no_more_are_sent_back_at_a_time_than_the_consumer_bears(
     assert (await stage.names()).keys() == set(range(150)) - set(bad)
 
 
+async def test_replay_of_many_goes_on_behind_those_that_were_sent_back_before(
+    stage: Stage, mistaken: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the first ten would be sent for ever; what is refused again counts anew."""
+    bad = range(0, 180, 10)
+    await stage.publish([pet(key, text="poison" if key in bad else "Sit") for key in range(180)])
+    await stage.consume()
+    await stage.redrive()
+    await stage.consume()  # refused again: ten letters more
+    assert len(await stage.read(DEAD_LETTERS)) == 28
+    mistaken()
+    capsys.readouterr()
+    for sent, idents in ((10, []), (8, [*map(str, range(28))]), (0, [])):
+        assert await stage.redrive(*idents) == 0
+        assert f"{sent} of 28 sent back" in capsys.readouterr().out
+        await stage.consume()
+    assert (await stage.names()).keys() == set(range(180))
+    assert len(await stage.read(PETS)) == 180 + 10 + 18
+
+
 async def test_t44_a_record_at_kafkas_limit_becomes_a_letter_and_comes_back_whole(
     stage: Stage, mistaken: Callable[[], None]
 ) -> None:
