@@ -8,9 +8,13 @@ from pathlib import Path
 
 def children(pid: int) -> Iterator[int]:
     """Return the pids of a process's living children."""
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = [*Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return  # it has just ended
+    for task in tasks:
         try:
-            pids = tasks.read_text("ascii").split()
+            pids = (task / "children").read_text("ascii").split()
         except OSError:
             continue  # that thread has just ended
         yield from map(int, pids)
