@@ -6,28 +6,33 @@ With `-s` it prints them; `scripts/test --long` is about a large feed of many ye
 from __future__ import annotations
 
 import asyncio
-import re
+import os
+import resource
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from aiohttp import ClientSession, ClientTimeout, web
+from aiohttp import ClientSession, ClientTimeout
 from console_process import serving
 from handmade_events import START, Log, base_s, export_id
-from hostile_texts import links
+from measured_commands import peak_mib
+from members import until
 from profiles import LONG, rounds
+from walked_pages import console_of, walked
 
-from console.page.site import mount
+from lab.process_tree import children
 from petstream import topics
 from petstream.events import Counts, ExportCounts, ExportEvent, export_subject
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.records import ProducerRecord
-from petstream.settings import KafkaAccess, Settings
+from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
 
@@ -40,6 +45,8 @@ SLOW = 40
 PAGES = rounds(25, long=200)
 MOST_MIB = 300
 SERVED_WITHIN_S = 2.0
+MOST_CONNECTIONS = 256
+LEFT_FOR_PARTS = 40
 
 _PETS = """
     INSERT INTO petstream.pet (animal_id, sequence, digest, listed, export_id, org_id, name,
@@ -97,22 +104,21 @@ async def test_s7_every_page_is_served_at_any_size_and_its_memory_is_bounded(
 ) -> None:
     """S7: the pages that there are, and those they link to."""
     await fill(KafkaAccess(kafka), prefix, database_url)
-    figures = {}
     with serving(
         tmp_path, kafka=kafka, topic_prefix=prefix, database_url=database_url, pictures="off"
     ) as (url, _):  # fmt: skip
-        (pid,) = _console_of(url)
-        before_mib = _peak_mib(pid)
+        before_mib = peak_mib(console_of(url))
         async with ClientSession(timeout=ClientTimeout(total=60)) as client:
-            async for path, seconds, size in _walked(client, url):
-                figures[path] = (seconds, size, _peak_mib(pid))
-        after_mib = _peak_mib(pid)
-    for path, (seconds, size, peak_mib) in figures.items():
-        print(f"{path:60} {seconds:6.2f} s {size / 1024:8.0f} KiB {peak_mib:6.0f} MiB")  # noqa: T201  the figures
+            pages = [page async for page in walked(client, url, PAGES)]
+    for page in pages:
+        size_kib = page.size_bytes / 1024
+        print(f"{page.path:60} {page.seconds:6.2f} s {size_kib:8.0f} KiB {page.peak_mib:6} MiB")  # noqa: T201  the figures
+    after_mib = pages[-1].peak_mib
     print(f"{PETS} pets, {EXPORTS} exports, {LETTERS} letters: {before_mib}, then {after_mib} MiB")  # noqa: T201  as above
-    assert len(figures) > PAGES // 2
+    assert len(pages) > PAGES // 2
+    assert [page for page in pages if page.status >= 500] == []
     assert after_mib < MOST_MIB
-    assert max(size for _, size, _ in figures.values()) < 2 * 1024 * 1024
+    assert max(page.size_bytes for page in pages) < 2 * 1024 * 1024
 
 
 async def test_s6_s8_a_person_is_served_while_others_keep_the_console_busy(
@@ -123,16 +129,41 @@ async def test_s6_s8_a_person_is_served_while_others_keep_the_console_busy(
     with serving(
         tmp_path, kafka=kafka, topic_prefix=prefix, database_url=database_url, pictures="off"
     ) as (url, _):  # fmt: skip
-        (pid,) = _console_of(url)
+        pid = console_of(url)
         async with ClientSession(timeout=ClientTimeout(total=60)) as client:
             assert await _front(client, url) > 0
             async with _crowd(urlsplit(url).port or 0):
                 times_s = [await _front(client, url) for _ in range(5)]
-                open_files = len([*(Path("/proc") / str(pid) / "fd").iterdir()])
+                open_files = _open_files(pid)
     print(f"{IDLE} silent, {SLOW} slow, {HUNG_UP} hung up: {max(times_s):.2f} s, {open_files} open")  # noqa: T201  the figure
     assert open_files < 400  # the rest is left for parts
     if LONG:
         assert max(times_s) < SERVED_WITHIN_S
+
+
+async def test_s8_a_killed_part_is_started_again_while_others_keep_the_console_busy(
+    tmp_path: Path, kafka: str, prefix: str, database_url: str
+) -> None:
+    """S8: the pages of `up` are served by the process that starts its parts."""
+    with serving(
+        tmp_path, "up", kafka=kafka, topic_prefix=prefix, database_url=database_url,
+        pictures="off", ftp_url="ftp://apikey-Canary7K:canary@127.0.0.1:1/",
+    ) as (url, _):  # fmt: skip
+        pid = console_of(url)
+        await until("all parts", partial(_has_parts, pid, set()))
+        most = _open_files(pid) + MOST_CONNECTIONS + LEFT_FOR_PARTS
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        async with _crowd(urlsplit(url).port or 0):
+            killed = set(children(pid))
+            for part in killed:
+                os.kill(part, signal.SIGKILL)
+            await until("the parts again", partial(_has_parts, pid, killed))
+
+
+async def _has_parts(pid: int, killed: set[int]) -> bool:
+    """Tell whether the ingester and the three consumers are there, and none that was killed."""
+    parts = set(children(pid))
+    return len(parts) == 4 and not parts & killed
 
 
 @asynccontextmanager
@@ -161,6 +192,10 @@ async def _crowd(port: int) -> AsyncIterator[None]:
             writer.transport.abort()
 
 
+def _open_files(pid: int) -> int:
+    return len([*(Path("/proc") / str(pid) / "fd").iterdir()])
+
+
 async def _front(client: ClientSession, url: str) -> float:
     """Look at the front page as a person does; return how long that took, in seconds."""
     began_s = time.monotonic()
@@ -168,53 +203,3 @@ async def _front(client: ClientSession, url: str) -> float:
         assert answer.status == 200
         assert "</html>" in await answer.text()
     return time.monotonic() - began_s
-
-
-async def _walked(client: ClientSession, url: str) -> AsyncIterator[tuple[str, float, int]]:
-    """Get each page without a parameter, and some of those they link to: path, seconds, bytes."""
-    app = web.Application()
-    mount(app, Settings, bound_host="127.0.0.1")
-    resources = [route.resource for route in app.router.routes() if route.method == "GET"]
-    waiting = [each.canonical for each in resources if each and "{" not in each.canonical]
-    kinds: dict[str, int] = {}
-    seen = set(waiting)
-    while waiting:
-        path = waiting.pop(0)
-        began_s = time.monotonic()
-        async with client.get(url + path.removeprefix("/")) as answer:
-            page = await answer.text()
-            assert answer.status < 500, path
-        yield path, time.monotonic() - began_s, len(page)
-        for link in sorted(links(page) - seen):
-            kind = re.sub(r"\d+", "N", urlsplit(link).path)
-            kinds[kind] = kinds.get(kind, 0) + 1
-            if kinds[kind] <= 8 and len(seen) < PAGES:
-                seen.add(link)
-                waiting.append(link)
-
-
-def _console_of(url: str) -> list[int]:
-    """Return the process that listens there."""
-    port = urlsplit(url).port or 0
-    inodes = {
-        line.split()[9]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
-    }
-    return [
-        int(fd.parts[2])
-        for fd in Path("/proc").glob("[0-9]*/fd/*")
-        if _target(fd).removeprefix("socket:[").rstrip("]") in inodes
-    ]
-
-
-def _target(fd: Path) -> str:
-    try:
-        return str(fd.readlink())
-    except OSError:  # it has just been closed
-        return ""
-
-
-def _peak_mib(pid: int) -> int:
-    status = (Path("/proc") / str(pid) / "status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
