@@ -30,6 +30,7 @@ CLOCK_STEPS_S: Final = (3_000, -3_000, 3 * 86_400, -40 * 86_400)
 """How far the clock of the parts is off: by less than an hour, by days, or by more than a month."""
 
 CUT_TOPICS: Final = tuple(topic.name for topic in (PETS, ORGS, EXPORTS, PICTURES, REQUESTS))
+_MENDED: Final = frozenset(topic.name for topic in (PETS, ORGS, EXPORTS))
 FEWEST_DAYS: Final = 6
 ALL_KINDS_DAYS: Final = 20
 _LATEST_S: Final = 6.0
@@ -64,6 +65,7 @@ class ChaosDay:
         cut: tails that Kafka loses.
         log_of: Kafka's directory is put back as it was at the end of that day.
         tables_of: Postgres' is.
+        is_mending_killed: the first read that would make good for a loss gets SIGKILL amidst.
         kept: of which servers the directory is kept at the day's end.
         after_s: how long after the export has come the first of it happens.
     """
@@ -76,6 +78,7 @@ class ChaosDay:
     cut: Cut | None = None
     log_of: int | None = None
     tables_of: int | None = None
+    is_mending_killed: bool = False
     kept: frozenset[str] = frozenset()
     after_s: float = 0.0
 
@@ -100,6 +103,8 @@ class ChaosDay:
             yield f"Kafka's directory put back to day {self.log_of + 1}"
         if self.tables_of is not None:
             yield f"Postgres put back to day {self.tables_of + 1}"
+        if self.is_mending_killed:
+            yield "kill -9 of the watch while it mends"
 
 
 def drawn(seed: int, days: int) -> list[ChaosDay]:
@@ -118,6 +123,9 @@ def drawn(seed: int, days: int) -> list[ChaosDay]:
         killed = plan[number].killed
         if victim not in killed:
             plan[number] = replace(plan[number], killed=(*killed, victim))
+    losses = [day.number for day in plan if _owes(day)]
+    for number in losses[: 1 + len(losses) // 2]:
+        plan[number] = replace(plan[number], is_mending_killed=True)
     return _with_copies(
         replace(day, after_s=round(rng.uniform(0, _LATEST_S), 2)) if str(day) else day
         for day in plan
@@ -148,6 +156,12 @@ def _struck(rng: Random, day: ChaosDay, kind: str | int) -> ChaosDay:
     if kind == "disk":
         return replace(day, is_disk_full=True)
     return replace(day, unread=kind)
+
+
+def _owes(day: ChaosDay) -> bool:
+    """Return whether a day's loss is one that the ingester makes good for, by reading again."""
+    is_cut = day.cut is not None and not _MENDED.isdisjoint(day.cut.topics)
+    return is_cut or day.log_of is not None
 
 
 def _share(of_thirty: int, days: int) -> int:

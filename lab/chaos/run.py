@@ -36,6 +36,7 @@ _FULL_S: Final = 15
 _OFF_FOR_S: Final = 8.0
 _UNREAD_S: Final = 6.0
 _HOUR_S: Final = 3_600
+_READING: Final = "watch | orgs_1.json"
 _MOST_STARTS: Final = 8
 _BUGS: Final = ("Traceback", "this is a bug")
 _FOUND: Final = ("audit after", "again and again", "was lost")
@@ -163,9 +164,23 @@ class _Days:
         if day.tables_of is not None:
             await asyncio.to_thread(self._put_tables_back, day.tables_of)
         self._keep_up()
+        if day.is_mending_killed:
+            await self._kill_while_it_mends(day.after_s / 6)
         if abs(day.clock_step_s) > _HOUR_S:
             await asyncio.sleep(_OFF_FOR_S)
             self._step_clock(0)
+
+    async def _kill_while_it_mends(self, after_s: float) -> None:
+        """Kill the watch once it reads the export, as it does to make good for a loss."""
+        before = len(self._daemon.lines)
+        until = time.monotonic() + self._places.within_s
+        while not any(_READING in line for line in self._daemon.lines[before:]):
+            if time.monotonic() > until:
+                return  # it had mended it before
+            self._keep_up()
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(after_s)
+        self._kill("watch")
 
     async def _fill_disk(self) -> None:
         try:

@@ -23,7 +23,13 @@ PLAN = [
     ChaosDay(0),
     ChaosDay(1, kept=frozenset({"postgres"})),
     ChaosDay(2, killed=("up", "kafka"), clock_step_s=-40 * 86_400, after_s=0.5),
-    ChaosDay(3, cut=Cut(("exports.v1", "pets.v1"), since=2, is_torn=True), tables_of=1, after_s=3),
+    ChaosDay(
+        3,
+        cut=Cut(("exports.v1", "pets.v1"), since=2, is_torn=True),
+        tables_of=1,
+        is_mending_killed=True,
+        after_s=3,
+    ),  # fmt: skip
     ChaosDay(4, unread="cut-file"),
     ChaosDay(5),
 ]

@@ -35,6 +35,13 @@ def test_each_kind_of_trouble_befalls_any_plan_of_thirty_days(seed: int) -> None
     )
     assert kinds.keys() >= {"cut", "Kafka's directory", "Postgres'", "full disk"}
     assert kinds["cut"] == kinds["no whole export"] == 2
+    killed = [day for day in days if day.is_mending_killed]
+    assert killed, "Kafka's directory is put back on one day at the least, which is mended"
+    needless = {"pictures.v1", "requests.v1"}
+    assert all(
+        day.log_of is not None or set(day.cut.topics) - needless for day in killed if day.cut
+    )
+    assert all(day.cut is not None or day.log_of is not None for day in killed)
 
 
 @pytest.mark.parametrize("days", [plan.FEWEST_DAYS, 12, plan.ALL_KINDS_DAYS, 30, 100])
@@ -65,10 +72,14 @@ def test_an_export_that_is_not_whole_has_a_known_fault() -> None:
 
 def test_a_day_says_what_befalls_it() -> None:
     cut = Cut(("exports.v1", "pets.v1"), since=3, is_torn=True)
-    day = ChaosDay(5, killed=("up", "kafka"), clock_step_s=-3_000, cut=cut, tables_of=2)
+    day = ChaosDay(
+        5, killed=("up", "kafka"), clock_step_s=-3_000, cut=cut, tables_of=2,
+        is_mending_killed=True,
+    )  # fmt: skip
     assert str(day) == (
         "the parts' clock is off by -0.8 h; kill -9 of up; kill -9 of kafka; power cut, "
-        "exports.v1, pets.v1 end where day 4 did, torn; Postgres put back to day 3"
+        "exports.v1, pets.v1 end where day 4 did, torn; Postgres put back to day 3; "
+        "kill -9 of the watch while it mends"
     )
     assert str(ChaosDay(5)) == ""
 
