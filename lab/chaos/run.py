@@ -197,7 +197,7 @@ class _Days:
             self._daemon.kill()
         elif victim in PARTS:
             if not self._daemon.has_ended():
-                self._daemon.kill_part(victim)
+                self._daemon.kill_part(victim, rest_s=0.0)  # rule 2: a crash loop is one
         else:
             self._machine.kill(victim)
 

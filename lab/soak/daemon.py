@@ -93,10 +93,10 @@ class Daemon:
         """Have it read its settings again."""
         os.kill(self.pid, signal.SIGHUP)
 
-    def kill_part(self, name: str) -> None:
-        """Kill a part, unless that was done just now, or it doesn't run."""
+    def kill_part(self, name: str, *, rest_s: float = REST_S) -> None:
+        """Kill a part, unless that was done within `rest_s`, or it doesn't run."""
         pid = parts(self.pid).get(name)
-        if pid is None or time.monotonic() - self._killed.get(name, -REST_S) < REST_S:
+        if pid is None or time.monotonic() - self._killed.get(name, -rest_s) < rest_s:
             return
         self._killed[name] = time.monotonic()
         os.kill(pid, signal.SIGKILL)

@@ -29,7 +29,7 @@ PLAN = [
         tables_of=1,
         is_mending_killed=True,
         after_s=3,
-    ),  # fmt: skip
+    ),
     ChaosDay(4, unread="cut-file"),
     ChaosDay(5),
 ]
