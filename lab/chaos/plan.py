@@ -117,6 +117,9 @@ def drawn(seed: int, days: int) -> list[ChaosDay]:
         number = rng.choice(open_days)
         since = rng.randint(max(0, number - _OLDEST_TABLES), number - 1)
         plan[number] = replace(plan[number], tables_of=since)
+    steps = CLOCK_STEPS_S[: _share(len(CLOCK_STEPS_S), days)]
+    for step_s, number in zip(steps, rng.sample(open_days, len(steps)), strict=True):
+        plan[number] = replace(plan[number], clock_step_s=step_s)
     victims = [*VICTIMS, *rng.choices(VICTIMS, k=max(0, days // 3))]
     for victim in victims[:days]:
         number = rng.choice(open_days)
@@ -133,20 +136,18 @@ def drawn(seed: int, days: int) -> list[ChaosDay]:
 
 
 def _strike_apart(rng: Random, plan: list[ChaosDay], open_days: Sequence[int]) -> None:
-    """Draw what comes on a day of its own: losses, a full disk, the clock, exports not whole."""
+    """Draw what comes on a day of its own: losses, a full disk, exports that aren't whole."""
     days = len(plan)
-    kinds: list[str | int] = [
+    kinds = [
         *["cut"] * _share(2, days), *["log"] * _share(1, days), *["disk"] * _share(1, days),
-        *CLOCK_STEPS_S[: _share(4, days)], *rng.choices(UNREAD, k=_share(2, days)),
+        *rng.choices(UNREAD, k=_share(2, days)),
     ]  # fmt: skip
     rng.shuffle(kinds)
     for kind, number in zip(kinds, rng.sample(open_days, len(open_days)), strict=False):
         plan[number] = _struck(rng, plan[number], kind)
 
 
-def _struck(rng: Random, day: ChaosDay, kind: str | int) -> ChaosDay:
-    if isinstance(kind, int):
-        return replace(day, clock_step_s=kind)
+def _struck(rng: Random, day: ChaosDay, kind: str) -> ChaosDay:
     if kind == "cut":
         topics = tuple(sorted(rng.sample(CUT_TOPICS, rng.randint(1, len(CUT_TOPICS)))))
         return replace(day, cut=Cut(topics, day.number - rng.randint(1, 2), rng.random() < 0.5))  # noqa: PLR2004  one of two

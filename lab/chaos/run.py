@@ -166,7 +166,7 @@ class _Days:
         self._keep_up()
         if day.is_mending_killed:
             await self._kill_while_it_mends(day.after_s / 6)
-        if abs(day.clock_step_s) > _HOUR_S:
+        if day.clock_step_s < -_HOUR_S:
             await asyncio.sleep(_OFF_FOR_S)
             self._step_clock(0)
 
