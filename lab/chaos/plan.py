@@ -150,7 +150,8 @@ def _strike_apart(rng: Random, plan: list[ChaosDay], open_days: Sequence[int]) -
 def _struck(rng: Random, day: ChaosDay, kind: str) -> ChaosDay:
     if kind == "cut":
         topics = tuple(sorted(rng.sample(CUT_TOPICS, rng.randint(1, len(CUT_TOPICS)))))
-        return replace(day, cut=Cut(topics, day.number - rng.randint(1, 2), rng.random() < 0.5))  # noqa: PLR2004  one of two
+        since = max(0, day.number - rng.randint(2, 3))  # the day's export may not be read yet
+        return replace(day, cut=Cut(topics, since, is_torn=rng.choice((False, True))))
     if kind == "log":
         since = max(0, day.number - rng.randint(1, _OLDEST_LOG))
         return replace(day, log_of=since)
