@@ -81,7 +81,7 @@ async def _asked(request: ReadRequest) -> int:
     """Return the highest sequence that somebody asks for a snapshot above; 0: nobody does."""
     requests, now = await fold_requests(request.kafka, request.prefix), request.clock()
     for who in requests.unbelieved(now):
-        request.say(f"{who!r} asks on requests.v1 for what lies more than a day ahead: ignored")
+        request.say(f"{who!r} asks on requests.v1 for what lies more than 31 days ahead: ignored")
     return requests.highest(now)
 
 

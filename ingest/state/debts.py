@@ -28,7 +28,9 @@ Wanted = Literal["auto", "snapshot", Mode]
 
 _SCRUB_EVERY: Final = {"weekly": timedelta(days=7), "monthly": timedelta(days=30)}
 _SLACK: Final = timedelta(hours=6)  # exports start some minutes earlier or later every day
-_BELIEVED_AHEAD_S: Final = 24 * 60 * 60
+_BELIEVED_AHEAD: Final = timedelta(days=31)
+"""A snapshot that was made while the clock was wrong has a base as far ahead: who holds its rows asks
+for one above them, and is right. A stranger can push bases no further than this."""
 
 
 class Choice(NamedTuple):
@@ -65,12 +67,12 @@ class Requests:
         )
 
     def unbelieved(self, now: datetime) -> list[str]:
-        """Return who asks for what can't be: a sequence more than a day ahead of the clock."""
+        """Return who asks for what can't be: a sequence over 31 days ahead of the clock."""
         return sorted(who for who, sequence in self.by.items() if not _believed(sequence, now))
 
 
 def _believed(sequence: int, now: datetime) -> bool:
-    return 0 < sequence < (int(now.timestamp()) + _BELIEVED_AHEAD_S) * PER_SECOND
+    return 0 < sequence < int((now + _BELIEVED_AHEAD).timestamp()) * PER_SECOND
 
 
 @dataclass(frozen=True)

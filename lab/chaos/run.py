@@ -36,7 +36,6 @@ _FULL_S: Final = 15
 _OFF_FOR_S: Final = 8.0
 _UNREAD_S: Final = 6.0
 _HOUR_S: Final = 3_600
-_READING: Final = "watch | orgs_1.json"
 _MOST_STARTS: Final = 8
 _BUGS: Final = ("Traceback", "this is a bug")
 _FOUND: Final = ("audit after", "again and again", "was lost")
@@ -165,22 +164,20 @@ class _Days:
             await asyncio.to_thread(self._put_tables_back, day.tables_of)
         self._keep_up()
         if day.is_mending_killed:
-            await self._kill_while_it_mends(day.after_s / 6)
+            await self._kill_while_it_mends(day.after_s)
         if day.clock_step_s < -_HOUR_S:
             await asyncio.sleep(_OFF_FOR_S)
             self._step_clock(0)
 
     async def _kill_while_it_mends(self, after_s: float) -> None:
-        """Kill the watch once it reads the export, as it does to make good for a loss."""
-        before = len(self._daemon.lines)
-        until = time.monotonic() + self._places.within_s
-        while not any(_READING in line for line in self._daemon.lines[before:]):
-            if time.monotonic() > until:
-                return  # it had mended it before
-            self._keep_up()
-            await asyncio.sleep(0.05)
+        """Kill the watch so long after it has begun: it reads the export whole by then, or will."""
+        await self._happened(self._watch_runs)
         await asyncio.sleep(after_s)
-        self._kill("watch")
+        await asyncio.to_thread(self._kill, "watch")
+
+    def _watch_runs(self) -> bool:
+        self._reason = "the watch doesn't begin again"
+        return not self._daemon.has_ended() and "watch" in parts(self._daemon.pid)
 
     async def _fill_disk(self) -> None:
         try:

@@ -178,11 +178,20 @@ def test_a_request_owes_a_snapshot_above_it() -> None:
 
 def test_a_request_far_ahead_of_the_clock_is_ignored_and_named() -> None:
     now = START
-    near, far = (BASE + 86_399) * PER_SECOND, (BASE + 86_400) * PER_SECOND
+    month_s = 31 * 86_400
+    near, far = (BASE + month_s - 1) * PER_SECOND, (BASE + month_s) * PER_SECOND
     requests = Requests({"a": near, "b": far, "c": 0})
     assert requests.highest(now) == near
     assert requests.unbelieved(now) == ["b", "c"]
     assert Requests({}).highest(now) == 0
+
+
+def test_who_holds_rows_of_a_snapshot_that_a_wrong_clock_made_is_believed() -> None:
+    """The clock was three days ahead as it was made, and the log has lost it since."""
+    held = (BASE + 3 * 86_400) * PER_SECOND + 7
+    asked = Requests({"pets": held}).highest(START)
+    assert asked == held
+    assert choose(history(), "auto", offer(), "off", asked).restating
 
 
 def test_events_that_no_run_is_known_of_owe_a_snapshot() -> None:
