@@ -29,8 +29,8 @@ Wanted = Literal["auto", "snapshot", Mode]
 _SCRUB_EVERY: Final = {"weekly": timedelta(days=7), "monthly": timedelta(days=30)}
 _SLACK: Final = timedelta(hours=6)  # exports start some minutes earlier or later every day
 _BELIEVED_AHEAD: Final = timedelta(days=31)
-"""A snapshot that was made while the clock was wrong has a base as far ahead: who holds its rows asks
-for one above them, and is right. A stranger can push bases no further than this."""
+"""A snapshot that was made while the clock was wrong has a base as far ahead: who holds its rows
+asks for one above them, and is right. A stranger can push bases no further than this."""
 
 
 class Choice(NamedTuple):
