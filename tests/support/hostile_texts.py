@@ -6,8 +6,10 @@ text and nothing else.
 
 from __future__ import annotations
 
+import html
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -37,7 +39,7 @@ TEXTS: Final = {
     "a page as a link": "data:text/html,<h0st>",
     "a template": "{{ 7 * 7 }}{% include 'h0st' %}{h0st}%s%n",
     "marks of a terminal": "[red]h0st[/red][link=http://h0st/]h0st[/link]",
-    "long": "h0st " * 10_000,
+    "long": "h0st " * 4_000,
     "piled up": "h0st" + "\u0301" * 3_000,
 }
 NUL: Final = "h0st\0<h0st>"
@@ -55,25 +57,29 @@ def unprintable(text: str) -> set[str]:
 
 def ruling(page: str) -> set[str]:
     """Return the characters of a page that rule it: controls, and what turns other texts round."""
-    text = "".join(html5lib.parse(page, namespaceHTMLElements=False).itertext()) + page
-    controls = {char for char in text if unicodedata.category(char) == "Cc"} - {*"\n\t\r"}
-    return controls | {char for char in text if char in _TURNING}
+    text = page + html.unescape(page)
+    controls = {char for char in set(text) if unicodedata.category(char) == "Cc"} - {*"\n\t\r"}
+    return controls | (set(text) & _TURNING)
 
 
 def effects(page: str) -> list[str]:
     """Return what became of hostile texts in a page but text, and whatever runs there."""
-    return [*_effects(html5lib.parse(page, namespaceHTMLElements=False))]
+    return [*_effects(_tree(page))]
 
 
 def links(page: str) -> set[str]:
     """Return the paths that a page links to on its own site, with their queries."""
-    tree = html5lib.parse(page, namespaceHTMLElements=False)
-    targets = {urlsplit(element.get("href") or "") for element in tree.iter("a")}
+    targets = {urlsplit(element.get("href") or "") for element in _tree(page).iter("a")}
     return {
         target._replace(fragment="").geturl()
         for target in targets
         if not target.scheme and not target.netloc and target.path.startswith("/")
     }
+
+
+@lru_cache(maxsize=1)  # of a page all is asked, then of the next
+def _tree(page: str) -> Any:
+    return html5lib.parse(page, namespaceHTMLElements=False)
 
 
 def _effects(tree: Any) -> Iterator[str]:
