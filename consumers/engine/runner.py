@@ -171,8 +171,12 @@ class _ConsumerSession(Generic[T]):
         """Return whether a leader was reached anew, or the client was put back, since the look."""
         if any(self._links.get(at) is not link for at, link in links.items() if at in self._held):
             return True
-        first = {record.topic_partition: record.offset for record in reversed(records)}
-        return any(offset < self._next[partition] for partition, offset in first.items())
+        next_ = dict(self._next)
+        for record in records:
+            if record.offset < next_[record.topic_partition]:
+                return True
+            next_[record.topic_partition] = record.offset + 1
+        return False
 
     async def _seek_again(self, connection: Connection, subscription: Subscription) -> None:
         """Look, and go on from where we are: what was polled and prefetched is fetched anew."""

@@ -4,6 +4,8 @@ Rule 1: the group's offset is committed by hand, and last; it's a lower bound, n
 Rule 2: topics are looked at every 15 s: partitions that come and go are dealt out anew.
 Rule 3: aiokafka hands out records before a rebalance callback has finished, and swallows what it
         raises: callbacks only count. Whose a partition is, is asked between two polls.
+Rule 4: few large transactions cost Postgres less than many small ones: while more keeps coming, it
+        is waited for, a tenth of a second at most. What comes alone waits for 4 ms.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from petstream.topics import MAX_MESSAGE_BYTES
 _DEADLINE_S: Final = 40.0
 _COMMIT_S: Final = 5.0
 _TOPICS_EVERY_MS: Final = 15_000
+_PAUSES_S: Final = (0.004, 0.008, 0.016, 0.032, 0.04)
+"""How long it is waited for more, as long as each wait brought some."""
 
 
 class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -82,7 +86,17 @@ class Subscription:
         }
 
     async def poll(self, timeout_ms: int = 500, max_records: int = 1_000) -> list[ConsumerRecord]:
-        """Return the next records of our partitions; each one's in order."""
+        """Return the next records of our partitions; each one's in order (rule 4)."""
+        records = await self._fetched(timeout_ms, max_records)
+        pauses_s = iter(_PAUSES_S)
+        more = records
+        while more and len(records) < max_records and (pause_s := next(pauses_s, None)) is not None:
+            await asyncio.sleep(pause_s)
+            more = await self._fetched(0, max_records - len(records))
+            records += more
+        return records
+
+    async def _fetched(self, timeout_ms: int, max_records: int) -> list[ConsumerRecord]:
         batches = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         records: list[ConsumerRecord] = []
         for partition, batch in batches.items():
@@ -148,8 +162,6 @@ async def subscribed(
         auto_offset_reset="earliest",
         fetch_max_bytes=MAX_MESSAGE_BYTES,
         max_partition_fetch_bytes=2 * 1024 * 1024,
-        # few large transactions cost Postgres less than many small ones
-        fetch_min_bytes=512 * 1024,
         fetch_max_wait_ms=300,
         metadata_max_age_ms=_TOPICS_EVERY_MS,
     )

@@ -1,8 +1,9 @@
-"""The current state of listed pets and organisations: rows from events.
+"""The current state of pets and organisations: rows from events.
 
 Rule 1: a row is derived from one event alone, never from the row before it; only `changed_at`
         stands where an event states again what the row holds.
-Rule 2: what was removed is a row as well, not listed: what comes late loses against it.
+Rule 2: what was removed is a row as well, not listed: what comes late loses against it. Its event
+        says what it was, so that is known of it in whatever order events come.
 """
 
 from __future__ import annotations
@@ -45,14 +46,27 @@ def op_of(change: DecodedEvent) -> str | None:
 async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None:
     """Write the newest of each pet and organisation, if it isn't older than what is held.
 
-    Removals aren't written here.
+    Removals aren't: the consumer deletions writes them.
     """
     listed = [change for change in changes if op_of(change) != "removed"]
+    await write(connection, listed, changes)
+
+
+async def write(
+    connection: Connection, written: Sequence[DecodedEvent], changes: Sequence[DecodedEvent] = ()
+) -> None:
+    """Write the newest of these, if it isn't older than what is held.
+
+    Args:
+        connection: in a transaction.
+        written: the events whose rows are written, listed or removed.
+        changes: all that came with them: an event that states again may follow one of these.
+    """
     for kind, name, row_of in (
         (PetEvent, "upsert_pet", pet_row),
         (OrganizationEvent, "upsert_organization", organization_row),
     ):
-        of_kind = [change for change in listed if isinstance(change.envelope.event, kind)]
+        of_kind = [change for change in written if isinstance(change.envelope.event, kind)]
         latest = newest(of_kind, key=key_of, rank=rank_of)
         if latest:
             before = _stated_before(latest, changes, kind)
@@ -121,6 +135,7 @@ def _state(
     yield event.sequence
     yield envelope.digest
     yield envelope.restated and before is None
+    yield envelope.time if event.op == "removed" else None
 
 
 def attributes(value: bytes, rest: msgspec.json.Decoder[Any]) -> str:

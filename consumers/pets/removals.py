@@ -1,7 +1,9 @@
 """The consumer deletions: removals become tombstones, in a group of its own.
 
 Rule 1: only headers are read to see what isn't a removal: a first import costs it next to nothing.
-Rule 2: a pet that was never seen gets its tombstone as well: what comes late loses against it.
+Rule 2: a pet that was never seen gets its row as well: what comes late loses against it.
+Rule 3: nothing that a removed pet was keeps it on the lists: where Postgres refuses that, its row
+        only says that it left.
 """
 
 from __future__ import annotations
@@ -9,15 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from consumers.engine.batch import newest
-from consumers.engine.postgres import Connection
+from consumers.engine.postgres import Connection, kind_of
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.pets import current
 from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
-from petstream.events import TYPE_PREFIX, OrganizationEvent, PetEvent
+from petstream.events import TYPE_PREFIX, PetEvent
 from petstream.kafka.records import ConsumerRecord
 
 _NOT_REMOVED: Final = frozenset(
@@ -37,17 +38,22 @@ def read(record: ConsumerRecord) -> DecodedEvent | None:
 
 async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None:
     """Write the newest removal of each key, unless what is held is newer."""
-    for kind, name in ((PetEvent, "remove_pet"), (OrganizationEvent, "remove_organization")):
-        of_kind = [change for change in changes if isinstance(change.envelope.event, kind)]
-        rows = [
-            (
-                current.key_of(change), change.envelope.sequence, change.envelope.digest,
-                change.envelope.time, change.envelope.export_id,
-            )
-            for change in newest(of_kind, key=current.key_of, rank=current.rank_of)
-        ]  # fmt: skip
-        if rows:
-            await connection.executemany(query(name), rows)
+    try:
+        async with connection.transaction():
+            await current.write(connection, changes)
+    except Exception as error:
+        if len(changes) > 1 or kind_of(error) != "refused":
+            raise
+        await _write_tombstone(connection, changes[0])
+
+
+async def _write_tombstone(connection: Connection, change: DecodedEvent) -> None:
+    """Take a key off the lists whose last content Postgres refuses (rule 3)."""
+    entity = "pet" if isinstance(change.envelope.event, PetEvent) else "organization"
+    await connection.execute(
+        query(f"remove_{entity}"), current.key_of(change), change.envelope.sequence,
+        change.envelope.digest, change.envelope.time, change.envelope.export_id,
+    )  # fmt: skip
 
 
 CONSUMER: Final = Consumer("deletions", CONSUMERS["deletions"].topics, read, apply)

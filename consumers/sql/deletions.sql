@@ -1,4 +1,4 @@
--- Removals: tombstones, which keep an older event from bringing a row back.
+-- Removals of what can't be written: that it left is, so that no older event brings it back.
 
 -- name: remove_pet
 -- Take a pet off the lists, also one that was never seen here, unless what is held is newer.

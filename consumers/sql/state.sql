@@ -1,18 +1,19 @@
--- The current state of listed pets and organisations.
+-- The current state of pets and organisations: those listed, and those that left.
 
 -- name: upsert_pet
 -- A pet as its newest event says; an equal event derives the row anew. ($37: what the row holds is
--- only stated again: it was changed when it was.)
+-- only stated again: it was changed when it was; $38: when it left, if it did.)
 INSERT INTO petstream.pet AS held (
     animal_id, org_id, status, name, species, breed, primary_breed, secondary_breed, mixed,
     sex, age, size, birthdate, color, altered, declawed, housetrained, special_needs,
     good_with_dogs, good_with_cats, good_with_kids, adoption_fee, postal_code,
     description_html, description_text, tracker_url, pet_url, updated_at, media_updated_at,
     description_rendered, attributes, first_seen_at, changed_at, export_id, sequence, digest,
-    listed
+    removed_at, listed
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, true
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36,
+    $38::timestamptz, $38 IS NULL
 )
 ON CONFLICT (animal_id) DO UPDATE SET
     org_id = excluded.org_id, status = excluded.status, name = excluded.name, species =
@@ -31,18 +32,18 @@ ON CONFLICT (animal_id) DO UPDATE SET
         WHEN $37 AND held.listed AND held.digest = excluded.digest THEN held.changed_at
         ELSE excluded.changed_at END,
     export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,
-    listed = true, removed_at = NULL
+    listed = excluded.listed, removed_at = excluded.removed_at
 WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest);
 
 -- name: upsert_organization
--- An organisation as its newest event says ($21: as for a pet).
+-- An organisation as its newest event says ($21, $22: as for a pet).
 INSERT INTO petstream.organization AS held (
     org_id, name, address, city, state, postal_code, country, phone, email, url, facebook_url,
     type, species, about, attributes, first_seen_at, changed_at, export_id, sequence, digest,
-    listed
+    removed_at, listed
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    true
+    $22::timestamptz, $22 IS NULL
 )
 ON CONFLICT (org_id) DO UPDATE SET
     name = excluded.name, address = excluded.address, city = excluded.city, state =
@@ -54,5 +55,5 @@ ON CONFLICT (org_id) DO UPDATE SET
         WHEN $21 AND held.listed AND held.digest = excluded.digest THEN held.changed_at
         ELSE excluded.changed_at END,
     export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,
-    listed = true, removed_at = NULL
+    listed = excluded.listed, removed_at = excluded.removed_at
 WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest);

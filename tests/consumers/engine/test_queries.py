@@ -31,11 +31,17 @@ def test_every_query_says_what_it_does() -> None:
 
 def test_a_pet_is_written_in_the_order_of_its_columns() -> None:
     own = [COLUMN_NAMES.get(name, name) for name in PET_COLUMNS]
-    assert columns_of("upsert_pet") == [*own, "description_rendered", *STATE_COLUMNS, "listed"]
+    assert columns_of("upsert_pet") == [
+        *own,
+        "description_rendered",
+        *STATE_COLUMNS,
+        "removed_at",
+        "listed",
+    ]
 
 
 def test_an_organisation_is_written_in_the_order_of_its_columns() -> None:
-    wanted = [*ORGANIZATION_COLUMNS, *STATE_COLUMNS, "listed"]
+    wanted = [*ORGANIZATION_COLUMNS, *STATE_COLUMNS, "removed_at", "listed"]
     assert columns_of("upsert_organization") == wanted
 
 

@@ -237,6 +237,24 @@ async def test_a_client_that_was_put_back_has_its_partition_looked_at(world: Wor
     assert world.done.count("look") == 2
 
 
+async def test_a_client_that_was_put_back_amid_a_poll_has_its_partition_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_poll, again = world.poll, [True]
+
+    async def poll() -> list[ConsumerRecord]:
+        records = await whole_poll()
+        if records and records[0].offset == 2 and again:
+            again.clear()
+            records += records
+        return records
+
+    monkeypatch.setattr(world, "poll", poll)
+    await drained(world)
+    assert world.applied == [0, 1, 2, 3, 4, 5]
+    assert world.done.count("look") == 2
+
+
 async def test_a_log_that_was_rewritten_is_read_from_the_beginning(world: World) -> None:
     def rewrite() -> None:
         world.link = object()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from handmade_events import Log, sequence
+import asyncpg
+import pytest
+from handmade_events import DAY, START, Log, sequence
 from scripted_connection import ScriptedConnection
 
 from consumers.pets import history, removals
@@ -55,7 +57,7 @@ async def test_a_removal_is_history_here_and_state_for_the_consumer_deletions() 
     assert [row[3] for row in batch.arguments["record_pet_event"]] == ["removed", "updated"]
     assert len(batch.arguments["upsert_pet"]) == 1
     deleted = await removed(left, LOG.pet(8, 2))
-    assert [row[0] for row in deleted.arguments["remove_pet"]] == [7]
+    assert [row[0] for row in deleted.arguments["upsert_pet"]] == [7]
 
 
 async def test_what_is_only_stated_again_is_no_history() -> None:
@@ -69,5 +71,20 @@ async def test_of_removals_in_a_batch_the_newest_counts_for_pets_and_organisatio
         LOG.pet(7, 3, op="removed"), LOG.pet(7, 1, op="removed"), LOG.pet(6, 1, op="relisted"),
         LOG.org(5, 3, op="removed"), LOG.org(5, 1, op="removed"), LOG.org(4, 1),
     )  # fmt: skip
-    assert [row[:2] for row in batch.arguments["remove_pet"]] == [(7, sequence(3))]
-    assert [row[:2] for row in batch.arguments["remove_organization"]] == [(5, sequence(3))]
+    removed_at = START + 3 * DAY
+    for query, key in (("upsert_pet", 7), ("upsert_organization", 5)):
+        rows = [(row[0], row[-4], row[-1]) for row in batch.arguments[query]]
+        assert rows == [(key, sequence(3), removed_at)]
+
+
+async def test_a_removed_pet_whose_content_is_refused_still_leaves_the_lists() -> None:
+    def refuse(*_rows: object) -> None:
+        raise asyncpg.CharacterNotInRepertoireError("invalid byte sequence")
+
+    connection: Any = ScriptedConnection(upsert_pet=refuse)
+    change = removals.read(read(LOG.pet(7, 3, op="removed")))
+    assert change is not None
+    await removals.CONSUMER.apply(connection, [change])
+    assert connection.arguments["remove_pet"][:2] == (7, sequence(3))
+    with pytest.raises(asyncpg.CharacterNotInRepertoireError):  # which one it is, the engine finds
+        await removals.CONSUMER.apply(connection, [change, change])

@@ -163,8 +163,9 @@ def drop_position(view: View, now: datetime, *values: Any) -> list[Row]:
 
 
 def _upsert(view: View, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> int:
-    *of_row, restates = values
-    row = dict(zip(columns, of_row, strict=True)) | {"listed": True, "removed_at": None}
+    *of_row, restates, removed_at = values
+    row = dict(zip(columns, of_row, strict=True))
+    row |= {"listed": removed_at is None, "removed_at": removed_at}
     held = view[table].get(_key(table, row))
     if restates and held is not None and held["listed"] and held["digest"] == row["digest"]:
         row["changed_at"] = held["changed_at"]
