@@ -44,6 +44,10 @@ from petstream.topics import MAX_MESSAGE_BYTES
 FLUSHED_MS: Final = 1_000
 """How long a record may not have reached the disk."""
 _HEAP: Final = "-Xmx512m"
+_COLLECTOR: Final = "-XX:+UseSerialGC"
+"""By one thread: for a small heap on few cores the others cost more than they save."""
+_QUICK: Final = "-XX:TieredStopAtLevel=1"
+"""For what runs a second: it ends before better code would have paid."""
 _TRIES: Final = 3
 _FREED_S: Final = 5.0
 _LOG4J_OPTION: Final = "-Dlog4j2.configurationFile=log4j2.properties"
@@ -84,7 +88,7 @@ def start(
         home = _configure(data_dir, port, known, for_tests=for_tests)
         _format(java, classpath, home)
         # the first property is for whoever looks at `ps` and asks whose broker this is
-        run = [java, f"-Dpetstream.home={home}", _HEAP, _LOG4J_OPTION, "-cp", classpath]
+        run = [java, f"-Dpetstream.home={home}", _HEAP, *java_options(), "-cp", classpath]
         command = [*run, "kafka.Kafka", "server.properties"]
         spawn(data_dir, "kafka", command, port=port, cwd=home, environment=_environment())
         try:
@@ -167,6 +171,13 @@ def _environment() -> dict[str, str]:
     return environment_of_servers("JAVA_HOME", "JAVA_TOOL_OPTIONS") | {"LC_ALL": "C.UTF-8"}
 
 
+def java_options() -> list[str]:
+    """Return how Java is to run; with a second collector than the user's own it wouldn't start."""
+    chosen = _environment().get("JAVA_TOOL_OPTIONS", "")
+    collector = [] if re.search(r"-XX:\+Use\w+GC\b", chosen) else [_COLLECTOR]
+    return [*collector, _LOG4J_OPTION]
+
+
 def cluster_id() -> str:
     """Return a new cluster's id; none begins as an option does, which Kafka's tool would take."""
     while (made := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
@@ -185,9 +196,10 @@ def _format(java: str, classpath: str, home: Path) -> None:
     text = (home / "server.properties").read_text()
     config = made / "format.properties"
     write_private(config, text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
+    run = [java, _QUICK, *java_options(), "-cp", classpath]
     tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id()]
     done = subprocess.run(  # noqa: S603  our own command line
-        [java, _LOG4J_OPTION, "-cp", classpath, *tool, "-c", f"{made.name}/{config.name}"],
+        [*run, *tool, "-c", f"{made.name}/{config.name}"],
         capture_output=True, text=True, check=False, cwd=home, env=_environment(),
     )  # fmt: skip
     reason = " ".join((done.stderr or done.stdout).strip().splitlines()[-1:])

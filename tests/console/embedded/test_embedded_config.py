@@ -285,3 +285,14 @@ def test_no_cluster_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) ->
     drawn = iter([uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=bytes(16))])
     monkeypatch.setattr(uuid, "uuid4", lambda: next(drawn))
     assert kafka.cluster_id() == "A" * 22, "not the first, which is -AAAAAAAAAAAAAAAAAAAAA"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ours"),
+    [("", True), ("-Xmx64m -XX:+UseStringDeduplication", True), ("-Xss1m -XX:+UseG1GC", False)],
+)
+def test_java_gets_one_collector_of_memory_also_where_the_user_has_chosen(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, *, ours: bool
+) -> None:
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", chosen)
+    assert ("-XX:+UseSerialGC" in kafka.java_options()) is ours
