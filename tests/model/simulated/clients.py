@@ -399,12 +399,15 @@ class FakeConsumer:
     ) -> dict[Place, list[Stored]]:
         """Return the next records, or wait a while for some."""
         await self.process.awake()
-        until_s = self.broker.clock.passed_s + max(timeout_ms / 1000, _WAIT_S * (not places))
+        wait_s = timeout_ms / 1000
+        if timeout_ms > 0 and not places:
+            wait_s = max(wait_s, _WAIT_S)
+        until_s = self.broker.clock.passed_s + wait_s
         while True:
             batches = {} if self.broker.is_away else self._fetched(places, max_records or 500)
             if batches or self.broker.clock.passed_s >= until_s:
                 return batches
-            await asyncio.sleep(min(timeout_ms / 1000, 0.5))
+            await asyncio.sleep(min(wait_s, 0.5))
             await self.process.awake()
 
     def _fetched(self, places: Sequence[Place], most: int) -> dict[Place, list[Stored]]:

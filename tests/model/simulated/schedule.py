@@ -59,7 +59,8 @@ async def run(world: World, kind: Kind) -> None:
         world.feed.next_day(Faults())
     await _morning(world)
     # who was changed by a row that was refused isn't known: the next whole read has it
-    await _calm(world, "scrub" if world.feed.were_refused else "auto")
+    wanted: Wanted = "scrub" if world.feed.were_refused else "auto"
+    await _calm(world, "snapshot" if world.wants_snapshot else wanted)
     check(world, lost=any("was lost:" in line for line in world.happened))
     await check_quiet(world)
 

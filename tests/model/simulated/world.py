@@ -63,6 +63,8 @@ class World:
     def __init__(self, seed: int, data_dir: Path, patch: pytest.MonkeyPatch) -> None:
         """Make it, and put it before the product."""
         self.random, self.happened = Random(seed), list[str]()  # noqa: S311  seeded on purpose
+        self.wants_snapshot = False
+        """Somebody kept what a sweep would have taken: of that, some may have left."""
         self.clock = Clock()
         self.broker = Broker(self.clock, self.random)
         self.network = Network(self.random)
@@ -177,6 +179,7 @@ class World:
         for row in [*self.database.tables["sweep_plan"].values()]:
             if row["state"] == "held":
                 approves = self._have_left(row["entity"], row["keys"])
+                self.wants_snapshot |= not approves
                 decide_sweep = sweep_decision.approve if approves else sweep_decision.reject
                 work = decide_sweep(_DATABASE, row["plan_id"], by="me", reason=None)
                 await self._decided(row["plan_id"], row["keys"], work, approves=approves)
