@@ -30,7 +30,7 @@ from petstream.fold import Rank
 from petstream.kafka.records import ProducerRecord
 from petstream.settings import TableFormat
 
-_STATE: Final = (*STATE_COLUMNS, "restated")
+_STATE: Final = (*STATE_COLUMNS, "restated", "removed_at")
 _PET_NAMES: Final = (
     *(COLUMN_NAMES.get(name, name) for name in PET_COLUMNS), "description_rendered", *_STATE,
 )  # fmt: skip

@@ -13,7 +13,10 @@ from contextvars import ContextVar
 from random import Random
 from typing import Any, Final
 
+from simulated.clock import NobodyComesError
+
 _LATENCY_S: Final = 0.02
+_MOST_TURNS: Final = 20_000
 
 current: Final[ContextVar[Process]] = ContextVar("process")
 
@@ -25,6 +28,7 @@ class Process:
         """Begin."""
         self.name, self.alive = name, True
         self.steps = 0
+        self._turns = 0
         self.kill_at: int | None = None
         self.stop_at: int | None = None
         self.stopped_for_s = 0.0
@@ -62,8 +66,15 @@ class Process:
             await asyncio.sleep(self._random.random() * _LATENCY_S)
         await self.awake()
 
+    def check_ends(self) -> None:
+        """Raise where it goes on and on, though in time that passes."""
+        if self._turns > _MOST_TURNS:
+            raise NobodyComesError(f"{self.name} comes to no end")
+
     async def awake(self) -> None:
         """Wait while it is stopped; raises once it was killed."""
+        self._turns += 1
+        self.check_ends()
         await self._running.wait()
         if not self.alive:
             raise asyncio.CancelledError  # so that all of it ends, whatever it catches

@@ -132,6 +132,7 @@ class World:
                 task.exception()
             return None
         error = task.exception()
+        process.check_ends()
         process.alive = False
         if isinstance(error, NotReadyError | UnreachableError | LostRecordsError | UsageError):
             self.say(f"{process.name}: {type(error).__name__}: {error}")
