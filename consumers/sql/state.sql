@@ -1,8 +1,9 @@
 -- The current state of pets and organisations: those listed, and those that left.
 
 -- name: upsert_pet
--- A pet as its newest event says; an equal event derives the row anew. ($37: what the row holds is
--- only stated again: it was changed when it was; $38: when it left, if it did.)
+-- A pet as its newest event says; an equal event derives the row anew, unless it was forgotten.
+-- ($37: what the row holds is only stated again: it was changed when it was; $38: when it left, if
+-- it did.)
 INSERT INTO petstream.pet AS held (
     animal_id, org_id, status, name, species, breed, primary_breed, secondary_breed, mixed,
     sex, age, size, birthdate, color, altered, declawed, housetrained, special_needs,
@@ -33,7 +34,9 @@ ON CONFLICT (animal_id) DO UPDATE SET
         ELSE excluded.changed_at END,
     export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,
     listed = excluded.listed, removed_at = excluded.removed_at
-WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest);
+WHERE (excluded.sequence, excluded.digest) > (held.sequence, held.digest)
+    OR (excluded.sequence, excluded.digest) = (held.sequence, held.digest)
+    AND (held.listed OR held.first_seen_at IS NOT NULL);
 
 -- name: upsert_organization
 -- An organisation as its newest event says ($21, $22: as for a pet).
@@ -56,4 +59,6 @@ ON CONFLICT (org_id) DO UPDATE SET
         ELSE excluded.changed_at END,
     export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,
     listed = excluded.listed, removed_at = excluded.removed_at
-WHERE (excluded.sequence, excluded.digest) >= (held.sequence, held.digest);
+WHERE (excluded.sequence, excluded.digest) > (held.sequence, held.digest)
+    OR (excluded.sequence, excluded.digest) = (held.sequence, held.digest)
+    AND (held.listed OR held.first_seen_at IS NOT NULL);

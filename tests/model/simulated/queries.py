@@ -169,7 +169,12 @@ def _upsert(view: View, table: str, columns: tuple[str, ...], values: tuple[Any,
     held = view[table].get(_key(table, row))
     if restates and held is not None and held["listed"] and held["digest"] == row["digest"]:
         row["changed_at"] = held["changed_at"]
-    return _put(view, table, row, wins=lambda held: _rank(row) >= _rank(held))
+
+    def wins(held: Row) -> bool:
+        was_forgotten = not held["listed"] and held["first_seen_at"] is None
+        return _rank(row) > _rank(held) or (_rank(row) == _rank(held) and not was_forgotten)
+
+    return _put(view, table, row, wins=wins)
 
 
 @_statement
