@@ -42,7 +42,7 @@ PETS = rounds(3_000, long=640_000)
 IDLE = rounds(300, long=3_000)
 HUNG_UP = 60
 SLOW = 40
-PAGES = rounds(36, long=200)
+PAGES = rounds(36, long=120)
 MOST_MIB = 300
 SERVED_WITHIN_S = 2.0
 MOST_CONNECTIONS = 256
