@@ -157,7 +157,8 @@ class _Days:
             await asyncio.to_thread(self._power_cut)
             self._machine.cut(day.cut.topics, self._ends[day.cut.since], is_torn=day.cut.is_torn)
         elif day.log_of is not None:
-            await self._daemon.end()
+            if not self._daemon.has_ended():  # it may have been killed just now
+                await self._daemon.end()
             await asyncio.to_thread(servers.down, self._places.data)
             await asyncio.to_thread(self._machine.put_back, "kafka", day.log_of)
         if day.tables_of is not None:
