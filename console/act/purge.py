@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.embedded import servers
 from console.embedded.endpoints import with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
@@ -168,6 +167,7 @@ def _typed_words(words: str) -> str:
 def _locations(settings: Settings) -> Locations:
     """Return where to look; embedded servers are started if they ever were."""
     from console.act.purge_targets import Locations, PurgeTarget  # noqa: PLC0415  commands import what they need
+    from console.embedded import servers  # noqa: PLC0415  the same
 
     data_dir, unavailable = settings.data_dir, []
     kafka, database = settings.kafka, settings.database_url

@@ -17,7 +17,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from console.embedded import servers
 from console.embedded.endpoints import database_of, kafka_of, with_picture_store
 from console.runtime import signals
 from console.runtime.output import note, print_document, say
@@ -49,6 +48,8 @@ def up(_options: Namespace) -> int:
 
 def down(options: Namespace) -> int:
     """Stop the embedded servers."""
+    from console.embedded import servers
+
     stopped = servers.down(load().data_dir, say=note)
     if options.json:
         print_document({"stopped": stopped})

@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
 
@@ -56,10 +55,7 @@ def parser(*, is_whole: bool = False) -> argparse.ArgumentParser:
         description="Mirrors the RescueGroups.org adoptable-pet export into Kafka and Postgres.",
         epilog="Settings are PETSTREAM_* environment variables, or lines of a .env file.",
     )
-    top.add_argument(
-        "--version", action="version", version=f"%(prog)s {version('petstream')}",
-        help="print the version",
-    )  # fmt: skip
+    top.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version")
     add = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
 
     _command(add, "up", commands.up, "the daemon: schedule, ingest and all consumers")
@@ -191,6 +187,16 @@ class _Parser(argparse.ArgumentParser):
         super()._print_message(printable(message), file)
 
 
+class _PrintVersion(argparse.Action):
+    """Prints the version; it is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415  it takes 20 ms
+
+        parser._print_message(f"{parser.prog} {version('petstream')}\n", sys.stdout)  # noqa: SLF001  as argparse's own does
+        parser.exit()
+
+
 class _CommandParser(_Parser):
     """A command's parser; `complete` adds its arguments when the command is used, not before."""
 
@@ -284,6 +290,8 @@ def _add_arguments_of(name: str, *, extra: str) -> Callable[[argparse.ArgumentPa
     """Return what completes a command's parser with what its entry point adds."""
 
     def complete(parser: argparse.ArgumentParser) -> None:
+        from importlib.metadata import entry_points  # noqa: PLC0415  as above
+
         missing = ""
         for entry_point in entry_points(group=_COMMANDS, name=name):
             try:

@@ -2,6 +2,8 @@
 
 Rule 1: a configured server is used as it is; only the embedded database is migrated by itself.
 Rule 2: these functions wait for servers: call them before the event loop runs.
+Rule 3: what starts servers is imported only where one may have to be started: with it come all of
+        Kafka's and Postgres' own, which a command at configured servers would wait for.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from console.embedded import servers
 from petstream.postgres import url as postgres_url
 from petstream.settings import KafkaAccess, Settings
 
@@ -27,6 +28,8 @@ def kafka_of(settings: Settings, say: Say, *, usual_port: bool = False) -> Kafka
     """
     if settings.kafka is not None:
         return settings.kafka
+    from console.embedded import servers  # noqa: PLC0415  rule 3
+
     access = servers.ensure_kafka(settings.data_dir, say=say, usual_port=usual_port)
     return replace(access, compression=settings.kafka_compression)
 
@@ -37,6 +40,8 @@ def database_of(settings: Settings, say: Say, *, usual_port: bool = False) -> st
 
     if settings.database_url is not None:
         return settings.database_url
+    from console.embedded import servers  # noqa: PLC0415  rule 3
+
     url = servers.ensure_postgres(settings.data_dir, say=say, usual_port=usual_port)
     for name in asyncio.run(migrate(url, say=say)):
         say(f"migrated the embedded database: {name}")

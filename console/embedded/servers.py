@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from console.embedded import kafka, kafka_door, postgres
+from console.embedded import kafka, kafka_door
 from console.embedded.process import locked, recorded, stop
 from petstream.errors import UsageError
 from petstream.settings import KafkaAccess, private_directory
@@ -90,6 +90,8 @@ def ensure_postgres(
     Raises:
         PetstreamError: Postgres didn't start; the message names its log.
     """
+    from console.embedded import postgres  # noqa: PLC0415  Kafka alone does without its client
+
     at_first = POSTGRES_PORT if usual_port else 0
     with _alone(data_dir, "postgres"):
         return postgres.start(data_dir, say=say, for_tests=for_tests, at_first=at_first)
@@ -97,6 +99,8 @@ def ensure_postgres(
 
 def running(data_dir: Path) -> Servers:
     """Return what runs now, without starting anything."""
+    from console.embedded import postgres  # noqa: PLC0415  as above
+
     broker, database = recorded(data_dir, "kafka"), recorded(data_dir, "postgres")
     return Servers(
         kafka=kafka_door.access(data_dir, broker.port) if broker else None,

@@ -2,7 +2,8 @@
 
 Rule 1: progress goes to stderr; stdout is for what a command was asked.
 Rule 2: numbers are totals so far, by name; a name that begins again starts again.
-Rule 3: what has a known end also says how much that is, how fast it goes, and how long it takes.
+Rule 3: bars are loaded only for a terminal that can draw them.
+Rule 4: what has a known end also says how much that is, how fast it goes, and how long it takes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol, TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-from rich.text import Text
 
 _PLAIN_EVERY_S: Final = 10.0
 _MB: Final = 1_000_000
@@ -103,23 +100,26 @@ def _left(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-class _Figures(ProgressColumn):
-    """What a bar says beside it."""
-
-    def render(self, task: Task) -> Text:
-        speed = None if task.finished else task.speed
-        return Text(figures(task.completed, task.total, task.fields["unit"], speed))
-
-
 @contextmanager
 def _bars(unit: str, target: TextIO) -> Iterator[ReportProgress]:
+    from rich import progress as bars  # noqa: PLC0415  rule 3
+    from rich.console import Console  # noqa: PLC0415  the same
+    from rich.text import Text  # noqa: PLC0415  the same
+
+    class Figures(bars.ProgressColumn):
+        """What a bar says beside it."""
+
+        def render(self, task: bars.Task) -> Text:
+            speed = None if task.finished else task.speed
+            return Text(figures(task.completed, task.total, task.fields["unit"], speed))
+
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        _Figures(),
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(bar_width=20),
+        Figures(),
     )
-    with Progress(*columns, console=Console(file=target), transient=True) as progress:
+    with bars.Progress(*columns, console=Console(file=target), transient=True) as progress:
         tasks = {}
 
         def report(

@@ -12,13 +12,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Final
 
-from stream_unzip import NO_ENCRYPTION, InvalidOperationError, UnzipError, async_stream_unzip
-
 from ingest.source.listing import base_name, is_logical
 from petstream.errors import BrokenFileError
-
-_UNREADABLE: Final = (UnzipError, InvalidOperationError, ValueError, LookupError, TypeError)
-"""With what the reader of Deflate64 raises where its bytes make no sense."""
 
 _MAGIC: Final = b"PK\x03\x04"
 _EMPTY_MAGIC: Final = b"PK\x05\x06"
@@ -50,20 +45,17 @@ async def unzipped(
     whole = _CountedBytes(head, chunks)
     inner = _members(whole) if head.startswith(_MAGIC) else whole.chunks()
     out_bytes = 0
-    try:
-        async for chunk in inner:
-            out_bytes += len(chunk)
-            if out_bytes > max_output_bytes:
-                raise BrokenFileError(f"it is larger than {max_output_bytes:,} bytes unzipped")
-            if out_bytes > max(_RATIO_COUNTS_FROM_BYTES, max_ratio * whole.bytes):
-                raise BrokenFileError(f"it shrinks more than {max_ratio} times: a zip bomb")
-            yield chunk
-        async for _ in whole.remaining():
-            pass  # to the transfer's end: what comes behind a zip is part of it
-        if head.startswith(_MAGIC) and not _holds_end(whole.tail):
-            raise BrokenFileError("the zip is cut: its end isn't there")
-    except _UNREADABLE as error:
-        raise BrokenFileError(f"the zip can't be read ({type(error).__name__})") from error
+    async for chunk in inner:
+        out_bytes += len(chunk)
+        if out_bytes > max_output_bytes:
+            raise BrokenFileError(f"it is larger than {max_output_bytes:,} bytes unzipped")
+        if out_bytes > max(_RATIO_COUNTS_FROM_BYTES, max_ratio * whole.bytes):
+            raise BrokenFileError(f"it shrinks more than {max_ratio} times: a zip bomb")
+        yield chunk
+    async for _ in whole.remaining():
+        pass  # to the transfer's end: what comes behind a zip is part of it
+    if head.startswith(_MAGIC) and not _holds_end(whole.tail):
+        raise BrokenFileError("the zip is cut: its end isn't there")
 
 
 class _CountedBytes:
@@ -95,18 +87,28 @@ class _CountedBytes:
 
 
 async def _members(whole: _CountedBytes) -> AsyncGenerator[bytes, None]:
+    import stream_unzip  # noqa: PLC0415  with a cryptography of its own: 40 ms, for zips only
+
+    # the latter are what the reader of Deflate64 raises where its bytes make no sense
+    its_own = (stream_unzip.UnzipError, stream_unzip.InvalidOperationError)
+    unreadable = (*its_own, ValueError, LookupError, TypeError)
     files = 0
-    members = async_stream_unzip(
-        whole.chunks(), chunk_size=_CHUNK_BYTES, allowed_encryption_mechanisms=(NO_ENCRYPTION,)
+    members = stream_unzip.async_stream_unzip(
+        whole.chunks(),
+        chunk_size=_CHUNK_BYTES,
+        allowed_encryption_mechanisms=(stream_unzip.NO_ENCRYPTION,),
     )
-    async for name, _, chunks in members:
-        logical = _is_logical(name.decode("latin-1"))
-        files += logical
-        if files > 1:
-            raise BrokenFileError("the zip holds several files of an export")
-        async for chunk in chunks:  # also of other members: they must be read to their end
-            if logical:
-                yield chunk
+    try:
+        async for name, _, chunks in members:
+            logical = _is_logical(name.decode("latin-1"))
+            files += logical
+            if files > 1:
+                raise BrokenFileError("the zip holds several files of an export")
+            async for chunk in chunks:  # also of other members: they must be read to their end
+                if logical:
+                    yield chunk
+    except unreadable as error:
+        raise BrokenFileError(f"the zip can't be read ({type(error).__name__})") from error
     if not files:
         raise BrokenFileError("the zip holds no file of an export")
 
