@@ -207,6 +207,7 @@ class ExportRun:
         pets, orgs = self._pets, self._orgs
         odd = (self._reader.odd, pets.comparison.odd, orgs.comparison.odd)
         self._notes.extend(schema_drift.oddities(*odd, pets.drift.odd, orgs.drift.odd))
+        await self._reader.settled()  # what is completed is never read, nor archived, again
         await self._lifecycle.flush()
         failpoints.point("ingest.rows.flushed")
         held = await self._decide_removals(petlist_file)

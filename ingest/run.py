@@ -14,7 +14,7 @@ Rule 6: before anything is published, the log is checked against the last comple
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -276,7 +276,7 @@ async def carry_out(
     ledgers = state.ledgers
     known = f"{len(ledgers.pets):,} pets and {len(ledgers.orgs):,} orgs known"
     context.say(f"export {assignment.identity.export_id}: {known}")
-    async with Publisher(context.kafka, lead) as publisher:
+    async with Publisher(context.kafka, lead) as publisher, aclosing(reader):
         run = ExportRun(
             assignment,
             state,

@@ -6,6 +6,8 @@ Rule 2: the check sum stands beside it, and is verified when it is read again (`
 Rule 3: a full disk says so once; the reading goes on without an archive.
 Rule 4: what was written is read back from the file, and compared, before it appears: a file that
         stands there can be read.
+Rule 5: packing and writing go on in another thread while the next bytes are read: one piece at a
+        time, so that a slow disk stops the reading.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +27,6 @@ from typing import BinaryIO, Final
 import aiofiles
 import xxhash
 import zstandard
-from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from petstream import failpoints
 from petstream.errors import BrokenFileError, PetstreamError
@@ -35,7 +37,7 @@ SPARE_BYTES: Final = 256 * 1024 * 1024
 
 _LEVEL: Final = 1
 _READ_BYTES: Final = 1024 * 1024
-_WRITTEN_AFTER_BYTES: Final = 2 * 1024 * 1024  # every write goes through another thread
+_WRITTEN_AFTER_BYTES: Final = 1024 * 1024  # every write goes through another thread
 _EXPORT_DIRECTORY: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9-]+Z(\.\d+)?", re.ASCII)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
@@ -72,7 +74,7 @@ class Archive:
             if (await asyncio.to_thread(shutil.disk_usage, path.parent)).free < SPARE_BYTES:
                 raise _full(self._directory)
             part = path.with_name(f"{path.name}.part")
-            return ArchiveWriter(path, part, await aiofiles.open(part, "wb"))
+            return ArchiveWriter(path, part, await asyncio.to_thread(part.open, "wb"))
         except OSError as error:
             raise _full(self._directory) from error
 
@@ -127,21 +129,21 @@ class Archive:
 class ArchiveWriter:
     """One file being written; ends with `commit` or `abort`."""
 
-    def __init__(self, path: Path, part: Path, file: AsyncBufferedIOBase) -> None:
+    def __init__(self, path: Path, part: Path, file: BinaryIO) -> None:
         """Write to `part`; `commit` makes it `path`."""
         self._path, self._part, self._file = path, part, file
         self._deflate = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compressobj()
         self._digest = xxhash.xxh3_128()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._work: asyncio.Future[None] | None = None
 
     async def write(self, data: bytes) -> None:
-        """Take some bytes; raises `ArchiveFullError` where the disk is full."""
-        self._digest.update(data)
+        """Take some bytes; raises `ArchiveFullError` where the disk is full, maybe a piece late."""
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         if self._waiting_bytes >= _WRITTEN_AFTER_BYTES:
-            await self._put(self._packed())
+            await self._then(partial(self._pack, self._taken()))
 
     async def commit(self) -> None:
         """Make the file appear, whole, once it was read back.
@@ -150,29 +152,63 @@ class ArchiveWriter:
             ArchiveFullError: the disk is full.
             ArchiveDamagedError: what is read back isn't what was written.
         """
-        await self._put(self._packed() + self._deflate.flush())
-        try:
-            await self._file.flush()
-            await asyncio.to_thread(os.fsync, self._file.fileno())
-            await self._file.close()
-            is_whole = await asyncio.to_thread(_holds, self._part, self._digest.digest())
-            if not is_whole:
-                raise ArchiveDamagedError(
-                    f"the archive in {self._path.parent.parent} doesn't give back what was "
-                    "written there: check its disk, or set PETSTREAM_ARCHIVE_DAYS=0"
-                )
-            await asyncio.to_thread(self._rename)
-        except OSError as error:
-            raise _full(self._path.parent.parent) from error
+        await self._then(partial(self._finish, self._taken()))
+        await self._done()
 
     async def abort(self) -> None:
         """Forget the file."""
+        with suppress(ArchiveError):
+            await self._done()
+        await asyncio.to_thread(self._discard)
+
+    async def _then(self, work: Callable[[], None]) -> None:
+        """Begin some work in another thread, as soon as that before it is done (rule 5)."""
+        await self._done()
+        self._work = asyncio.get_running_loop().run_in_executor(None, work)
+
+    async def _done(self) -> None:
+        """Wait for the work that was begun, and raise what came of it.
+
+        (A cancellation ends the waiting only: a thread can't be stopped.)
+        """
+        if self._work is None:
+            return
+        await asyncio.wait([self._work])
+        work, self._work = self._work, None
         try:
-            await self._file.close()
+            work.result()
+        except OSError as error:
+            raise _full(self._path.parent.parent) from error
+
+    def _taken(self) -> bytes:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return b"".join(waiting)
+
+    def _pack(self, data: bytes) -> None:
+        """Write what the compressor gives back: it does so when it has enough for a block."""
+        self._digest.update(data)
+        self._file.write(self._deflate.compress(data))
+
+    def _finish(self, data: bytes) -> None:
+        self._pack(data)
+        self._file.write(self._deflate.flush())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if not _holds(self._part, self._digest.digest()):
+            raise ArchiveDamagedError(
+                f"the archive in {self._path.parent.parent} doesn't give back what was "
+                "written there: check its disk, or set PETSTREAM_ARCHIVE_DAYS=0"
+            )
+        self._rename()
+
+    def _discard(self) -> None:
+        try:
+            self._file.close()
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-        await asyncio.to_thread(self._part.unlink, missing_ok=True)
+        self._part.unlink(missing_ok=True)
 
     def _rename(self) -> None:
         check_sum = Path(f"{self._path}.xxh128")
@@ -188,17 +224,6 @@ class ArchiveWriter:
         finally:
             os.close(directory)
         failpoints.point("ingest.archive.rename.after")
-
-    def _packed(self) -> bytes:
-        """Compress what waits; the compressor gives it back when it has enough for a block."""
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        return self._deflate.compress(b"".join(waiting))
-
-    async def _put(self, data: bytes) -> None:
-        try:
-            await self._file.write(data)
-        except OSError as error:
-            raise _full(self._path.parent.parent) from error
 
 
 def _inflating(packed: BinaryIO) -> zstandard.ZstdDecompressionReader:

@@ -3,10 +3,12 @@
 Rule 1: no file is ever whole in memory: bytes, unzipped bytes and rows stream through.
 Rule 2: the archive is a comfort, not a duty: a full disk ends it, and reading goes on.
 Rule 3: a file that changed under us isn't mended here: the run begins again with a new listing.
+Rule 4: an archived file is read back while the next one is read; `settled` waits for the last.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -69,7 +71,10 @@ def from_ftp(ftp: FtpUrl, meter: ByteMeter | None = None) -> Source:
 
 
 class Reader:
-    """Reads the files of one export; keeps them in the archive as long as that has room."""
+    """Reads the files of one export; keeps them in the archive as long as that has room.
+
+    Close it (`aclosing`): else the last file may not be kept.
+    """
 
     def __init__(
         self, source: Source, archive: Archive | None, export_id: str, warn: Callable[[str], None]
@@ -81,6 +86,7 @@ class Reader:
         self._warn = warn
         self.odd: Counter[str] = Counter()
         """How many files began oddly, by what is odd."""
+        self._finishing: asyncio.Task[None] | None = None
 
     async def rows(self, part: Part) -> AsyncGenerator[Rows, None]:
         """Return the rows of a part as they arrive.
@@ -119,6 +125,16 @@ class Reader:
                     raise BrokenFileError(f"{part.name} is larger than {most_bytes:,} bytes")
         return bytes(kept)
 
+    async def settled(self) -> None:
+        """Return when every file that was read is in the archive, or was given up."""
+        finishing, self._finishing = self._finishing, None
+        if finishing is not None:
+            await finishing
+
+    async def aclose(self) -> None:
+        """End what is still written to the archive: another reader may begin the same files."""
+        await self.settled()
+
     async def _bytes(self, part: Part) -> AsyncGenerator[bytes, None]:
         writer = await self._writer(part)
         try:
@@ -131,8 +147,9 @@ class Reader:
             raise BrokenFileError(f"{part.name} is broken: {error}") from error
         else:
             if writer is not None:
+                await self.settled()
                 kept, writer = writer, None
-                await self._finish(kept)
+                self._finishing = asyncio.create_task(self._finish(kept))
         finally:
             if writer is not None:
                 await writer.abort()
@@ -163,5 +180,6 @@ class Reader:
             self._give_up(error)
 
     def _give_up(self, error: ArchiveError) -> None:
-        self._archive = None
-        self._warn(f"{error}; reading goes on without the archive")
+        if self._archive is not None:  # of the next file it may have been said already
+            self._archive = None
+            self._warn(f"{error}; reading goes on without the archive")

@@ -98,6 +98,7 @@ async def main():
         rows = 0
         async for batch in reader.rows(part):
             rows += sum(isinstance(row, Row) for row in batch)
+        await reader.settled()
         print(rows, len(said), "without the archive" in said[0])
     print([path.name for path in where.rglob("*") if path.is_file()])
 asyncio.run(main())

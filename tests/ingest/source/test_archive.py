@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -240,6 +242,68 @@ async def test_f1_a_file_that_the_archive_cannot_give_back_costs_the_archive_not
     for _ in range(2):
         async for batch in reader.rows(part):
             rows += sum(isinstance(row, Row) for row in batch)
+    await reader.settled()
     assert rows == 2 * data.count(b"\n")
     assert len(lines) == 1
     assert "reading goes on without the archive" in lines[0]
+
+
+async def test_while_a_disk_is_slow_rows_are_read_and_the_archive_is_whole_once_it_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next file is read while the one before is read back; nothing is left over at the end."""
+    goes_on = threading.Event()
+    sync = os.fsync
+
+    def slow(descriptor: int) -> None:
+        if not goes_on.wait(30):
+            raise OSError(errno.EIO, "nobody reads meanwhile")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    row = b'{"animalID":"1"}\n'
+    names = ["pets_1.json", "pets_2.json"]
+
+    async def source(_part: Part) -> AsyncGenerator[bytes, None]:
+        yield row * 100
+
+    async with aclosing(Reader(source, Archive(tmp_path), EXPORT, print)) as reader:
+        for number in (1, 2):
+            part = Part("pets", number, RemoteFile(f"pets_{number}.json", len(row) * 100, AT))
+            async with aclosing(reader.rows(part)) as batches:
+                assert len(await anext(batches)) == 100  # though nothing is synced so far
+                if number == 2:
+                    goes_on.set()
+                assert [batch async for batch in batches] == []
+    assert [await kept(Archive(tmp_path), name=name) for name in names] == [row * 100] * 2
+    assert not list(tmp_path.rglob("*.part"))
+
+
+async def test_t16_a_disk_that_fills_up_while_two_files_are_written_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T16: the file before is still read back when the next one begins."""
+    began, goes_on = [], threading.Event()
+
+    def full(path: Path, _digest: bytes) -> bool:
+        began.append(path.name)
+        goes_on.wait(30)
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("ingest.source.archive._holds", full)
+
+    async def source(_part: Part) -> AsyncGenerator[bytes, None]:
+        yield b'{"animalID":"1"}\n'
+
+    lines: list[str] = []
+    async with aclosing(Reader(source, Archive(tmp_path), EXPORT, lines.append)) as reader:
+        for number in (1, 2):
+            part = Part("pets", number, RemoteFile(f"pets_{number}.json", 17, AT))
+            async with aclosing(reader.rows(part)) as batches:
+                await anext(batches)
+                if number == 2:
+                    goes_on.set()
+                assert [batch async for batch in batches] == []
+    assert began == ["pets_1.json.zst.part", "pets_2.json.zst.part"]
+    assert len(lines) == 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ async def read(monkeypatch: pytest.MonkeyPatch, data: bytes, directory: Path) ->
     ftp = FtpUrl("apikey-Ab3dEf9h", "secret", "localhost", 21, "", tls=False)
     from_wire = reader.from_ftp(ftp)
     export = reader.Reader(from_wire, Archive(directory), "2026-11-02T08:00:01Z", print)
-    return sum([len(batch) async for batch in export.rows(PART)])
+    async with aclosing(export):
+        return sum([len(batch) async for batch in export.rows(PART)])
 
 
 @pytest.mark.parametrize("end", range(1, len(ROW) - 1))
