@@ -118,13 +118,31 @@ class Comparison:
             BrokenFileError: an observer doesn't believe the file.
         """
         batch = Batch(len(rows), [], [])
-        counts, ledger = self.counts, self.ledger
         raw_digests = self._digests(rows)
-        known_keys = list(map(self._recognise, rows, raw_digests))
-        objects = self._parse_unknown(rows, known_keys)
+        known_keys = self._recognise(rows, raw_digests)
         first = self._rows_read.get(family, 0)
         self._rows_read[family] = first + len(rows)
-        each = zip(rows, raw_digests, known_keys, strict=True)
+        known = [key for key in known_keys if key is not None]
+        if len(known) == len(rows) and not self._restate_below:
+            self._keep_all(known, family)  # nothing in the batch makes another row of it unknown
+        else:
+            each = list(zip(rows, raw_digests, known_keys, strict=True))
+            self._judge_each(batch, each, first, family, file)
+        for batch_observer in self._batch_observers:
+            batch_observer.see_batch(batch)
+        return batch
+
+    def _judge_each(
+        self,
+        batch: Batch,
+        each: Sequence[tuple[Row | BadRow, bytes, int | None]],
+        first: int,
+        family: Family,
+        file: str,
+    ) -> None:
+        """Judge rows with their digests and the keys that are known, one by one (rule 2)."""
+        counts, ledger = self.counts, self.ledger
+        objects = self._parse_unknown(each)
         for index, (row, raw_digest, known_key) in enumerate(each, first):
             if known_key is not None and ledger.came_from(known_key, raw_digest):  # still
                 self._keep(known_key, family)
@@ -157,9 +175,6 @@ class Comparison:
                 continue
             source = Source(self.facts.export_id, self.facts.mode, file, row.number)
             batch.publications.append(self._published(key, change, source, raw_digest))
-        for batch_observer in self._batch_observers:
-            batch_observer.see_batch(batch)
-        return batch
 
     def present(self) -> AbstractSet[int]:
         """Return the keys of the rows that were read so far; it grows with them."""
@@ -189,13 +204,28 @@ class Comparison:
             for row in rows
         ]
 
-    def _recognise(self, row: Row | BadRow, raw_digest: bytes) -> int | None:
-        """Return the key of a row whose very bytes made the event that is held of it."""
-        match = None if isinstance(row, BadRow) else self.kind.key_in.search(row.raw)
-        if match is None:
-            return None
-        key = int(match[1])
-        return key if self.ledger.came_from(key, raw_digest) else None
+    def _recognise(
+        self, rows: Sequence[Row | BadRow], raw_digests: Sequence[bytes]
+    ) -> list[int | None]:
+        """Return the keys of the rows whose very bytes made the event that is held of them."""
+        search, came_from = self.kind.key_in.search, self.ledger.came_from
+        known: list[int | None] = []
+        for row, raw_digest in zip(rows, raw_digests, strict=True):
+            match = search(row.raw) if type(row) is Row else None
+            key = None if match is None else int(match[1])
+            known.append(key if key is not None and came_from(key, raw_digest) else None)
+        return known
+
+    def _keep_all(self, keys: Sequence[int], family: Family) -> None:
+        """Note that the keys of a whole batch, which was recognised, are in this export."""
+        self.counts.read += len(keys)
+        self.counts.unchanged += len(keys)
+        once = dict.fromkeys(keys, family)
+        if len(once) == len(keys) and self._winners.keys().isdisjoint(once):
+            self._winners.update(once)
+            return
+        for key in keys:
+            self._keep(key, family)
 
     def _keep(self, key: int, family: Family) -> None:
         """Note that the key of a row that was recognised is in this export."""
@@ -206,14 +236,10 @@ class Comparison:
             self._count_repeated(winner, family)
 
     def _parse_unknown(
-        self, rows: Sequence[Row | BadRow], known_keys: Sequence[int | None]
+        self, each: Sequence[tuple[Row | BadRow, bytes, int | None]]
     ) -> dict[int, dict[str, Any] | BadRow]:
         """Parse together the rows that weren't recognised; return them by row number."""
-        unknown = [
-            row
-            for row, key in zip(rows, known_keys, strict=True)
-            if key is None and isinstance(row, Row)
-        ]
+        unknown = [row for row, _, key in each if key is None and isinstance(row, Row)]
         objects = parse(unknown, self.odd)
         return {row.number: parsed for row, parsed in zip(unknown, objects, strict=True)}
 

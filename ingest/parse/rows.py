@@ -132,13 +132,13 @@ class RowFramer:
 
     def _made(self, pieces: Sequence[tuple[int, bytes, int]]) -> list[Row | BadRow]:
         rows: list[Row | BadRow] = []
-        for offset, raw, length in pieces:
-            self.rows += 1
+        for number, (offset, raw, length) in enumerate(pieces, self.rows + 1):
             if length > LONGEST_ROW_BYTES:
                 message = f"the row has {length:,} bytes; {LONGEST_ROW_BYTES:,} is the most"
-                rows.append(BadRow(self.rows, offset, "too-long", message, kept_of(raw)))
+                rows.append(BadRow(number, offset, "too-long", message, kept_of(raw)))
             else:
-                rows.append(Row(self.rows, offset, raw))
+                rows.append(Row(number, offset, raw))
+        self.rows += len(rows)
         return rows
 
 

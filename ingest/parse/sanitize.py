@@ -45,7 +45,7 @@ def is_harmless(raw: bytes) -> bool:
     return (
         raw.startswith(b"{")
         and len(raw) < _SHORT_BYTES
-        and raw.count(b"[") + raw.count(b"{") <= _SHALLOW_BRACKETS
+        and _holds_few_brackets(raw)
         and not _holds_long_number(raw)
     )
 
@@ -99,6 +99,19 @@ def _with_escapes(match: re.Match[bytes]) -> bytes:
     for sign, escape in _ESCAPES:
         text = text.replace(sign, escape)
     return text
+
+
+def _holds_few_brackets(raw: bytes) -> bool:
+    """Go from one to the next: a row holds a handful, and to count them would look at each byte."""
+    left = _SHALLOW_BRACKETS
+    for sign in (b"[", b"{"):
+        at = raw.find(sign)
+        while at >= 0:
+            if not left:
+                return False
+            left -= 1
+            at = raw.find(sign, at + 1)
+    return True
 
 
 def _holds_long_number(raw: bytes) -> bool:

@@ -95,7 +95,9 @@ class _Received:
         """Remember what is handed out."""
         self.bytes += len(fresh)
         self.digest.update(fresh)
-        self.tail = (self.tail + fresh)[-_OVERLAP_BYTES:]
+        if len(fresh) < _OVERLAP_BYTES:  # else all of it would be copied once more
+            fresh = self.tail + fresh
+        self.tail = fresh[-_OVERLAP_BYTES:]
 
 
 class _NetworkTime:

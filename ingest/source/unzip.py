@@ -83,7 +83,9 @@ class _CountedBytes:
 
     def _count(self, chunk: bytes) -> None:
         self.bytes += len(chunk)
-        self.tail = (self.tail + chunk)[-_TAIL_BYTES:]
+        if len(chunk) < _TAIL_BYTES:  # else all of it would be copied once more
+            chunk = self.tail + chunk
+        self.tail = chunk[-_TAIL_BYTES:]
 
 
 async def _members(whole: _CountedBytes) -> AsyncGenerator[bytes, None]:

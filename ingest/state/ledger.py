@@ -21,7 +21,8 @@ from petstream.fold import Rank, is_newest, key_of, peek
 
 # sequence, position of the value, length of the raw digest, partition, listed
 _HEAD: Final = Struct("<qqBH?")
-_LISTED: Final = _HEAD.size - 1
+_HEAD_BYTES: Final = _HEAD.size
+_LISTED: Final = _HEAD_BYTES - 1
 _SEQUENCE: Final = Struct("<q")
 
 
@@ -166,7 +167,7 @@ class Ledger:
         return (
             packed is not None
             and bool(packed[_LISTED])
-            and packed.startswith(raw_digest, _HEAD.size)
+            and packed.startswith(raw_digest, _HEAD_BYTES)
         )
 
     def listed(self) -> Iterator[int]:

@@ -60,6 +60,31 @@ def test_rows_whose_bytes_are_known_mean_what_they_mean_when_they_are_parsed(
     assert runs[0] == runs[1]
 
 
+@settings(max_examples=60)
+@given(_PETS_OF_A_DAY, _PETS_OF_A_DAY, st.integers(2, 12), st.sampled_from([0, 2**53]))
+def test_however_many_rows_are_compared_at_once_they_come_to_the_same(
+    first: list[Any], second: list[Any], at_once: int, below: int
+) -> None:
+    """A batch of rows that are all known goes a shorter way."""
+
+    def rows(day: list[Any]) -> list[Any]:
+        return framed(*(pet_row(key, name=name, lastUpdated=at) for key, name, at, _, _ in day))
+
+    held = list({pet[0]: pet for pet in first}.values())
+    before = Comparison(PETS, Ledger(), facts(0))
+    log = before.compare(rows(held), "pets", "pets_1.json").publications
+    runs = []
+    for size in (1, at_once):
+        run = Comparison(PETS, refolded(log), facts(1), restate_below=below)
+        made = []
+        for family, day in read_in_order(held * 2, held + second + held):
+            read = rows(day)
+            for begin in range(0, len(read), size):
+                made += run.compare(read[begin : begin + size], family, "x_1.json").publications
+        runs.append((made, run.counts, dict(run.odd), run.restated, set(run.present())))
+    assert runs[0] == runs[1]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
