@@ -43,6 +43,10 @@ INSERT INTO petstream.pet_picture (animal_id, picture_key, position, status, thu
 VALUES (1, 'a', 1, 'stored', '{"320": "k"}'), (1, 'b', 2, 'gone', NULL),
     (3, 'c', 1, 'failed', NULL)
 """
+STALE = """
+TABLE petstream.pet_search EXCEPT TABLE petstream.pet_searched
+UNION ALL (TABLE petstream.pet_searched EXCEPT TABLE petstream.pet_search)
+"""
 LEAVES = "DELETE FROM petstream.pet WHERE animal_id = {}"
 
 
@@ -63,6 +67,14 @@ class Searched:
         try:
             for statement in statements:
                 await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def stale(self) -> list[Any]:
+        """Return what the trigger wrote otherwise than the view says it."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            return list(await connection.fetch(STALE))
         finally:
             await connection.close()
 
@@ -171,6 +183,7 @@ async def test_the_search_follows_every_change_of_a_pet(some: Searched) -> None:
         " species = repeat('z', 9000), status = repeat('s', 9000) WHERE animal_id = 2",
         query("forget_pets").replace("$1", "'{7}'").replace("$2", "now()"),
     )
+    assert await some.stale() == []
     assert await some.ids(q="poppy") == [6, 5]
     assert await some.ids(q="waffles") == [1]
     assert await some.ids(q="xxxx") == [2]
