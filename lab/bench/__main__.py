@@ -2,7 +2,9 @@
 
 The steps are run in rounds, one after the other; the first round warms up and isn't counted.
 
-Usage: scripts/bench [--pets N] [--rows 4.4|real] [--repeats N] [--json FILE] [--keep]
+Usage: scripts/bench [--pets N] [--rows 4.4|real] [--repeats N] [--end-to-end-only] [--peers]
+                     [--latency] [--profile DIR] [--check | --set-baseline] [--json FILE]
+                     [--dir DIR]
 Nothing else should run meanwhile. Kafka, Postgres and the FTP server run on the same machine.
 """
 
@@ -10,99 +12,66 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from console.runtime.arguments import positive
+from lab.bench import check, latency, others
 from lab.bench.feed import Kind, MeasuredFeed, feed
-from lab.bench.steps import MEANINGS, Measured, round_of_steps, servers
+from lab.bench.measured import Measured, document, table
+from lab.bench.servers import BenchServers, servers
+from lab.bench.steps import round_of_steps
 
 
 def main() -> None:
     """Run the bench."""
     options = _options()
+    if options.check:
+        options.pets, options.rows = (check.baseline()[key] for key in ("pets", "rows"))
     kind: Kind = "real" if options.rows == "real" else "short"
-    directory: Path = options.dir
-    rounds: list[Measured] = []
-    measured = feed(directory, options.pets, kind)
-    names = ["warmup", *(f"run{number}" for number in range(1, options.repeats + 1))]
-    rounds = _run(directory, measured, names, whole_line_only=options.end_to_end_only)
-    for line in table(rounds, measured):
+    measured = feed(options.dir, options.pets, kind)
+    calibration = check.calibration_s()
+    with servers(options.dir / "servers", measured) as around:
+        rounds = _rounds(around, measured, options)
+        lines = table(rounds, measured)
+        if options.latency:
+            waits = latency.waits(around.kafka, around.database_url, around.data_dir)
+            lines += ["", *waits]
+        if options.profile:
+            options.profile.mkdir(parents=True, exist_ok=True)
+            programs = others.installed(options.dir)
+            lines += ["", *map(str, others.profile(around, programs, options.profile))]
+    costs = check.costs_of(rounds)
+    if options.check:
+        lines += ["", *check.compared(costs, calibration, check.baseline())]
+    if options.set_baseline:
+        text = check.baseline_of(costs, calibration, options.pets, options.rows)
+        check.BASELINE.write_text(text, encoding="ascii")
+    for line in lines:
         print(line)  # noqa: T201  the result
     if options.json:
         figures = json.dumps(document(rounds, measured), indent=1)
         options.json.write_text(figures + "\n", encoding="ascii")
 
 
-def table(rounds: Sequence[Measured], measured: MeasuredFeed) -> list[str]:
-    """Return the medians as a Markdown table; rows/s with its extremes."""
-    lines = [
-        f"{measured.pets:,} pets, rows of {measured.row_bytes / 1000:.1f} KB, medians",
-        "",
-        "| step | rows/s (least-most) | MB/s | CPU µs a row, each process | peak RSS, MB |",
-        "|---|---|---|---|---|",
-    ]
-    for step in dict.fromkeys(run.step for run in rounds):
-        runs = [run for run in rounds if run.step == step]
-        speeds = sorted(run.rows / run.seconds for run in runs)
-        speed = statistics.median(speeds)
-        names = dict.fromkeys(name for run in runs for name in run.costs)
-        cpu = {
-            name: _median(run.costs[name].cpu_s / run.rows * 1e6 for run in runs) for name in names
-        }
-        peaks = {name: max(run.costs[name].peak_mb for run in runs) for name in names}
-        lines.append(
-            f"| {step} | {speed:,.0f} ({speeds[0]:,.0f}-{speeds[-1]:,.0f}) "
-            f"| {speed * measured.row_bytes / 1e6:,.0f} "
-            f"| {' · '.join(f'{name} {used:,.0f}' for name, used in cpu.items() if used >= 1)} "
-            f"| {' · '.join(f'{name} {peak:,.0f}' for name, peak in peaks.items())} |"
-        )
-        for key in runs[0].more:
-            seconds = _median(run.more[key] for run in runs)
-            lines.append(
-                f"| - {MEANINGS[key]} | {measured.pets / seconds:,.0f} | | {seconds:.2f} s | |"
-            )
-    return lines
-
-
-def document(rounds: Sequence[Measured], measured: MeasuredFeed) -> dict[str, object]:
-    """Return everything that was measured, and on what machine."""
-    return {
-        "machine": {
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-        },
-        "pets": measured.pets,
-        "row_bytes": measured.row_bytes,
-        "runs": [
-            run._asdict() | {"costs": {name: used._asdict() for name, used in run.costs.items()}}
-            for run in rounds
-        ],
-    }
-
-
-def _run(
-    directory: Path, measured: MeasuredFeed, names: Sequence[str], *, whole_line_only: bool
+def _rounds(
+    around: BenchServers, measured: MeasuredFeed, options: argparse.Namespace
 ) -> list[Measured]:
     """Run rounds of steps; the first one warms up and isn't counted."""
     counted: list[Measured] = []
-    with servers(directory / "servers", measured) as around:
-        for name in names:
-            for run in round_of_steps(around, measured, name, whole_line_only=whole_line_only):
-                speed = f"{run.rows / run.seconds:,.0f} rows/s"
-                print(f"{name}: {run.step}: {speed}", file=sys.stderr, flush=True)  # noqa: T201  for the person who waits
-                if name != names[0]:
-                    counted.append(run)
+    programs = others.installed(options.dir) if options.peers else None
+    for number in range(options.repeats + 1):
+        name = f"run{number}"
+        runs = [round_of_steps(around, measured, name, whole_line_only=options.end_to_end_only)]
+        if programs is not None:
+            runs.append(others.peers(around, measured, name, programs))
+        for run in (run for of_kind in runs for run in of_kind):
+            speed = f"{run.rows / run.seconds:,.0f} rows/s"
+            what = f"{run.step}: {speed}" if number else f"warm-up: {run.step}: {speed}"
+            print(what, file=sys.stderr, flush=True)  # noqa: T201  for the person who waits
+            if number:
+                counted.append(run)
     return counted
-
-
-def _median(numbers: Iterable[float]) -> float:
-    return statistics.median(numbers)
 
 
 def _options() -> argparse.Namespace:
@@ -111,6 +80,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", choices=("4.4", "real"), default="4.4", help="KB a row")
     parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--end-to-end-only", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="a plain script and dlt beside it")
+    parser.add_argument("--latency", action="store_true", help="of an event that comes alone")
+    parser.add_argument("--profile", type=Path, metavar="DIR", help="draw flame graphs there")
+    judging = parser.add_mutually_exclusive_group()
+    judging.add_argument(
+        "--check", action="store_true", help="compare with the baseline, on its feed"
+    )
+    judging.add_argument("--set-baseline", action="store_true", help="make this the baseline")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument(
         "--dir", type=Path, default=Path(".petstream-bench"), help="kept between runs"

@@ -1,6 +1,7 @@
-"""The feed that is measured: the simulator's, as it is or with rows cut to 4.4 KB.
+"""The feed that is measured: two days of the simulator's, as they are or with rows cut to 4.4 KB.
 
 Rule 1: made once for a size and kind, and kept: to make it takes longer than to read it.
+Rule 2: a day stands in a folder of its own beside the other, so one FTP server serves both.
 """
 
 from __future__ import annotations
@@ -9,22 +10,30 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from lab.simulator import history, write_export
 
 Kind = Literal["short", "real"]
 
+FIRST_DAY: Final = "first"
+USUAL_DAY: Final = "usual"
+"""The folders of the days: all pets are new, and some are new, some changed and some gone."""
+
 _LONGEST_HTML, _LONGEST_TEXT = 2_200, 2_000
 
 
 class MeasuredFeed(NamedTuple):
-    """An export in a directory: how many pets and organisations, and a pet's mean size in bytes."""
+    """Two exports in a directory: how many pets and organisations, and a pet's mean size in bytes.
+
+    `usual_rows` is how many rows of pets the second day's `updatedpets_n` have.
+    """
 
     directory: Path
     pets: int
     organizations: int
     row_bytes: float
+    usual_rows: int
 
 
 def feed(directory: Path, pets: int, kind: Kind) -> MeasuredFeed:
@@ -35,17 +44,22 @@ def feed(directory: Path, pets: int, kind: Kind) -> MeasuredFeed:
         pets: how many.
         kind: ``real`` = as the simulator has them, 7 KB; else one picture and shorter texts.
     """
-    home = directory / f"{kind}-{pets}"
-    made = directory / f"{kind}-{pets}.json"
+    home = directory / f"{kind}-{pets}-days"
+    made = home.with_suffix(".json")
     if not made.exists():
         shutil.rmtree(home, ignore_errors=True)
-        write_export(home, history(pets=pets, days=1), 0)
-        if kind != "real":
-            for file in home.glob("*pets_*.json"):
-                _cut(file)
-        size = sum(file.stat().st_size for file in home.glob("pets_*.json"))
-        organizations = sum(_rows(file) for file in home.glob("orgs_*.json")) - 1  # the time stamp
-        made.write_text(json.dumps([organizations, size / pets]), encoding="ascii")
+        days = history(pets=pets, days=2)
+        for number, name in enumerate((FIRST_DAY, USUAL_DAY)):
+            write_export(home / name, days, number)
+            if kind != "real":
+                for file in (home / name).glob("*pets_*.json"):
+                    _cut(file)
+        first, usual = home / FIRST_DAY, home / USUAL_DAY
+        size = sum(file.stat().st_size for file in first.glob("pets_*.json"))
+        organizations = sum(_rows(file) for file in first.glob("orgs_*.json")) - 1  # the time stamp
+        usual_rows = sum(_rows(file) for file in usual.glob("updatedpets_*.json"))
+        figures = [organizations, size / pets, usual_rows]
+        made.write_text(json.dumps(figures), encoding="ascii")
     return MeasuredFeed(home, pets, *json.loads(made.read_text(encoding="ascii")))
 
 

@@ -48,15 +48,23 @@ def main() -> None:
     options = parser.parse_args()
     kafka, url = embedded.ensure_kafka(options.dir), embedded.ensure_postgres(options.dir)
     try:
-        waits_ms = sorted(asyncio.run(measured(kafka, url, options.dir, options.events)))
+        for line in waits(kafka, url, options.dir, options.events):
+            print(line)  # noqa: T201  the result
     finally:
         embedded.down(options.dir)
+
+
+def waits(kafka: KafkaAccess, url: str, data_dir: Path, events: int = 200) -> list[str]:
+    """Return as a Markdown table how long events that come alone take to their rows."""
+    waits_ms = sorted(asyncio.run(measured(kafka, url, data_dir, events)))
     shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
     figures = {name: waits_ms[int(len(waits_ms) * share)] for name, share in shares.items()}
     figures["slowest"] = waits_ms[-1]
-    print("| " + " | ".join(f"{name}, ms" for name in figures) + " |")  # noqa: T201  the result
-    print("|" + "---|" * len(figures))  # noqa: T201  as above
-    print("| " + " | ".join(f"{wait_ms:.1f}" for wait_ms in figures.values()) + " |")  # noqa: T201  as above
+    return [
+        "| " + " | ".join(f"{name}, ms" for name in figures) + " |",
+        "|" + "---|" * len(figures),
+        "| " + " | ".join(f"{wait_ms:.1f}" for wait_ms in figures.values()) + " |",
+    ]
 
 
 async def measured(kafka: KafkaAccess, url: str, data_dir: Path, events: int) -> list[float]:

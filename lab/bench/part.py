@@ -1,6 +1,6 @@
 """One part as a process of its own: it says on its last line what it did, as JSON.
 
-Usage: ``python -m lab.bench.part serve DIRECTORY PORT``, ``… ingest MODE``, or
+Usage: ``python -m lab.bench.part serve DIRECTORY``, ``… ingest MODE``, or
 ``… consume NAME [RECORDS]``; settings come from the environment. With RECORDS a consumer begins at
 once and ends after so many; without, it applies what is there.
 """
@@ -20,11 +20,8 @@ from console.embedded.endpoints import database_of, kafka_of
 from console.runtime import signals
 from consumers.registry import Name
 from lab.bench.usage import usage
-from lab.simulator import serve_ftp
+from petstream.setting_values import ftp_url
 from petstream.settings import load
-
-USER = "apikey-Ab3dEf9h"
-PASSWORD = "bench"  # noqa: S105  of a server on loopback, for as long as it's measured
 
 
 def main(what: str, *arguments: str) -> None:
@@ -40,9 +37,15 @@ def main(what: str, *arguments: str) -> None:
     print(json.dumps(report), flush=True)  # noqa: T201  what the caller reads
 
 
-def serve(directory: str, port: str) -> dict[str, Any]:
+def serve(directory: str) -> dict[str, Any]:
     """Serve a directory over FTP until the input ends."""
-    with serve_ftp(Path(directory), user=USER, password=PASSWORD, port=int(port)):
+    from lab.bench.servers import FTP_URL  # noqa: PLC0415  the others serve nothing
+    from lab.simulator import serve_ftp  # noqa: PLC0415  as above
+
+    address = ftp_url(FTP_URL)
+    with serve_ftp(
+        Path(directory), user=address.user, password=address.password, port=address.port
+    ):
         print("ready", flush=True)  # noqa: T201  what the caller waits for
         sys.stdin.read()
     return {}
