@@ -37,6 +37,7 @@ found."""
 
 OF_A_PACKAGE = {
     "tests/petstream/test_html_corpus.py": "attacks on petstream.html",
+    "tests/petstream/kafka/test_certificates_in_words.py": "diagnosis, by handshakes in memory",
     "tests/petstream/test_versions.py": "events and schemas of earlier versions",
     "tests/ingest/changes/test_repeated_ids.py": "comparison and change together",
     "tests/consumers/pictures/test_odd_pictures.py": "the formats, sniff and the process together",

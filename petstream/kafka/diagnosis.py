@@ -39,6 +39,7 @@ _ENTRY: Final = frozenset({
 """Those of a client's options that a single connection takes."""
 _WRONG_NAME: Final = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
 _OUT_OF_DATE: Final = (9, 10)  # not yet, and no longer
+_UNKNOWN_AUTHORITY: Final = (2, 18, 19, 20, 21)  # its issuer, or that of one above, isn't ours
 
 _HUNG_UP: Final = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
@@ -246,7 +247,12 @@ def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
         )
     if error.verify_code in _OUT_OF_DATE:
         return "shows a certificate that isn't valid today: renew it, or set the clock"
+    if error.verify_code in _UNKNOWN_AUTHORITY:
+        return (
+            f"shows a certificate of an authority we don't know ({error.verify_message}): set "
+            "PETSTREAM_KAFKA_SSL_CAFILE to the PEM file of the authority that signed it"
+        )
     return (
-        f"shows a certificate of an authority we don't know ({error.verify_message}): set "
-        "PETSTREAM_KAFKA_SSL_CAFILE to the PEM file of the authority that signed it"
+        f"shows a certificate that isn't as RFC 5280 wants it ({error.verify_message}): have its "
+        "authority issue it anew; Python is strict about that from 3.13 on"
     )

@@ -60,21 +60,25 @@ class Authority:
         self.home = home
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named("an authority of a test")
-        made = _certificate(self._name, self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
-        )
+        made = _authoritys(self._key.public_key(), self._name)
         self.file = home / "authority.pem"
         self._pem = made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         self.file.write_bytes(self._pem)
 
-    def issue(self, name: str, *, days: int = 2, begins_days_ago: int = 1) -> Path:
+    def issue(
+        self, name: str, *, days: int = 2, begins_days_ago: int = 1, with_key_id: bool = True
+    ) -> Path:
         """Return a PEM file with a key and a certificate, for 127.0.0.1 and no other host."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = _certificate(
             _named(name), self._name, key.public_key(), days=days, ago=begins_days_ago
         ).add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+            critical=False,
         )
+        if with_key_id:  # Python is strict about it from 3.13 on
+            key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            made = made.add_extension(key_id, critical=False)
         path = self.home / f"{name}.pem"
         path.write_bytes(
             key.private_bytes(
@@ -187,6 +191,21 @@ def _free_ports(count: int) -> list[int]:
 
 def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _authoritys(key: ec.EllipticCurvePublicKey, name: x509.Name) -> x509.CertificateBuilder:
+    """Return an authority's own certificate, as RFC 5280 wants it."""
+    may_sign = x509.KeyUsage(
+        digital_signature=False, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    return (
+        _certificate(name, name, key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(may_sign, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
 
 
 def _certificate(

@@ -211,10 +211,9 @@ async def test_a_listener_that_hangs_up_is_taken_for_one_of_another_protocol(
         await ensure_topics(way, prefix, give_up_after_s=0.1)
 
 
-async def test_a_certificate_that_isnt_valid_any_more_is_said(
+async def test_an_authority_of_another_name_is_no_authority(
     tmp_path: Path, secured: Secured, prefix: str
 ) -> None:
-    """The authority's own: ours to the broker would be judged by the broker."""
     stranger = Authority(tmp_path)
     way = access(secured, "both", ssl_cafile=str(stranger.file))
     with pytest.raises(PetstreamError, match="an authority we don't know"):
