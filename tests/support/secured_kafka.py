@@ -35,11 +35,13 @@ KEEPER, PASSWORD = "keeper", "canary-of-the-keeper"
 LISTENERS: Final = {
     "password": "SASL_PLAINTEXT",
     "both": "SASL_SSL",
+    "token": "SASL_PLAINTEXT",
     "certificate": "SSL",
     "mutual": "SSL",
     "elsewhere": "SSL",
 }
-"""By what each is for: `mutual` asks for our certificate, `elsewhere` gives itself a wrong name."""
+"""By what each is for: `token` takes unsigned ones, `mutual` asks for our certificate, `elsewhere`
+gives itself a wrong name."""
 
 _SASL: Final = """\
 listener.name.{name}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
@@ -49,6 +51,12 @@ listener.name.{name}.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.secu
 ScramLoginModule required;
 listener.name.{name}.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.\
 ScramLoginModule required;
+"""
+
+_TOKEN: Final = """\
+listener.name.token.sasl.enabled.mechanisms=OAUTHBEARER
+listener.name.token.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.\
+OAuthBearerLoginModule required;
 """
 
 
@@ -175,9 +183,9 @@ def _further(text: str, ports: dict[str, int], keys: Path, authority: Path) -> s
     sasl = "".join(
         _SASL.format(name=name, user=KEEPER, password=PASSWORD)
         for name, what in LISTENERS.items()
-        if what.startswith("SASL")
+        if what.startswith("SASL") and name != "token"
     )
-    return "".join(f"{name}={value}\n" for name, value in lines.items()) + sasl
+    return "".join(f"{name}={value}\n" for name, value in lines.items()) + sasl + _TOKEN
 
 
 def _free_ports(count: int) -> list[int]:

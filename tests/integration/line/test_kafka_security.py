@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 from kafka_rights import rights_of_the_page
+from oauth_server import oauth_server
 from secured_kafka import KEEPER, PASSWORD, Authority, Secured, start
 
 from console.embedded import servers
@@ -106,6 +108,24 @@ async def test_a_day_goes_through_a_secured_kafka(  # noqa: PLR0913, PLR0917  a 
     own = str(secured.authority.issue(KEEPER)) if listener == "mutual" else None
     way = access(secured, listener, sasl_mechanism=mechanism, ssl_certfile=own)
     await a_day(tmp_path, prefix, way, way, database_url)
+
+
+async def test_a_token_of_an_oauth_server_lets_us_in_and_a_wrong_secret_is_one_line(
+    secured: Secured, prefix: str
+) -> None:
+    with oauth_server(client="petstream", secret="canary-secret", subject=KEEPER) as server:
+        by_token = access(
+            secured, "token", security_protocol="SASL_PLAINTEXT", sasl_mechanism="OAUTHBEARER",
+            sasl_username="petstream", sasl_password="canary-secret", oauth_url=server.url,
+            oauth_scope="kafka",
+        )  # fmt: skip
+        await ensure_topics(by_token, prefix)
+        await answers(by_token)
+        assert server.asked == ["client_credentials kafka"], "one token for all clients"
+        wrong = replace(by_token, sasl_password="canary-of-nobody")
+        with pytest.raises(UnreachableError, match=r"gives no token \(401\)") as refused:
+            await answers(wrong)
+        assert "canary" not in str(refused.value)
 
 
 def rights(who: str, prefix: str) -> list[tuple[str, str, str, bool]]:
