@@ -162,6 +162,26 @@ def hosts(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def feeds(text: str) -> dict[str, str]:
+    """Read the consoles of other feeds by the feeds' names.
+
+    >>> feeds("second=http://127.0.0.1:8643/, third=https://pets.example.org")
+    {'second': 'http://127.0.0.1:8643', 'third': 'https://pets.example.org'}
+    """
+    consoles = {}
+    for entry in text.split(","):
+        name, _, url = (part.strip() for part in entry.partition("="))
+        address = _split(url)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}", name) or name in consoles:
+            raise ValueError("it must be name=URL, more of them separated by commas, no name twice")
+        if address.scheme not in {"http", "https"} or not address.hostname:
+            raise ValueError("a console's URL must begin with http:// or https://")
+        if address.username or address.password or address.query or address.fragment:
+            raise ValueError("a console's URL has no user and no parameters")
+        consoles[name] = url.rstrip("/")
+    return consoles
+
+
 def hosts_with_ports(text: str) -> frozenset[str]:
     """Read hosts that may be at private addresses."""
     addresses = [address.strip().lower() for address in text.split(",")]

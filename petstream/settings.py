@@ -96,6 +96,7 @@ class Settings:
     log: Literal["auto", "json", "plain"] = "auto"
     console: tuple[str, int] | None = ("127.0.0.1", 8642)
     console_hosts: frozenset[str] = frozenset()
+    feeds: Mapping[str, str] = field(default_factory=dict[str, str])
     console_token: str | None = field(default=None, repr=False)
     console_database_url: str | None = field(default=None, repr=False)
 
@@ -266,6 +267,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
     "PETSTREAM_LOG": ("log", setting_values.one_of("auto", "json", "plain"), "json"),
     "PETSTREAM_CONSOLE": ("console", setting_values.address, "127.0.0.1:8642"),
     "PETSTREAM_CONSOLE_HOSTS": ("console_hosts", setting_values.hosts, "pets.example.org"),
+    "PETSTREAM_FEEDS": ("feeds", setting_values.feeds, "second=http://127.0.0.1:8643"),
     "PETSTREAM_CONSOLE_DATABASE_URL": (
         "console_database_url",
         setting_values.database_url,

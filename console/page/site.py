@@ -23,10 +23,11 @@ from console.page.command_runner import CommandRunner
 from console.page.database import Database
 from console.page.error_pages import pages_for_errors
 from console.page.guard import guard
-from console.page.operations import dead_letters, exports, front, plans, runbooks
+from console.page.operations import dead_letters, exports, feeds, front, plans, runbooks
 from console.page.operations.dead_letters import LetterLooks
 from console.page.operations.desk import DecisionDesk
 from console.page.operations.exports import ExportLooks
+from console.page.operations.feeds import FeedLooks
 from console.page.operations.plans import PlanLooks
 from console.page.operations.token import TokenGate
 
@@ -56,5 +57,9 @@ def mount(
     app.router.add_routes(plans.routes(plan_looks, desk))
     app.router.add_routes(dead_letters.routes(letter_looks, desk))
     app.router.add_routes(found.routes(database, current_settings, commands))
-    app.router.add_routes(operator.routes(keeper, export_looks, plan_looks, letter_looks))
+    feed_looks = FeedLooks(keeper, current_settings)
+    app.router.add_routes(feeds.routes(feed_looks))
+    app.router.add_routes(
+        operator.routes(keeper, export_looks, plan_looks, letter_looks, feed_looks)
+    )
     app.router.add_routes(described.routes())

@@ -26,10 +26,10 @@ from console.page.api.answers import (
     PlanList,
     PublishedLife,
 )
-from console.page.api.front_answers import GoingOn, Overview
+from console.page.api.front_answers import FeedList, GoingOn, Overview
 from console.page.operations.exports import OPS
 
-VERSION: Final = "1.1.0"
+VERSION: Final = "1.2.0"
 """Of what `/api` answers; fields are only ever added."""
 
 _REFS: Final = "#/components/schemas/{name}"
@@ -66,6 +66,10 @@ _AFTER: Final = _words("`after` of the page before: the next page.")
 _ID: Final = {"type": "integer", "minimum": 0}
 _NAME: Final = {"type": "string"}
 ENDPOINTS: Final = (
+    Endpoint(
+        "/api/feeds", "/feeds", "feeds", "How this feed stands, and those of other consoles.",
+        FeedList, {}, {},
+    ),
     Endpoint(
         "/api/overview", "/", "overview", "What the front page shows, most urgent first.",
         Overview, {}, {},

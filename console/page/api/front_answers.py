@@ -1,4 +1,4 @@
-"""What `/api/overview` and `/api/progress` answer: the front page, as types."""
+"""What `/api/overview`, `/api/progress` and `/api/feeds` answer: the front page, as types."""
 
 from __future__ import annotations
 
@@ -204,3 +204,33 @@ class Overview(msgspec.Struct, frozen=True, rename="camel"):
     progress: GoingOn
     happened: list[Happened]
     standing: Standing | None
+
+
+class KnownFeed(msgspec.Struct, frozen=True, rename="camel"):
+    """How a feed stands, as the front page of its console says it.
+
+    Attributes:
+        name: what it is called here.
+        url: of its console; null: it is this one.
+        level: ``good``, ``info``, ``warn`` or ``bad``; ``bad`` too where there is no answer.
+        text: its front page in one line.
+        detail: a sentence more.
+        problems: how many things are wrong; null: not known.
+        newest_export_id: its newest completed export; null: there is none, or it isn't known.
+        held_plans: removals that wait for a decision; null: not known.
+    """
+
+    name: str
+    url: str | None
+    level: str
+    text: str
+    detail: str
+    problems: int | None
+    newest_export_id: str | None
+    held_plans: int | None
+
+
+class FeedList(msgspec.Struct, frozen=True):
+    """All feeds that this console knows, its own first."""
+
+    feeds: list[KnownFeed]

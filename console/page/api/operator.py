@@ -18,6 +18,7 @@ from console.page.look import NoLook
 from console.page.operations import dead_letters, exports, plans
 from console.page.operations.dead_letters import LetterLooks
 from console.page.operations.exports import ExportLooks
+from console.page.operations.feeds import FeedLooks
 from console.page.operations.front import look_of
 from console.page.operations.last_look import LookKeeper
 from console.page.operations.plans import PlanLooks
@@ -25,11 +26,16 @@ from console.page.operations.runbooks import PATH, runbook_page
 
 
 def routes(
-    keeper: LookKeeper, export_looks: ExportLooks, plan_looks: PlanLooks, letter_looks: LetterLooks
+    keeper: LookKeeper,
+    export_looks: ExportLooks,
+    plan_looks: PlanLooks,
+    letter_looks: LetterLooks,
+    feed_looks: FeedLooks,
 ) -> list[web.RouteDef]:
     """Return the routes."""
     return [
         *_front(keeper),
+        *_feeds(feed_looks),
         *_exports(export_looks),
         *_plans(plan_looks),
         *_letters(letter_looks),
@@ -46,6 +52,13 @@ def _front(keeper: LookKeeper) -> list[web.RouteDef]:
         return answer(made.progress(look_of(await keeper.get())))
 
     return [web.get("/api/overview", front), web.get("/api/progress", progress)]
+
+
+def _feeds(looks: FeedLooks) -> list[web.RouteDef]:
+    async def every(_request: web.Request) -> web.Response:
+        return answer(made.feed_list(await looks.every()))
+
+    return [web.get("/api/feeds", every)]
 
 
 def _exports(looks: ExportLooks) -> list[web.RouteDef]:

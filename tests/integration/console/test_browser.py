@@ -176,6 +176,7 @@ async def test_every_page_is_whole_and_accessible(
         "dead-letters": ("/dead-letters", "None: every row could be read"),
         "replay": ("/dead-letters/replay", "nothing to send back"),
         "organizations": ("/orgs", "Organisations"),
+        "feeds": ("/feeds", "this console"),
         "runbooks": ("/runbooks", "What to do"),
         "runbook": ("/runbooks/not-ready", "server-away"),
         "organization": (f"/orgs/{console.wanted.pets[pet]['orgID']}", "listed"),
