@@ -40,7 +40,9 @@ row may spell it in another case, or with `animal` before it.
 - `""`, null and the feed's zeros (`"0"` sizes, `0000-00-00`) are null; text is as sent otherwise.
 - "Yes" / "No" / "" are true / false / null: null means that nobody said, not "no".
 - A column in `attributes` means: the field is in the view's `attributes` jsonb, under its name in
-  events.
+  events, if it says something. One that is null, `[]` or `{}` is left out: `attributes->>'name'` is
+  null then, and `attributes ? 'name'` false (up to 0.1 it was there, as null; such a row stays so
+  until its next event, or a rebuild).
 - Fields we don't know, and values that don't fit their type, are in `extra`, as sent, under the
   feed's name.
 """

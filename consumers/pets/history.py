@@ -16,7 +16,6 @@ from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.pets import current
-from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
 from petstream.codec import Envelope
@@ -24,7 +23,7 @@ from petstream.events import ExportEvent, PetEvent, PlanEvent
 from petstream.kafka.records import ConsumerRecord
 from petstream.topics import DEAD_LETTERS
 
-Item = DecodedEvent | DeadLetter
+Item = Envelope | DeadLetter
 
 _RECORDED_STATES: Final = ("started", "completed", "failed")
 
@@ -33,16 +32,15 @@ def read(record: ConsumerRecord) -> Item:
     """Return what a record says."""
     if record.topic.endswith(DEAD_LETTERS.name):
         return dead_letters.decode(record)
-    return DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
+    return codec.decode(record.headers, record.value)
 
 
 async def apply(connection: Connection, items: Sequence[Item]) -> None:
     """Apply a batch: the newest of each key to the state, all to the history."""
-    changes = [item for item in items if isinstance(item, DecodedEvent)]
+    changes = [item for item in items if isinstance(item, Envelope)]
     await current.apply(connection, changes)
-    envelopes = [change.envelope for change in changes]
-    await _record_pet_events(connection, envelopes)
-    await _record_exports(connection, envelopes)
+    await _record_pet_events(connection, changes)
+    await _record_exports(connection, changes)
     letters = [item for item in items if isinstance(item, DeadLetter)]
     if letters:
         rows = [

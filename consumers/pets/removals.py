@@ -15,9 +15,9 @@ from consumers.engine.postgres import Connection, kind_of
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.pets import current
-from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS
 from petstream import codec
+from petstream.codec import Envelope
 from petstream.events import TYPE_PREFIX, PetEvent
 from petstream.kafka.records import ConsumerRecord
 
@@ -28,15 +28,15 @@ _NOT_REMOVED: Final = frozenset(
 )
 
 
-def read(record: ConsumerRecord) -> DecodedEvent | None:
+def read(record: ConsumerRecord) -> Envelope | None:
     """Return a removal; None for any other change, which the consumer pets looks at."""
     if dict(record.headers).get("ce_type") in _NOT_REMOVED:
         return None
-    change = DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
+    change = codec.decode(record.headers, record.value)
     return change if current.op_of(change) == "removed" else None
 
 
-async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None:
+async def apply(connection: Connection, changes: Sequence[Envelope]) -> None:
     """Write the newest removal of each key, unless what is held is newer."""
     try:
         async with connection.transaction():
@@ -47,12 +47,12 @@ async def apply(connection: Connection, changes: Sequence[DecodedEvent]) -> None
         await _write_tombstone(connection, changes[0])
 
 
-async def _write_tombstone(connection: Connection, change: DecodedEvent) -> None:
+async def _write_tombstone(connection: Connection, change: Envelope) -> None:
     """Take a key off the lists whose last content Postgres refuses (rule 3)."""
-    entity = "pet" if isinstance(change.envelope.event, PetEvent) else "organization"
+    entity = "pet" if isinstance(change.event, PetEvent) else "organization"
     await connection.execute(
-        query(f"remove_{entity}"), current.key_of(change), change.envelope.sequence,
-        change.envelope.digest, change.envelope.time, change.envelope.export_id,
+        query(f"remove_{entity}"), current.key_of(change), change.sequence,
+        change.digest, change.time, change.export_id,
     )  # fmt: skip
 
 

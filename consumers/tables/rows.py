@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from consumers.pets import current
-from consumers.pets.current import STATE_COLUMNS, DecodedEvent
+from consumers.pets.current import STATE_COLUMNS
 from consumers.tables.columns import (
     CHANGED_AT,
     DIGEST,
@@ -23,7 +23,7 @@ from consumers.tables.columns import (
     value_of,
 )
 from petstream import codec
-from petstream.codec import Headers
+from petstream.codec import Envelope, Headers
 from petstream.events import PetEvent
 from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
 from petstream.fold import Rank
@@ -37,14 +37,14 @@ _PET_NAMES: Final = (
 _ORGANIZATION_NAMES: Final = (*ORGANIZATION_COLUMNS, *_STATE)
 
 
-def shape_of(change: DecodedEvent) -> TableShape:
+def shape_of(change: Envelope) -> TableShape:
     """Return which table topic an event belongs to."""
-    return PET_TABLE if isinstance(change.envelope.event, PetEvent) else ORGANIZATION_TABLE
+    return PET_TABLE if isinstance(change.event, PetEvent) else ORGANIZATION_TABLE
 
 
-def row_of(change: DecodedEvent, changed_at: str) -> dict[str, Any]:
+def row_of(change: Envelope, changed_at: str) -> dict[str, Any]:
     """Return every column of the row that an event makes."""
-    event = change.envelope.event
+    event = change.event
     columns: dict[str, Any]
     if isinstance(event, PetEvent):
         columns = dict(zip(_PET_NAMES, current.pet_row(change), strict=True))
@@ -56,14 +56,14 @@ def row_of(change: DecodedEvent, changed_at: str) -> dict[str, Any]:
 
 
 def row_record(
-    change: DecodedEvent, changed_at: str, *, prefix: str, format_: TableFormat
+    change: Envelope, changed_at: str, *, prefix: str, format_: TableFormat
 ) -> ProducerRecord:
     """Return the record that writes the row of an event."""
     shape = shape_of(change)
     key = str(current.key_of(change)).encode()
     value = value_of(shape, row_of(change, changed_at), format_)
     headers = (
-        *_headers(change.envelope.rank, change.envelope.export_id),
+        *_headers(change.rank, change.export_id),
         (CHANGED_AT, changed_at.encode()),
         (SHAPE, shape.mark(format_).encode()),
     )

@@ -25,14 +25,13 @@ from consumers.engine.postgres import Connection
 from consumers.engine.queries import query
 from consumers.engine.runner import Consumer
 from consumers.pets import current
-from consumers.pets.current import DecodedEvent
 from consumers.registry import CONSUMERS, group_of
 from consumers.tables.columns import PET_TABLE, SHAPES, TableShape
 from consumers.tables.comparison import ComparedTable, TableComparison, compare, events_of
 from consumers.tables.keys import LoggedKey, TableKeys
 from consumers.tables.rows import null_record, row_record, shape_of, time_text
 from petstream import codec
-from petstream.codec import UndecodableError
+from petstream.codec import Envelope, UndecodableError
 from petstream.events import SnapshotRequest
 from petstream.fold import Rank
 from petstream.kafka.client import ensure_topics
@@ -64,7 +63,7 @@ class _TableWrite(NamedTuple):
     record: ProducerRecord
 
 
-Item = DecodedEvent | ExportCompleted
+Item = Envelope | ExportCompleted
 
 
 def consumer(access: KafkaAccess, prefix: str, format_: TableFormat) -> Consumer[Item]:
@@ -81,7 +80,7 @@ def read(record: ConsumerRecord) -> Item | None:
     if record.topic.endswith(EXPORTS.name):
         type_ = dict(record.headers).get("ce_type", b"")
         return ExportCompleted() if type_.endswith(b"export.completed") else None
-    return DecodedEvent(codec.decode(record.headers, record.value), record.value or b"")
+    return codec.decode(record.headers, record.value)
 
 
 class TableWriter:
@@ -95,7 +94,7 @@ class TableWriter:
 
     async def apply(self, _connection: Connection, items: Sequence[Item]) -> None:
         """Write what is due of a batch."""
-        changes = [item for item in items if isinstance(item, DecodedEvent)]
+        changes = [item for item in items if isinstance(item, Envelope)]
         self._is_export_completed |= len(changes) < len(items)
         for shape in SHAPES:
             of_shape = [change for change in changes if shape_of(change) is shape]
@@ -184,27 +183,27 @@ class TableWriter:
     def _due(
         self,
         shape: TableShape,
-        changes: Sequence[DecodedEvent],
-        latest: Sequence[DecodedEvent],
+        changes: Sequence[Envelope],
+        latest: Sequence[Envelope],
     ) -> Iterator[_TableWrite]:
         """Give the records that are to be written; learn from all changes, oldest first."""
         keys = self._keys[shape.topic.name]
         changed: dict[int, str] = {}
         for change in sorted(changes, key=current.rank_of):
-            key, rank = current.key_of(change), change.envelope.rank
+            key, rank = current.key_of(change), change.rank
             listed = current.op_of(change) != "removed"
             changed[key] = keys.changed_at(
-                key, rank, restated=change.envelope.restated, digest=change.envelope.digest,
-                time=time_text(change.envelope.time),
+                key, rank, restated=change.restated, digest=change.digest,
+                time=time_text(change.time),
             )  # fmt: skip
             keys.learn(key, rank, listed=listed, changed=changed[key])
         for change in latest:
-            key, rank = current.key_of(change), change.envelope.rank
+            key, rank = current.key_of(change), change.rank
             listed = current.op_of(change) != "removed"
             if not keys.is_due(key, rank, listed=listed):
                 continue
             if not listed:
-                yield self._null_of(shape, key, rank, change.envelope.export_id)
+                yield self._null_of(shape, key, rank, change.export_id)
                 continue
             record = row_record(change, changed[key], prefix=self._prefix, format_=self._format)
             yield _TableWrite(shape, key, rank, listed=True, changed=changed[key], record=record)
@@ -246,12 +245,12 @@ class TableWriter:
             await send_all(self._access, [request_record(request, export_id, self._prefix)])
 
 
-def _readable(records: Sequence[ConsumerRecord]) -> Iterator[DecodedEvent]:
+def _readable(records: Sequence[ConsumerRecord]) -> Iterator[Envelope]:
     """Give the events of records; one that can't be read is a dead letter already."""
     for record in records:
         try:
             change = read(record)
         except UndecodableError:
             continue
-        if isinstance(change, DecodedEvent):
+        if isinstance(change, Envelope):
             yield change

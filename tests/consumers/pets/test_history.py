@@ -10,7 +10,7 @@ from handmade_events import DAY, START, Log, sequence
 from scripted_connection import ScriptedConnection
 
 from consumers.pets import history, removals
-from consumers.pets.current import DecodedEvent
+from petstream.codec import Envelope
 from petstream.kafka.records import ConsumerRecord, ProducerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 
@@ -34,7 +34,7 @@ async def removed(*records: ProducerRecord) -> ScriptedConnection:
     """Apply a batch as the consumer deletions does."""
     connection: Any = ScriptedConnection()
     changes = [removals.read(read(record)) for record in records]
-    taken = [change for change in changes if isinstance(change, DecodedEvent)]
+    taken = [change for change in changes if isinstance(change, Envelope)]
     await removals.CONSUMER.apply(connection, taken)
     return connection  # type: ignore[no-any-return]  # as it was made
 

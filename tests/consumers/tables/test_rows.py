@@ -9,10 +9,10 @@ import pytest
 from handmade_events import START, Log, picture
 from msgspec.structs import replace
 
-from consumers.pets.current import DecodedEvent
 from consumers.tables.columns import ORGANIZATION_TABLE, PET_TABLE, SHAPES, TableShape
 from consumers.tables.rows import null_record, row_of, row_record
 from petstream import codec
+from petstream.codec import Envelope
 from petstream.events import PetEvent
 from petstream.kafka.records import ProducerRecord
 from petstream.settings import KafkaAccess, TableFormat
@@ -20,21 +20,21 @@ from petstream.settings import KafkaAccess, TableFormat
 CHANGED = "2026-11-21T08:12:04Z"
 
 
-def decoded(record: ProducerRecord) -> DecodedEvent:
+def decoded(record: ProducerRecord) -> Envelope:
     assert record.value is not None
-    return DecodedEvent(codec.decode(record.headers, record.value), record.value)
+    return codec.decode(record.headers, record.value)
 
 
-def a_pet() -> DecodedEvent:
+def a_pet() -> Envelope:
     change = decoded(Log(KafkaAccess("memory"), "t.").pet(7, 1, pictures=[picture(3)]))
-    event = change.envelope.event
+    event = change.event
     assert isinstance(event, PetEvent)
     pet = replace(
         event.pet, birthdate=date(2020, 1, 2), mixed=True, updated_at=START,
         description_text="<b>", summary="not a column",
     )  # fmt: skip
     event = replace(event, pet=pet)
-    return DecodedEvent(change.envelope._replace(event=event), codec.encode(event))
+    return change._replace(event=event)
 
 
 def test_a_row_has_the_views_columns_times_as_text_and_json_as_text() -> None:
@@ -68,7 +68,7 @@ def test_an_organisation_has_its_views_columns() -> None:
     change = decoded(Log(KafkaAccess("memory"), "t.").org(701, 1))
     assert row_of(change, CHANGED) | {"attributes": ""} == {
         **dict.fromkeys(name for name, _ in ORGANIZATION_TABLE.columns),
-        "org_id": 701, "name": "Paws", "sequence": change.envelope.sequence,
+        "org_id": 701, "name": "Paws", "sequence": change.sequence,
         "export_id": "2026-11-21T08:12:04Z", "attributes": "",
     }  # fmt: skip
 

@@ -18,7 +18,6 @@ from rows_of_the_feed import framed, org_row, pet_row
 from consumers.engine import dead_letters
 from consumers.engine.dead_letters import MAX_LETTER_BYTES, RefusedRecord, size_of
 from consumers.pets import current, history, removals
-from consumers.pets.current import DecodedEvent
 from consumers.pictures import wanted
 from ingest.changes.comparison import Comparison
 from ingest.changes.event import ORGS, PETS, Publication
@@ -120,13 +119,12 @@ def _read_by_consumers(record: ConsumerRecord, envelope: Envelope | None) -> Non
             assert envelope is None
     if envelope is None:
         return
-    change = DecodedEvent(envelope, record.value or b"")
     if isinstance(envelope.event, PetEvent):
-        current.pet_row(change)
+        current.pet_row(envelope)
         removal = removals.read(record)
         assert (removal is not None) == (envelope.event.op == "removed"), "a removal is passed over"
     elif isinstance(envelope.event, OrganizationEvent):
-        current.organization_row(change)
+        current.organization_row(envelope)
 
 
 def _written(publication: Publication) -> bytes:
