@@ -39,6 +39,17 @@ def test_removals_come_after_every_row_and_before_the_next_export(base: int, ind
     assert max(rows) < removal_sequence(base) < row_sequence(base + 1, "updatedpets", 0)
 
 
+@pytest.mark.parametrize("family", PET_FAMILIES)
+def test_the_first_and_the_last_row_of_a_family_tell_it(family: Family) -> None:
+    assert family_of(row_sequence(7, family, 0)) == family
+    assert family_of(row_sequence(7, family, 999_999)) == family
+
+
+def test_the_place_of_removals_is_part_of_the_contract() -> None:
+    assert removal_sequence(0) == 3_999_000
+    assert removal_sequence(2) == 11_999_000
+
+
 def test_sequences_fit_a_double_for_a_long_time() -> None:
     assert removal_sequence(YEAR_2030) < 2**53
     assert PER_SECOND * YEAR_2030 < 2**53
@@ -51,7 +62,7 @@ def test_a_family_without_room_says_so(family: Family) -> None:
 
 
 def test_all_sequences_are_such_as_a_double_holds_exactly_and_no_fewer() -> None:
-    assert float(LIMIT - 1) + 1 == LIMIT
+    assert int(float(LIMIT - 1)) == LIMIT - 1
     assert float(LIMIT) + 1 == float(LIMIT), "the next one would be rounded"
 
 
