@@ -22,8 +22,11 @@ _FAULT: Final = "truncated-petlist"
 class SimulatedDays:
     """A feed, and petstream's consumers behind it, the table topics among them."""
 
-    def __init__(self, home: Path, settings: Settings, kafka: str, database_url: str) -> None:
+    def __init__(
+        self, home: Path, settings: Settings, kafka: str, database_url: str, days: int
+    ) -> None:
         """Begin before the first day."""
+        self._days = days
         self.settings, self.access = settings, KafkaAccess(kafka)
         self.database_url = database_url
         self._home = home
@@ -31,7 +34,7 @@ class SimulatedDays:
 
     async def days(self) -> AsyncIterator[int]:
         """Go through the days; each is in Kafka and in Postgres when it is given."""
-        for day in range(DAYS):
+        for day in range(self._days):
             faults = (_FAULT,) if day == _HELD else ()
             write_export(self._home, self._feed, day, faults=faults)
             result = await ingest(
@@ -50,10 +53,16 @@ class SimulatedDays:
 
 
 @contextmanager
-def simulated_days(
-    home: Path, kafka: str, database_url: str, prefix: str, format_: TableFormat
+def simulated_days(  # noqa: PLR0913  what the tests of engines have
+    home: Path,
+    kafka: str,
+    database_url: str,
+    prefix: str,
+    format_: TableFormat,
+    *,
+    days: int = DAYS,
 ) -> Iterator[SimulatedDays]:
-    """Serve a feed, and make all that reads it."""
+    """Serve a feed, and make all that reads it; fewer days begin like more."""
     served = home / "ftp"
     served.mkdir()
     with serve_ftp(served, user="apikey-Ab3dEf9h", password="a-password") as server:
@@ -62,4 +71,4 @@ def simulated_days(
             ftp=ftp, data_dir=home / "data", topic_prefix=prefix, settle_s=0, pictures="off",
             table_topics=True, table_format=format_,
         )  # fmt: skip
-        yield SimulatedDays(served, settings, kafka, database_url)
+        yield SimulatedDays(served, settings, kafka, database_url, days)
