@@ -30,6 +30,8 @@ Held = Callable[[], Mapping[str, Any] | None]
 """Gives the record that is held for the row's key, as attributes, when a row lacks keys."""
 
 _Known = tuple[str, Callable[[Any], Any]]
+_TEXT: Final = values.text
+_FLAG: Final = values.flag
 _LONGEST_STAMP_ROW_BYTES: Final = 1_000
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -164,14 +166,21 @@ def _convert(
         if value == "" or value is None:
             continue
         attribute, convert = known[name]
+        # nearly every value is one of these two: no call for what the converters would say
+        if convert is _TEXT:
+            if type(value) is str and value.isascii() and "\0" not in value:
+                attributes[attribute] = value
+                continue
+        elif convert is _FLAG and (value == "Yes" or value == "No"):  # noqa: PLR1714  no hash for it
+            attributes[attribute] = value == "Yes"
+            continue
         try:
             attributes[attribute] = convert(value)
         except ValueError:
             extra[name] = values.plain(value)
-    if "pictures" in attributes and row.get("pictures"):
-        odd = pictures.odd_pictures(attributes["pictures"], row["pictures"])
-        if odd:
-            extra["pictures"] = odd
+    odd = pictures.odd_pictures(attributes.get("pictures", ()), row.get("pictures") or [])
+    if odd:
+        extra["pictures"] = odd
     if extra:
         attributes["extra"] = dict(sorted(extra.items()))
     return attributes

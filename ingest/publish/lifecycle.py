@@ -108,10 +108,11 @@ class Lifecycle:
 
     async def publish_changes(self, kind: Kind, publications: Iterable[Publication]) -> None:
         """Publish events of pets or organisations."""
-        for publication in publications:
+        topic, send = kind.topic.full_name(self._prefix), self._publisher.send
+        for key, value, headers in publications:
             if not self.announced:
                 await self.announce("started")
-            await self._publish(kind.topic, publication)
+            await send(topic, key, value, headers)
 
     async def publish_plans(self, records: Iterable[Publication]) -> None:
         """Publish held plans, and decisions about earlier ones."""

@@ -101,11 +101,15 @@ class Producer:
 
     async def partition(self, topic: str, key: bytes | None) -> int:
         """Return the partition of a key, as every Kafka client would choose it."""
-        partitions = self._partitions.get(topic)
-        if partitions is None:
-            partitions = sorted(await self._producer.partitions_for(topic))
-            self._partitions[topic] = partitions
+        if topic not in self._partitions:
+            self._partitions[topic] = sorted(await self._producer.partitions_for(topic))
+        partitions = self._partitions[topic]
         return int(self._partitioner(key, partitions, partitions))
+
+    def known_partition(self, topic: str, key: bytes | None) -> int | None:
+        """Return the partition of a key; None: those of its topic aren't known yet."""
+        partitions = self._partitions.get(topic)
+        return None if partitions is None else int(self._partitioner(key, partitions, partitions))
 
     def batch(self, topic: str, partition: int) -> RecordBatch:
         """Begin a batch."""

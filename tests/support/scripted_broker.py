@@ -29,6 +29,7 @@ class ScriptedBroker:
         self.ended: list[str] = []
         self.fail: Callable[[str], bool] = lambda _step: False
         self.opened_s_ago = 0.0
+        self.tells_partitions_at_once = True
 
     def away_once_at(self, step: str, nth: int = 1) -> None:
         """Be away when a step is done for the n-th time, and never again."""
@@ -38,6 +39,7 @@ class ScriptedBroker:
             return name == step and next(times) == nth
 
         self.fail = fail
+        self.tells_partitions_at_once = step != "partition"
 
     def reach(self, step: str) -> None:
         """Be asked for something."""
@@ -97,6 +99,10 @@ class ScriptedProducer:
         """Return the only one there is."""
         self._broker.reach("partition")
         return PLACE.partition
+
+    def known_partition(self, _topic: str, _key: bytes | None) -> int | None:
+        """Return it, unless the broker has to be asked each time."""
+        return PLACE.partition if self._broker.tells_partitions_at_once else None
 
     def batch(self, topic: str, partition: int) -> ScriptedBatch:
         """Begin a batch."""

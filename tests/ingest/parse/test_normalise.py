@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from msgspec import UNSET, structs
 from rows_of_the_feed import org_row, pet_row, picture
 
 from ingest.changes.schema_drift import SchemaDrift
+from ingest.parse import values
 from ingest.parse.normalise import Rejection, normalise_organization, normalise_pet, start_stamp
 from petstream import codec
 from petstream.fields import fields_of
@@ -51,6 +53,34 @@ def test_a_whole_row_arrives_typed_and_under_its_names() -> None:
         url="https://pictures.example/701/pictures/animals/22611/22611034/102900001_1600x1600.jpg",
         width=1600, height=1600, bytes=45083,
     )  # fmt: skip
+
+
+_ODD: Final = "ab \0\ud800\u00e9\U0001f600\u0663\u00b27"
+"""Letters, blank, NUL, half a pair, beyond ASCII; digits that are none of ours."""
+
+_VALUES: Final = st.one_of(
+    st.text(_ODD, max_size=12), st.text("0123456789", max_size=20), st.booleans(), st.integers(),
+    st.sampled_from(["Yes", "No", "yes", "NO ", "1", "0", "true", "\u0661\u0662\u0663"]),
+)  # fmt: skip
+
+
+@given(_VALUES)
+def test_short_ways_say_what_the_converters_say(value: Any) -> None:
+    """What nearly every row holds is converted where it stands."""
+
+    def said(convert: Callable[[Any], Any]) -> Any:
+        try:
+            return None if value == "" else convert(value)
+        except ValueError:
+            return None
+
+    shown = picture(1, 1) | {"mediaID": value}
+    arrived = pet(status=value, mixed=value, pictures=[shown])
+    assert arrived.status == said(values.text)
+    assert arrived.mixed == said(values.flag)
+    assert type(arrived.mixed) is type(said(values.flag))
+    assert arrived.pictures[0].id == said(values.identifier)
+    assert ("mixed" in arrived.extra) == (value != "" and said(values.flag) is None)
 
 
 @pytest.mark.parametrize("field", fields_of(Pet), ids=lambda field: str(field.feed_name))
