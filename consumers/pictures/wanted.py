@@ -3,14 +3,19 @@
 Rule 1: the list has a guard of its own, so it may be at any distance from the consumer pets.
 Rule 2: a picture with the same id and time keeps what is known of it, whatever its name and URL.
 Rule 3: without an id the file's name is its identity; without a time the pet's media time is its.
-Rule 4: a removal holds the pet's last set, and only dates it: it goes when a grace time is over.
+Rule 4: a newer event that asks for the same pictures leaves them alone; an equal one doesn't, so
+        that a replay mends the list.
+Rule 5: a removal holds the pet's last set, and only dates it: it goes when a grace time is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from consumers.engine.batch import newest
 from consumers.engine.postgres import Connection
@@ -25,6 +30,20 @@ from petstream.model import Picture, Rendition
 
 STATUSES: Final = ("due", "stored", "failed", "gone", "off")
 """What a picture on the list may be."""
+
+
+class WantedPicture(Struct, frozen=True, gc=False):
+    """A picture as the list has it; `want_pictures` reads it by these names."""
+
+    animal_id: int
+    picture_key: str
+    picture_id: int | None
+    position: int
+    updated_at: datetime | None
+    original_url: str | None
+    large_url: str | None
+    small_url: str | None
+    version: datetime | None
 
 
 def consumer(pictures: str | None) -> Consumer[Envelope]:
@@ -55,42 +74,47 @@ async def _apply(connection: Connection, envelopes: Sequence[Envelope], status: 
     )
     if not latest:
         return
+    sets = {_animal_id(envelope): _pictures(_event(envelope)) for envelope in latest}
     accepted = await connection.fetch(
         query("accept_picture_sets"),
-        [_animal_id(envelope) for envelope in latest],
+        list(sets),
         [envelope.sequence for envelope in latest],
         [envelope.digest for envelope in latest],
         [envelope.export_id for envelope in latest],
         [envelope.time if _is_removal(envelope) else None for envelope in latest],
+        [codec.digest(codec.encode(pictures)) for pictures in sets.values()],
     )
-    animal_ids = {row["animal_id"] for row in accepted}
-    events = [event for event in map(_event, latest) if event.animal_id in animal_ids]
-    wanted = [(event, key, picture) for event in events for key, picture in _pictures(event)]
-    await connection.execute(
-        query("drop_pictures"),
-        sorted(animal_ids),
-        [event.animal_id for event, _, _ in wanted],
-        [key for _, key, _ in wanted],
-    )
-    await connection.executemany(
-        query("want_picture"),
-        [
-            (
-                event.animal_id, key, picture.id, picture.position, picture.updated_at,
-                _url(picture.original), _url(picture.large), _url(picture.small), status,
-                picture.updated_at or event.pet.media_updated_at,
-            )
-            for event, key, picture in wanted
-        ],
-    )  # fmt: skip
+    asks_for = {row["animal_id"]: row["asks_for"] for row in accepted}
+    others = [each for each in latest if asks_for.get(_animal_id(each)) == "other"]
+    if others:
+        kept = [picture for each in others for picture in sets[_animal_id(each)]]
+        await connection.execute(
+            query("drop_pictures"),
+            [_animal_id(envelope) for envelope in others],
+            [envelope.sequence for envelope in others],
+            [envelope.export_id for envelope in others],
+            [picture.animal_id for picture in kept],
+            [picture.picture_key for picture in kept],
+        )
+    asking = [each for each in sets if asks_for.get(each, "same") != "same"]
+    wanted = [picture for animal_id in asking for picture in sets[animal_id]]
+    if wanted:
+        await connection.execute(query("want_pictures"), codec.encode(wanted).decode(), status)
 
 
-def _pictures(event: PetEvent) -> list[tuple[str, Picture]]:
-    """Return a pet's pictures by their keys, the first of each key."""
+def _pictures(event: PetEvent) -> list[WantedPicture]:
+    """Return a pet's pictures ordered by their keys, the first of each key."""
     pictures: dict[str, Picture] = {}
     for picture in event.pet.pictures:
         pictures.setdefault(_picture_key(picture), picture)
-    return sorted(pictures.items(), key=lambda entry: entry[0])
+    return [
+        WantedPicture(
+            event.animal_id, key, picture.id, picture.position, picture.updated_at,
+            _url(picture.original), _url(picture.large), _url(picture.small),
+            picture.updated_at or event.pet.media_updated_at,
+        )
+        for key, picture in sorted(pictures.items(), key=lambda entry: entry[0])
+    ]  # fmt: skip
 
 
 def _picture_key(picture: Picture) -> str:

@@ -6,6 +6,7 @@ Rule 1: a function has its statement's name; it takes the tables and the argumen
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -487,35 +488,47 @@ def sweep_picture_sets(
 
 @_statement
 def accept_picture_sets(view: View, _now: datetime, *arrays: Any) -> list[Row]:
-    columns = "animal_id", "sequence", "digest", "export_id", "left_at"
+    columns = "animal_id", "sequence", "digest", "export_id", "left_at", "wanted"
     accepted = []
     for values in zip(*arrays, strict=True):
         row = dict(zip(columns, values, strict=True))
+        row["asks_for"] = _asks_for(row, view["picture_set"].get(row["animal_id"]))
         if _put(view, "picture_set", row, wins=lambda held, row=row: _rank(row) >= _rank(held)):  # type: ignore[misc]  # bound now
-            accepted.append({"animal_id": row["animal_id"]})
+            accepted.append({"animal_id": row["animal_id"], "asks_for": row["asks_for"]})
     return accepted
 
 
+def _asks_for(row: Row, held: Row | None) -> str:
+    if held is None:
+        return "first"
+    is_same = held["wanted"] == row["wanted"] and held["left_at"] is None
+    return "same" if is_same and row["sequence"] > held["sequence"] else "other"
+
+
 @_statement
-def drop_pictures(
-    view: View, _now: datetime, animal_ids: list[int], owners: list[int], keys: list[str]
-) -> int:
+def drop_pictures(view: View, _now: datetime, animal_ids: list[int], *arrays: Any) -> int:
     """Delete pictures; none is ever stored here, so there is no news of one."""
+    _, _, owners, keys = arrays
     table, kept = view.own("pet_picture"), {*zip(owners, keys, strict=True)}
     for key in [key for key in table if key[0] in animal_ids and key not in kept]:
         del table[key]
     return 0
 
 
-_PICTURE: Final = (
-    "animal_id", "picture_key", "picture_id", "position", "updated_at", "original_url",
-    "large_url", "small_url", "status", "version",
-)  # fmt: skip
-
-
 @_statement
-def want_picture(view: View, _now: datetime, *values: Any) -> int:
-    row = dict(zip(_PICTURE, values, strict=True))
+def want_pictures(view: View, _now: datetime, pictures: str, status: str) -> int:
+    times = "updated_at", "version"
+    return sum(
+        _want(view, row | {name: _time(row[name]) for name in times} | {"status": status})
+        for row in json.loads(pictures)
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _want(view: View, row: Row) -> int:
     held = view["pet_picture"].get(_key("pet_picture", row))
     if held is not None:
         versions = [each["version"] for each in (held, row) if each["version"] is not None]
