@@ -26,7 +26,7 @@ _LONGEST_HTML, _LONGEST_TEXT = 2_200, 2_000
 class MeasuredFeed(NamedTuple):
     """Two exports in a directory: how many pets and organisations, and a pet's mean size in bytes.
 
-    `usual_rows` is how many rows of pets the second day's `updatedpets_n` have.
+    `usual_rows` is how many rows of pets the files of a usual day have on the second.
     """
 
     directory: Path
@@ -57,7 +57,7 @@ def feed(directory: Path, pets: int, kind: Kind) -> MeasuredFeed:
         first, usual = home / FIRST_DAY, home / USUAL_DAY
         size = sum(file.stat().st_size for file in first.glob("pets_*.json"))
         organizations = sum(_rows(file) for file in first.glob("orgs_*.json")) - 1  # the time stamp
-        usual_rows = sum(_rows(file) for file in usual.glob("updatedpets_*.json"))
+        usual_rows = sum(_rows(file) for file in usual.glob("[nu]*pets_*.json"))  # not pets_n
         figures = [organizations, size / pets, usual_rows]
         made.write_text(json.dumps(figures), encoding="ascii")
     return MeasuredFeed(home, pets, *json.loads(made.read_text(encoding="ascii")))

@@ -80,3 +80,44 @@ def test_f3_a_stamp_is_not_later_than_its_files_and_not_from_before_there_were_a
     assert plausible.is_plausible_stamp(NOW, NOW)
     assert not plausible.is_plausible_stamp(NOW + timedelta(seconds=1), NOW)
     assert not plausible.is_plausible_stamp(datetime(1970, 8, 22, tzinfo=UTC), NOW)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1755230411", "0631152000", "0631151999", "4102444799", "4102444800", "9999999999",
+     "175523041", "17552304110", "175523041x", "\u0661755230411", "-755230411", "          ", ""],
+)  # fmt: skip
+def test_the_short_way_says_what_the_long_way_says_or_nothing(text: str) -> None:
+    usual = plausible.usual_instant(text)
+    if len(text) == 10 and plausible.instant_of(text) is not None:
+        assert usual == plausible.instant_of(text)
+    else:
+        assert usual is None
+
+
+def test_f4_what_may_be_a_count_is_no_day_before_1973() -> None:
+    """F4: of whole seconds; nine digits are a day from 100,000,000 on."""
+    assert plausible.day_of("100000000") == date(1973, 3, 3)
+    assert plausible.day_of("099999999") is None
+
+
+def test_f4_the_longest_number_of_nanoseconds_is_a_time_and_none_is_longer() -> None:
+    """F4."""
+    assert plausible.instant_of("1755230411000000000") is not None
+    assert plausible.instant_of("01755230411000000000") is None
+
+
+def test_f3_the_first_stamp_there_may_be() -> None:
+    """F3."""
+    first = datetime(2005, 1, 1, tzinfo=UTC)
+    before = first - timedelta(seconds=1)
+    assert plausible.is_plausible_stamp(first, NOW)
+    assert not plausible.is_plausible_stamp(before, NOW)
+    assert plausible.is_plausible_file_time(first, NOW)
+    assert not plausible.is_plausible_file_time(before, NOW)
+
+
+def test_f4_the_last_instant_is_in_2099() -> None:
+    """F4."""
+    assert plausible.is_plausible_instant(datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC))
+    assert not plausible.is_plausible_instant(datetime(2100, 1, 1, tzinfo=UTC))
