@@ -127,3 +127,40 @@ async def test_t2_an_export_that_somebody_still_writes_is_not_ready(
     )
     settled = await list_export(ftp, 0.01, lambda _line: None, clock=lambda: NOW)
     assert settled.unready is None
+
+
+@pytest.mark.parametrize(("later_s", "is_believed"), [(60, True), (61, False)])
+async def test_f4_a_start_may_be_a_minute_behind_the_files_and_no_more(
+    home: Path, ftp: FtpUrl, later_s: int, *, is_believed: bool
+) -> None:
+    """F4: whoever writes the files looks at another clock than the server."""
+    start = WRITTEN + timedelta(seconds=later_s)
+    put(home, {"started": int(start.timestamp())})
+    files = export_set(await listing(ftp), NOW)
+    assert await start_stamp(ftp, files, clock=lambda: NOW) == (start if is_believed else None)
+
+
+@pytest.mark.parametrize(("later_s", "is_believed"), [(600, True), (601, False)])
+async def test_f3_where_no_file_has_a_time_the_start_may_be_as_late_as_clocks_differ(
+    home: Path, ftp: FtpUrl, later_s: int, *, is_believed: bool
+) -> None:
+    """F3."""
+    start = NOW + timedelta(seconds=later_s)
+    put(home, {"started": int(start.timestamp())}, at=AHEAD)
+    files = export_set(await listing(ftp), NOW)
+    assert await start_stamp(ftp, files, clock=lambda: NOW) == (start if is_believed else None)
+
+
+async def test_f4_the_start_may_stand_behind_an_organisation_in_the_first_file_alone(
+    home: Path, ftp: FtpUrl
+) -> None:
+    """F4: what a later file says of a start is of that file."""
+    put(home, ORG)
+    first, second = ({"started": int(at.timestamp())} for at in (STARTED, NOW - timedelta(hours=9)))
+    lines = [json.dumps(row) + "\n" for row in (ORG, first, ORG)]
+    (home / "orgs_1.json").write_text("".join(lines), encoding="utf-8")
+    (home / "orgs_2.json").write_text(json.dumps(second) + "\n", encoding="utf-8")
+    for name in ("orgs_1.json", "orgs_2.json"):
+        os.utime(home / name, (WRITTEN.timestamp(), WRITTEN.timestamp()))
+    files = export_set(await listing(ftp), NOW)
+    assert await start_stamp(ftp, files, clock=lambda: NOW) == STARTED
