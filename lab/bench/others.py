@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 import time
+import venv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,7 @@ def installed(directory: Path) -> Path:
     programs = environment / "bin"
     stamp = environment / "requirements.txt"
     if not stamp.exists() or stamp.read_bytes() != _REQUIREMENTS.read_bytes():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)  # noqa: S603  this interpreter
+        venv.create(environment, clear=True, with_pip=True)
         command = [str(programs / "pip"), "install", "-q", "--require-hashes", "-r"]
         subprocess.run([*command, str(_REQUIREMENTS)], check=True)  # noqa: S603  that environment's own pip
         stamp.write_bytes(_REQUIREMENTS.read_bytes())

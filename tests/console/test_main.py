@@ -41,7 +41,7 @@ def run(
 
 
 @pytest.mark.parametrize(
-    ("command", "absent"), [("--help", SERVER), ("up", SERVER), ("ingest", ("ijson",))]
+    ("command", "absent"), [("status", SERVER), ("up", SERVER), ("ingest", ("ijson",))]
 )
 def test_without_the_server_part_the_command_says_what_to_install(
     tmp_path: Path, command: str, absent: tuple[str, ...]
@@ -51,6 +51,12 @@ def test_without_the_server_part_the_command_says_what_to_install(
     assert (done.returncode, done.stdout) == (2, "")
     assert line.startswith("petstream: there is no module ")
     assert line.endswith(": pip install 'petstream[server]'")
+
+
+def test_what_commands_there_are_is_said_without_the_server_part(tmp_path: Path) -> None:
+    done = run(tmp_path, SERVER, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ingest" in done.stdout
 
 
 def test_a_module_of_our_own_that_is_missing_is_a_bug(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import stat
@@ -150,8 +151,16 @@ def test_o9_a_user_without_a_name_is_told_before_a_database_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """O9: containers run as an id that nobody wrote down."""
-    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
-    with pytest.raises(UsageError, match="the user id 54321 has none: add it to /etc/passwd"):
+
+    def nobody(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    if os.geteuid() == 0:
+        monkeypatch.setattr(os, "geteuid", lambda: 54_321)  # root takes a user that there is
+    with pytest.raises(
+        UsageError, match=f"the user id {os.geteuid()} has none: add it to /etc/passwd"
+    ):
         ensure_postgres(tmp_path / "data", for_tests=True)
 
 

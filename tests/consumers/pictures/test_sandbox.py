@@ -35,6 +35,8 @@ OF_ITS_OWNER = {
 }  # fmt: skip
 OF_ROOT = {"fork", "change a mode", "be root again"}
 """What root may, of what neither limits nor Landlock are about."""
+OF_THE_SAME_USER = set() if os.geteuid() == 0 else {"signal its parent", "trace its parent"}
+"""What only seccomp and Landlock keep an ordinary user's decoder from: another user can't."""
 OWNERS = set() if os.geteuid() == 0 else {"change a mode"}
 """What a user who isn't root may do to what is theirs."""
 
@@ -178,7 +180,10 @@ def test_s3_a_decoder_can_compute_and_nothing_else() -> None:
         (("_limits",), {"take memory"}),
         (("_seccomp",), {"run new code"} | OWNERS),
         (("_seccomp", "_own_user", "_no_capabilities"), {"run new code"} | OF_ROOT),
-        (("_seccomp", "_landlock"), {"run new code", *OF_PATHS, "run a program"} | OWNERS),
+        (
+            ("_seccomp", "_landlock"),
+            {"run new code", *OF_PATHS, "run a program"} | OWNERS | OF_THE_SAME_USER,
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
