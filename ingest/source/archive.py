@@ -180,17 +180,18 @@ class ArchiveWriter:
         except OSError as error:
             raise _full(self._path.parent.parent) from error
 
-    def _taken(self) -> bytes:
+    def _taken(self) -> list[bytes]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        return b"".join(waiting)
+        return waiting
 
-    def _pack(self, data: bytes) -> None:
+    def _pack(self, chunks: list[bytes]) -> None:
         """Write what the compressor gives back: it does so when it has enough for a block."""
-        self._digest.update(data)
-        self._file.write(self._deflate.compress(data))
+        for chunk in chunks:
+            self._digest.update(chunk)
+            self._file.write(self._deflate.compress(chunk))
 
-    def _finish(self, data: bytes) -> None:
-        self._pack(data)
+    def _finish(self, chunks: list[bytes]) -> None:
+        self._pack(chunks)
         self._file.write(self._deflate.flush())
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -14,22 +14,22 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, Final
 
 import aioftp
-from aioftp.client import DataConnectionThrottleStreamIO
 from aioftp.common import SSLSessionBoundContext
 
 from ingest.source import replies
+from ingest.source.data_connection import DataConnection, open_data
 
 SOCKET_TIMEOUT_S: Final = 60.0
 _KEEPALIVE_S: Final = 30
 _NEXT_REPLY_S: Final = 5.0
 _MOST_REPLY_LINES: Final = 1_000
 _LONGEST_LINE_BYTES: Final = 64 * 1024
-_BUFFER_BYTES: Final = 256 * 1024  # asyncio's 64 KiB would make blocks of a hundred
+_BUFFER_BYTES: Final = 256 * 1024
 _CODE_DIGITS: Final = 3
 
 
@@ -53,7 +53,6 @@ class Connection(aioftp.Client):
     is_answered = False
     """The last data command was answered at once by what usually follows the data."""
     _lines = 0
-    _buffer_bytes = _LONGEST_LINE_BYTES
     _is_binary = False
 
     async def command(self, *args: Any, **options: Any) -> Any:
@@ -105,35 +104,9 @@ class Connection(aioftp.Client):
             await self.command("TYPE I", "2xx")
             self._is_binary = True
 
-    async def get_passive_connection(
-        self, conn_type: aioftp.client.ConnType = "I", commands: Sequence[str] | None = None
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a data connection, at the server's own host whatever address it tells.
-
-        Where EPSV is refused, can't be read, or leads nowhere, PASV is asked.
-        """
-        if conn_type != "I":
-            raise ValueError("bytes are read as they are")
-        await self.binary()
-        refused: Exception = UnreadableReplyError("PASV")
-        for command in commands or ("EPSV", "PASV"):
-            try:
-                port = await self._passive_port(command.upper())
-            except (aioftp.StatusCodeError, UnreadableReplyError) as error:
-                if isinstance(error, aioftp.StatusCodeError) and "421" in error.received_codes:
-                    raise
-                refused = error
-                continue
-            try:
-                return await self._open_connection(self.server_host, port)
-            except OSError as error:
-                refused = error
-        raise refused
-
-    async def data_of(self, command: str, offset: int = 0) -> DataConnectionThrottleStreamIO:
+    async def data_of(self, command: str, offset: int = 0) -> DataConnection:
         """Send a command that is answered with data; return those, from an offset on (REST)."""
-        self._buffer_bytes = _BUFFER_BYTES
-        reader, writer = await self.get_passive_connection("I")
+        data = await self._data_connection()
         try:
             if offset:
                 await self._rest(offset)
@@ -141,30 +114,49 @@ class Connection(aioftp.Client):
             self.is_answered = code.startswith("2")
             tls = self.stream.writer.transport.get_extra_info("ssl_object")
             if tls is not None:
-                await writer.start_tls(
-                    SSLSessionBoundContext(
-                        ssl.PROTOCOL_TLS_CLIENT, context=tls.context, session=tls.session
-                    ),
-                    server_hostname=self.server_host,
-                    ssl_handshake_timeout=SOCKET_TIMEOUT_S,
+                bound = SSLSessionBoundContext(
+                    ssl.PROTOCOL_TLS_CLIENT, context=tls.context, session=tls.session
                 )
+                await data.start_tls(bound, self.server_host, SOCKET_TIMEOUT_S)
         except BaseException:
-            writer.transport.abort()
+            data.abort()
             raise
-        return DataConnectionThrottleStreamIO(
-            self, reader, writer, throttles={"_": self.throttle}, timeout=None
-        )
+        return data
 
-    async def chunks(
-        self, data: DataConnectionThrottleStreamIO, most_bytes: int
-    ) -> AsyncGenerator[bytes, None]:
+    async def finished(self) -> None:
+        """Read what a server says behind the data, once that connection is closed."""
+        await self.command(None, "2xx", "1xx")
+
+    async def chunks(self, data: DataConnection) -> AsyncGenerator[bytes, None]:
         """Return what a data connection gives, each chunk in bounded time."""
         while True:
             async with asyncio.timeout(SOCKET_TIMEOUT_S):
-                chunk = await data.read(most_bytes)
+                chunk = await data.read()
             if not chunk:
                 return
             yield chunk
+
+    async def _data_connection(self) -> DataConnection:
+        """Open a data connection, at the server's own host whatever address it tells.
+
+        Where EPSV is refused, can't be read, or leads nowhere, PASV is asked.
+        """
+        await self.binary()
+        refused: Exception = UnreadableReplyError("PASV")
+        for command in ("EPSV", "PASV"):
+            try:
+                port = await self._passive_port(command)
+            except (aioftp.StatusCodeError, UnreadableReplyError) as error:
+                if isinstance(error, aioftp.StatusCodeError) and "421" in error.received_codes:
+                    raise
+                refused = error
+                continue
+            try:
+                async with asyncio.timeout(self.connection_timeout):
+                    return await open_data(self.server_host, port, _BUFFER_BYTES)
+            except OSError as error:
+                refused = error
+        raise refused
 
     async def _passive_port(self, command: str) -> int:
         """Return the port where data wait; a reply that is left over from before is passed over."""
@@ -192,7 +184,7 @@ class Connection(aioftp.Client):
         self, host: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with asyncio.timeout(self.connection_timeout):
-            reader, writer = await asyncio.open_connection(host, port, limit=self._buffer_bytes)
+            reader, writer = await asyncio.open_connection(host, port, limit=_LONGEST_LINE_BYTES)
         _keep_alive(writer.get_extra_info("socket"))
         return reader, writer
 

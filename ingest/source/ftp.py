@@ -38,7 +38,6 @@ __all__ = [
     "blocks", "cause", "connect", "features", "listing", "verify_unchanged",
 ]  # fmt: skip
 
-BLOCK_BYTES: Final = 256 * 1024
 CONNECT_TIMEOUT_S: Final = 20.0
 GIVE_UP_AFTER_S: Final = 60.0
 _LOG_IN_AGAIN: Final = Delays(0.5, longest_s=5.0, factor=1.25)
@@ -133,12 +132,13 @@ async def blocks(client: Connection, file: RemoteFile, offset: int) -> AsyncGene
     async with asyncio.timeout(SOCKET_TIMEOUT_S):
         data = await client.data_of(f"RETR {file.path}", offset)
     try:
-        async with aclosing(client.chunks(data, BLOCK_BYTES)) as chunks:
+        async with aclosing(client.chunks(data)) as chunks:
             async for block in chunks:
                 yield block
         if not client.is_answered:
+            data.close()
             async with asyncio.timeout(_QUIT_S):
-                await data.finish()
+                await client.finished()
     finally:
         data.close()
         client.close()  # out of step after a transfer that didn't end by the book
@@ -246,7 +246,7 @@ async def _listed(client: Connection, command: str) -> list[str]:
     try:
         async with (
             asyncio.timeout(_QUIT_S if client.is_answered else SOCKET_TIMEOUT_S),
-            aclosing(client.chunks(data, BLOCK_BYTES)) as chunks,
+            aclosing(client.chunks(data)) as chunks,
         ):
             async for block in chunks:
                 listed += block
@@ -261,7 +261,7 @@ async def _listed(client: Connection, command: str) -> list[str]:
     finally:
         data.close()
     if not client.is_answered:
-        await data.finish()
+        await client.finished()
     return replies.names(listed.decode(client.encoding))
 
 

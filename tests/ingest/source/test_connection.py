@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import aioftp
 import pytest
-from aioftp.client import DataConnectionThrottleStreamIO
 from aioftp.common import SSLSessionBoundContext
 
 from ingest.source import connection
 from ingest.source.connection import Connection
+from ingest.source.data_connection import DataConnection
 
 OVERRIDDEN = {
-    "_open_connection", "command", "get_passive_connection", "parse_line", "parse_response",
+    "_open_connection", "command", "parse_line", "parse_response",
 }  # fmt: skip
 
 
@@ -107,13 +107,18 @@ async def test_a_data_connection_is_opened_at_the_servers_host_and_read_and_fini
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replies = b"220 in\r\n200 ok\r\n229 passive (|||5000|)\r\n350 go on\r\n150 here\r\n226 done\r\n"
-    server = Server(monkeypatch, replies, b"bytes")
+    server = Server(monkeypatch, replies)
+    opened: list[tuple[str, int]] = []
+
+    async def open_data(host: str, port: int, buffer_bytes: int) -> DataConnection:
+        opened.append((host, port))
+        return DataConnection(buffer_bytes)
+
+    monkeypatch.setattr(connection, "open_data", open_data)
     client = await connected(server)
-    data: Any = await client.data_of("RETR pets_1.json", 7)
-    assert isinstance(data, DataConnectionThrottleStreamIO)
-    assert server.opened[1:] == [("ftp.example", 5000)]
-    assert await data.read(5) == b"bytes"
-    await data.finish()
+    await client.data_of("RETR pets_1.json", 7)
+    assert opened == [("ftp.example", 5000)]
+    await client.finished()
     assert b"REST 7\r\nRETR pets_1.json\r\n" in server.writers[0].sent
 
 
