@@ -29,7 +29,7 @@ _KEEPALIVE_S: Final = 30
 _NEXT_REPLY_S: Final = 5.0
 _MOST_REPLY_LINES: Final = 1_000
 _LONGEST_LINE_BYTES: Final = 64 * 1024
-_BUFFER_BYTES: Final = 256 * 1024
+_BUFFER_BYTES: Final = 512 * 1024  # a block of them is some hundred rows
 _CODE_DIGITS: Final = 3
 
 
