@@ -39,6 +39,24 @@ def queries(package: str = "consumers") -> Mapping[str, str]:
     return texts
 
 
+@cache
+def several(name: str, rows: int, fixed: int) -> str:
+    """Return a query of ours that writes so many rows at once: Postgres begins it once for all.
+
+    Its parameters are those of one row after the other, each without the one called `fixed`, which
+    says something of a row to the rest of the statement, and is false for all of these.
+    """
+    text = query(name).replace(f"${fixed} ", "false ")
+    before, values, behind = re.split(r"(?<=VALUES )(\(.*?\n\))", text, maxsplit=1, flags=re.DOTALL)
+    numbers = sorted({int(number) for number in re.findall(r"\$(\d+)", values)})
+
+    def of_row(row: int) -> str:
+        first = row * len(numbers) + 1
+        return re.sub(r"\$(\d+)", lambda at: f"${first + numbers.index(int(at[1]))}", values)
+
+    return f"{before}{', '.join(map(of_row, range(rows)))}{behind}"
+
+
 def parse(text: str) -> list[tuple[str, str]]:
     r"""Return the names and texts of the queries of one file, in its order.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consumers.engine import queries as query_texts
-from consumers.engine.queries import parse, queries
+from consumers.engine.queries import parse, queries, several
 from consumers.pets.current import STATE_COLUMNS
 from petstream.errors import PetstreamError
 from petstream.fields import COLUMN_NAMES, ORGANIZATION_COLUMNS, PET_COLUMNS
@@ -52,3 +52,13 @@ def test_no_two_queries_have_one_name(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(query_texts, "files", lambda _package: tmp_path)
     with pytest.raises(PetstreamError, match="two queries are called twice"):
         query_texts.queries.__wrapped__()
+
+
+def test_rows_of_one_statement_have_their_parameters_one_after_the_other() -> None:
+    text = several("upsert_organization", 3, 21)
+    values = text[text.index("VALUES") : text.index("ON CONFLICT")]
+    numbers = [int(number) for number in re.findall(r"\$(\d+)", values)]
+    assert sorted(set(numbers)) == list(range(1, 64))  # twenty and the time of removal, thrice
+    assert [at for at, number in enumerate(numbers) if numbers[at - 1] == number] == [21, 43, 65]
+    assert "WHEN false AND held.listed" in text
+    assert "$" not in text[text.index("ON CONFLICT") :]

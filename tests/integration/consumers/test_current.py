@@ -1,0 +1,66 @@
+"""The rows of pets and organisations on a real Postgres: many of one statement as each alone."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import asyncpg
+import pytest
+from handmade_events import Log
+
+from consumers.engine.postgres import Connection
+from consumers.pets import current
+from consumers.pets.current import AT_ONCE
+from petstream import codec
+from petstream.codec import Envelope
+from petstream.settings import KafkaAccess
+
+pytestmark = pytest.mark.servers
+
+LOG = Log(KafkaAccess("nowhere:9092"), "")
+TABLES = "pet", "organization", "pet_search"
+KEYS = 40
+
+
+def event(rng: random.Random, restated: float) -> Envelope:
+    """Return what happens to somebody on some day; now and then it is only stated again."""
+    key, day = rng.randrange(KEYS), rng.randrange(4)
+    op: Any = rng.choice(["added", "updated", "removed"])
+    again = rng.random() < restated
+    if rng.random() < 0.4:
+        record = LOG.org(key, day, op=op, restated=again)
+    else:
+        name = rng.choice(["Rex", "Max"])
+        record = LOG.pet(key, day, op=op, name=name, restated=again, position=rng.randrange(2))
+    return codec.decode(record.headers, record.value)
+
+
+async def after(connection: Connection, seed: int) -> dict[str, list[Any]]:
+    """Return what is in the tables after some batches; none of it stays."""
+    rng = random.Random(seed)  # noqa: S311  a schedule, no secret
+    transaction = connection.transaction()
+    await transaction.start()
+    for _ in range(4):
+        restated = rng.choice([0, 0, 0.1])
+        batch = [event(rng, restated) for _ in range(rng.randrange(1, 150))]
+        await current.write(connection, batch, batch)
+    tables = {
+        name: await connection.fetch(f"SELECT * FROM petstream.{name} ORDER BY 1")  # noqa: S608  names of ours
+        for name in TABLES
+    }
+    await transaction.rollback()
+    return tables
+
+
+async def test_rows_written_together_are_as_if_each_was_written_alone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        together = [await after(connection, seed) for seed in range(20)]
+        monkeypatch.setattr(current, "AT_ONCE", 1_000)
+        assert [await after(connection, seed) for seed in range(20)] == together
+    finally:
+        await connection.close()
+    assert all(len(each["pet"]) > AT_ONCE for each in together), "too few for a statement of many"
