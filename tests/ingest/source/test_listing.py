@@ -14,8 +14,10 @@ from ingest.source.listing import (
     export_set,
     misfits,
     missing,
+    refuse_incomplete,
     stale_petlist,
 )
+from petstream.errors import NotReadyError
 from petstream.events import Mode
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -142,6 +144,63 @@ def test_t3_a_file_from_before_the_start_does_not_fit_but_clocks_may_differ() ->
     assert "petlist.csv" in said
     assert "from before this export's start" in said
     assert misfits(files_of({"orgs_1.json": 2.1}), "daily", start) == []
+
+
+@pytest.mark.parametrize(
+    ("older_s", "fits"), [(6 * 3_600, True), (6 * 3_600 + 1, False), (5.5 * 3_600, True)]
+)
+def test_t3_files_of_one_export_lie_six_hours_apart_at_most(older_s: float, *, fits: bool) -> None:
+    """T3."""
+    said = misfits(files_of({"petlist.csv": older_s / 3_600}), "daily", None)
+    assert (said == []) is fits
+    assert all("more than 6 h older" in line for line in said)
+
+
+@pytest.mark.parametrize(("early_s", "fits"), [(600, True), (601, False)])
+def test_t3_clocks_may_differ_by_ten_minutes_at_most(early_s: int, *, fits: bool) -> None:
+    """T3."""
+    start = NOW - timedelta(hours=1) + timedelta(seconds=early_s)
+    assert (misfits(files_of({"orgs_1.json": 1.0}), "daily", start) == []) is fits
+
+
+@pytest.mark.parametrize(("older_s", "is_stale"), [(3_600, False), (3_601, True)])
+def test_t6_a_petlist_may_be_an_hour_older_than_its_rows(older_s: int, *, is_stale: bool) -> None:
+    """T6: nobody has written down which is made first."""
+    said = stale_petlist(files_of({"petlist.csv": older_s / 3_600}), "daily")
+    assert (said is not None) is is_stale
+
+
+def test_t11_every_family_that_is_missing_is_said_at_once() -> None:
+    """T11."""
+    said = missing(export_set(listed("petlist.csv")), "daily")
+    assert said == [
+        "there is no orgs_1.json", "there is no updatedpets_1.json", "there is no newpets_1.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("hours", [0.0, 24.0])
+def test_t11_a_set_that_lacks_or_mixes_files_is_refused_in_one_line(hours: float) -> None:
+    """T11, T3: and one that does neither isn't."""
+    refuse_incomplete(files_of({}), "scrub", None)
+    mixed = files_of({"petlist.csv": hours})
+    if hours:
+        with pytest.raises(NotReadyError, match=r"^the export isn't ready: petlist\.csv .* mixed$"):
+            refuse_incomplete(mixed, "scrub", None)
+    lacking = export_set(listed("orgs_1.json"))
+    with pytest.raises(NotReadyError, match=r"^the export isn't ready: there is no pets_1\.json$"):
+        refuse_incomplete(lacking, "scrub", None)
+
+
+def test_t3_four_misfits_are_all_named() -> None:
+    """T3."""
+    names = [f"pets_{n}.json" for n in range(1, 5)]
+    export = export_set([
+        *(RemoteFile(name, 100, NOW - timedelta(days=1)) for name in names),
+        *(RemoteFile(name, 100, NOW) for name in ("orgs_1.json", "petlist.csv")),
+    ])  # fmt: skip
+    (said,) = misfits(export, "scrub", None)
+    assert "and 0 more" not in said
+    assert all(name in said for name in names)
 
 
 def test_t3_many_misfits_are_not_all_named() -> None:
