@@ -109,3 +109,42 @@ def test_a_number_of_any_length_is_no_text(sent: Any) -> None:
     with pytest.raises(values.MisfitError):
         values.text(sent)
     assert values.text(10**63) == "1" + 63 * "0"
+
+
+@pytest.mark.parametrize("sent", ["9" * 18, int("9" * 18), " " + "9" * 18])
+def test_the_longest_id_has_18_digits(sent: Any) -> None:
+    """T21."""
+    assert values.identifier(sent) == 999_999_999_999_999_999
+
+
+@pytest.mark.parametrize(
+    ("sent", "means"),
+    [(True, "Yes"), (False, "No"), (17, "17"), (Decimal("4.50"), "4.50"), ("", None)],
+)
+def test_what_should_be_text_is_as_the_feed_would_write_it(sent: Any, means: Any) -> None:
+    assert values.text(sent) == means
+
+
+@pytest.mark.parametrize(
+    ("sent", "means"),
+    [
+        (2**63 - 1, 2**63 - 1), (2**63, str(2**63)),
+        (-(2**63), -(2**63)), (-(2**63) - 1, str(-(2**63) - 1)),
+        (Decimal("1.234567890123456"), 1.234567890123456),  # 17 characters
+        (Decimal("1.2345678901234567"), "1.2345678901234567"),
+        (Decimal("1e299"), 1e299), (Decimal("1e300"), "1E+300"), (Decimal("-1e-300"), "-1E-300"),
+        (int("9" * 1_200), "9" * 1_000),
+        (True, True),
+    ],
+)  # fmt: skip
+def test_t23_a_number_that_no_store_holds_stays_as_text(sent: Any, means: Any) -> None:
+    """T23: of a thousand digits at the most; what an integer of 8 bytes or a float holds stays."""
+    plain = values.plain(sent)
+    assert plain == means
+    assert type(plain) is type(means)
+
+
+def test_what_php_made_of_a_list_is_in_the_order_of_its_indexes() -> None:
+    assert values.elements({"10": "c", "2": "b", "0": "a", "x": "e", "9" * 64: "d"}) == [
+        "a", "b", "c", "d", "e",
+    ]  # fmt: skip
