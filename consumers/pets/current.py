@@ -34,7 +34,7 @@ STATE_COLUMNS: Final = (
 AT_ONCE: Final = 16
 """Rows of one statement, where there are as many: each costs Postgres a tenth less than alone."""
 
-_RESTATED: Final = {"upsert_pet": 37, "upsert_organization": 21}
+RESTATED: Final = {"upsert_pet": 37, "upsert_organization": 21}
 """The parameter of each statement that says that a row is only stated again."""
 
 
@@ -87,7 +87,7 @@ async def _write_together(
     connection: Connection, name: str, groups: Iterator[Iterator[tuple[Any, ...]]]
 ) -> None:
     """Write rows in groups of `AT_ONCE`, none of which is only stated again."""
-    fixed = _RESTATED[name]
+    fixed = RESTATED[name]
     together = (
         [value for row in group for value in (*row[: fixed - 1], *row[fixed:])] for group in groups
     )
