@@ -74,13 +74,20 @@ def test_short_ways_say_what_the_converters_say(value: Any) -> None:
         except ValueError:
             return None
 
+    def is_refused(convert: Callable[[Any], Any]) -> bool:
+        try:
+            convert(value)
+        except ValueError:
+            return value != ""
+        return False
+
     shown = picture(1, 1) | {"mediaID": value}
     arrived = pet(status=value, mixed=value, pictures=[shown])
     assert arrived.status == said(values.text)
     assert arrived.mixed == said(values.flag)
     assert type(arrived.mixed) is type(said(values.flag))
     assert arrived.pictures[0].id == said(values.identifier)
-    assert ("mixed" in arrived.extra) == (value != "" and said(values.flag) is None)
+    assert ("mixed" in arrived.extra) == is_refused(values.flag)
 
 
 @pytest.mark.parametrize("field", fields_of(Pet), ids=lambda field: str(field.feed_name))
