@@ -59,9 +59,9 @@ async def ingest_again(  # noqa: PLR0913  the things a run depends on, each by n
         await check_log(kafka, context.prefix, history, lead)
         assignment = _assignment(manifest, history)
         refuse_incomplete(assignment.files, manifest.mode, manifest.stamp)
-        async with restored(context, history) as ledgers:
+        async with restored(context, history) as (ledgers, checkpoint):
             state = RestoredState(history, ledgers)
-            return await carry_out(context, assignment, state, reader, lead)
+            return await carry_out(context, assignment, state, reader, lead, checkpoint)
 
 
 def _assignment(manifest: Manifest, history: ExportHistory) -> Assignment:

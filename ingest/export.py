@@ -35,10 +35,11 @@ from ingest.removals.petlist import PetList
 from ingest.source.listing import PET_FAMILIES, ExportSet, Part, misfits, missing
 from ingest.source.reader import Reader
 from ingest.state import log_check
+from ingest.state.checkpoint import KeptLedgers
 from ingest.state.debts import Choice
 from ingest.state.export_history import ExportHistory, Identity
 from ingest.state.ledger import Ledger
-from ingest.state.restore import Ledgers
+from ingest.state.restore import Ledgers, kept_of
 from petstream import failpoints
 from petstream.errors import LostRecordsError, NotReadyError
 from petstream.events import Drift, ExportCounts, ExportEvent, ExportState, FileRead, LogEnd, Mode
@@ -190,6 +191,12 @@ class ExportRun:
         export_id, notes = self._assignment.identity.export_id, tuple(self._notes)
         restated = Restated(self._pets.comparison.restated, self._orgs.comparison.restated)
         return Outcome(export_id, self._mode, self._counts(), held, notes, restated)
+
+    def kept(self) -> KeptLedgers | None:
+        """Return what the ledgers have come to, once it's completed; None: it isn't clear."""
+        start, doubtful = self._assignment.identity.start, self._context.publisher.log_ends.doubtful
+        done = self._lifecycle.has_news  # and `run` has returned
+        return kept_of(self._ledgers, self._log_ends(), start, doubtful) if done else None
 
     async def _read_and_publish(self) -> tuple[str, ...]:
         self._context.publisher.log_ends.begin(self._ledgers.ends)

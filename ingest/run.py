@@ -7,14 +7,16 @@ Rule 3: an export that was completed with just these files costs a listing and n
         something is owed that reading it again pays.
 Rule 4: an older export than the newest completed one isn't read, unless somebody wants it.
 Rule 5: an export that is there and can't be read is published as a failed attempt.
-Rule 6: before anything is published, the log is checked against the last completed export: what it
+Rule 6: what is kept of the topics beside the data may be damaged: it is thrown away, and the run
+        begins again without.
+Rule 7: before anything is published, the log is checked against the last completed export: what it
         lost is owed for (`ingest.state.debts`).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -45,10 +47,11 @@ from ingest.source.leftovers import without_leftovers
 from ingest.source.listing import ExportSet
 from ingest.source.reader import ByteMeter, Reader, ReportBytes, from_ftp
 from ingest.state import log_check
+from ingest.state.checkpoint import Checkpoint, opened
 from ingest.state.debts import Wanted
 from ingest.state.export_history import ExportHistory
-from ingest.state.restore import Ledgers, fold_exports, fold_ledgers
-from ingest.state.spill_file import SpillFile
+from ingest.state.restore import Ledgers, fold_exports, restore_ledgers
+from ingest.state.spill_file import DamagedValuesError
 from petstream.errors import NotReadyError, UsageError
 from petstream.events import ExportEvent
 from petstream.kafka.client import ensure_topics
@@ -173,6 +176,10 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
             if attempt == _TRIES:
                 raise NotReadyError(_CHANGING) from error
             say("a file changed while it was read: looking again")
+        except DamagedValuesError as error:
+            if attempt == _TRIES:
+                raise
+            say(f"{error}: looking again")
     raise AssertionError("the last try has returned or raised")
 
 
@@ -208,7 +215,7 @@ async def _read_export(
     if completed is not None:
         return _nothing_new(completed, history)
     files = without_leftovers(files, history.completed.values())
-    async with restored(context, history) as ledgers:
+    async with restored(context, history) as (ledgers, checkpoint):
         stamp = None
         try:
             stamp = await start_stamp(request.ftp, files, clock=request.clock)
@@ -228,7 +235,7 @@ async def _read_export(
         meter = ByteMeter(files.bytes_of(assignment.choice.mode), context.report_bytes)
         reader = Reader(from_ftp(request.ftp, meter), archive, export_id, context.say)
         state = RestoredState(history, ledgers)
-        result = await carry_out(context, assignment, state, reader, lead)
+        result = await carry_out(context, assignment, state, reader, lead, checkpoint)
         if archive is not None:
             await archive.prune(request.archive_days, request.clock())
         return result
@@ -255,24 +262,31 @@ async def _publish_unsettled(
 
 
 @asynccontextmanager
-async def restored(context: IngestContext, history: ExportHistory) -> AsyncGenerator[Ledgers]:
+async def restored(
+    context: IngestContext, history: ExportHistory
+) -> AsyncGenerator[tuple[Ledgers, Checkpoint]]:
     """Restore what the topics hold of pets and organisations, for as long as the block lasts."""
-    with closing(SpillFile(context.data_dir)) as values:
+    with opened(context.data_dir, context.prefix) as checkpoint:
         with stage("folding"):
-            ledgers = await fold_ledgers(
-                context.kafka, context.prefix, history, values, context.say
+            ledgers = await restore_ledgers(
+                context.kafka, context.prefix, history, checkpoint, context.say
             )
-        yield ledgers
+        try:
+            yield ledgers, checkpoint
+        except DamagedValuesError:
+            checkpoint.discard()
+            raise
 
 
-async def carry_out(
+async def carry_out(  # noqa: PLR0913, PLR0917  what a run is about, and what it goes on from
     context: IngestContext,
     assignment: Assignment,
     state: RestoredState,
     reader: Reader,
     lead: Leadership,
+    checkpoint: Checkpoint,
 ) -> Result:
-    """Read an export on top of what was restored."""
+    """Read an export on top of what was restored; keep what the ledgers are by then."""
     ledgers = state.ledgers
     known = f"{len(ledgers.pets):,} pets and {len(ledgers.orgs):,} orgs known"
     context.say(f"export {assignment.identity.export_id}: {known}")
@@ -292,6 +306,9 @@ async def carry_out(
         )
         with stage("reading"):
             outcome = await run.run()
+    kept = run.kept()
+    if kept is not None:
+        checkpoint.save(kept)
     return Result(outcome.export_id, outcome, outcome.held)
 
 

@@ -19,6 +19,7 @@ from typing import Final
 from console.inspect.export_history import published_exports
 from consumers.admin import purge
 from ingest.source.archive import Archive
+from ingest.state.checkpoint import directory_of, files_of
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import admin
 from petstream.kafka.client import KAFKA_ERRORS, answers
@@ -72,6 +73,7 @@ async def find_targets(locations: Locations, now: datetime) -> list[PurgeTarget]
     if locations.pictures is not None:
         targets.append(await _pictures(locations.pictures))
     targets.append(await _archived(locations.archive))
+    targets.append(_kept(locations.archive.parent, locations.prefix))
     return targets
 
 
@@ -176,6 +178,23 @@ async def _archived(directory: Path) -> PurgeTarget:
 
     lines = (f"{len(exports):,} exports",) if exports else ()
     return PurgeTarget(name, lines, delete=delete if exports else None)
+
+
+def _kept(data_dir: Path, prefix: str) -> PurgeTarget:
+    name = f"checkpoint of the topics in {directory_of(data_dir)}"
+    files = files_of(data_dir, prefix)
+
+    async def delete() -> None:
+        try:
+            for file in files:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise PetstreamError(f"{name}: {_reason(error)}") from None
+        with suppress(OSError):  # that of another prefix is in it
+            await asyncio.to_thread(directory_of(data_dir).rmdir)
+
+    lines = (f"{len(files):,} files",) if files else ()
+    return PurgeTarget(name, lines, delete=delete if files else None)
 
 
 def _reason(error: OSError) -> str:

@@ -6,13 +6,15 @@ Rule 2: which event of a key is its newest, `petstream.fold` decides. A key is `
         move when partitions are added; what lies in another partition since makes nothing stale.)
 Rule 3: a row whose raw digest is held for its key is unchanged, and needs no parsing.
 Rule 4: what is looked at on every row is in memory, some 300 bytes a key; values are in a store.
+Rule 5: what is clear (no key is stale, or stands in two partitions) can be kept, and begun from:
+        `ingest.state.checkpoint`. What a run has published since its fold lies where its key goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -24,6 +26,8 @@ _HEAD: Final = Struct("<qqBH?")
 _HEAD_BYTES: Final = _HEAD.size
 _LISTED: Final = _HEAD_BYTES - 1
 _SEQUENCE: Final = Struct("<q")
+_WHERE_IT_GOES: Final = 2**16 - 1
+"""Stands for the partition of a key that was published by this run."""
 
 
 class ValueStore(Protocol):
@@ -73,18 +77,54 @@ class Entry(NamedTuple):
         return self.values.get(self.position)
 
 
+class KeptLedger(msgspec.Struct, frozen=True):
+    """What a ledger holds, to be begun from (rule 5); its values are in the store it had."""
+
+    entries: dict[int, bytes]
+    highest_sequence: int
+    newest_start: bytes
+
+
 class Ledger:
     """The entries of one topic, by key."""
 
-    def __init__(self, values: ValueStore | None = None) -> None:
-        """Start empty, with values in a store (None: in memory); `fold` or `hold` fill it."""
+    def __init__(
+        self, values: ValueStore | None = None, place: Callable[[int], int] = lambda _key: 0
+    ) -> None:
+        """Start empty; `fold` or `hold` fill it.
+
+        Args:
+            values: where values are kept; None: in memory.
+            place: gives the partition that a key goes to.
+        """
+        self._place = place
         self.stale: set[int] = set()
         self._values = MemoryStore() if values is None else values
         self._entries: dict[int, bytes] = {}  # packed: as objects they'd take thrice the room
         self._copies: dict[int, set[int]] = {}
+        self._published = False
         self.highest_sequence = -1
         self.newest_start = b""
         """The start of the newest export that any event is of, as ``ce_time`` has it."""
+
+    @classmethod
+    def begun(cls, kept: KeptLedger, values: ValueStore, place: Callable[[int], int]) -> Self:
+        """Return a ledger that goes on from what another held; the store is that one's."""
+        ledger = cls(values, place)
+        ledger._entries = kept.entries
+        ledger.highest_sequence, ledger.newest_start = kept.highest_sequence, kept.newest_start
+        return ledger
+
+    def kept(self, start: bytes) -> KeptLedger | None:
+        """Return what is held, to be begun from; None where that isn't clear (rule 5).
+
+        Args:
+            start: of the export of which events were published since the fold, as ``ce_time``.
+        """
+        if self.stale or self._copies:
+            return None
+        newest_start = max(self.newest_start, start) if self._published else self.newest_start
+        return KeptLedger(self._entries, self.highest_sequence, newest_start)
 
     def fold(
         self, key: bytes | None, headers: Headers, value: bytes | None, partition: int = 0
@@ -103,14 +143,14 @@ class Ledger:
                 self._overlie(number, packed, partition)
             return head is not None
         if packed is not None and head.rank == _rank(packed) and number not in self.stale:
-            at = _partition(packed)
+            at = self._partition(number, packed)
             if at != partition:  # it stands there as well
                 self._copies.setdefault(number, {at}).add(partition)
                 return True
         else:
             self._copies.pop(number, None)
         assert value is not None  # noqa: S101  it has a head
-        self.hold(
+        self._take(
             number, head.sequence, head.digest, head.raw_digest, value, listed=head.listed,
             partition=partition,
         )  # fmt: skip
@@ -121,7 +161,7 @@ class Ledger:
         """Note that an older record, or a damaged one, is a key's last in a partition."""
         copies = self._copies.get(key)
         if copies is None:
-            if partition == _partition(packed):
+            if partition == self._partition(key, packed):
                 self.stale.add(key)
             return
         copies.discard(partition)
@@ -138,9 +178,24 @@ class Ledger:
         value: bytes,
         *,
         listed: bool,
-        partition: int = 0,
     ) -> None:
-        """Take the newest event of a key, which is the last one in the log as well."""
+        """Take the newest event of a key, which is published, and the last in the log as well."""
+        self._published = True
+        self._take(
+            key, sequence, digest, raw_digest, value, listed=listed, partition=_WHERE_IT_GOES
+        )
+
+    def _take(  # noqa: PLR0913  the same
+        self,
+        key: int,
+        sequence: int,
+        digest: str,
+        raw_digest: bytes,
+        value: bytes,
+        *,
+        listed: bool,
+        partition: int,
+    ) -> None:
         self.stale.discard(key)
         self.highest_sequence = max(self.highest_sequence, sequence)
         head = _HEAD.pack(sequence, self._values.put(value), len(raw_digest), partition, listed)
@@ -182,6 +237,10 @@ class Ledger:
         """Return how many keys are held, removed ones too."""
         return len(self._entries)
 
+    def _partition(self, key: int, packed: bytes) -> int:
+        _, _, _, partition, _ = _HEAD.unpack_from(packed)
+        return self._place(key) if partition == _WHERE_IT_GOES else int(partition)
+
     def _entry(self, packed: bytes) -> Entry:
         sequence, position, length, _, listed = _HEAD.unpack_from(packed)
         end = _HEAD.size + length
@@ -192,8 +251,3 @@ class Ledger:
 def _rank(packed: bytes) -> Rank:
     sequence, _, length, _, _ = _HEAD.unpack_from(packed)
     return sequence, packed[_HEAD.size + length :].decode("ascii")
-
-
-def _partition(packed: bytes) -> int:
-    _, _, _, partition, _ = _HEAD.unpack_from(packed)
-    return int(partition)

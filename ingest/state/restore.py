@@ -2,22 +2,27 @@
 
 Rule 1: the fold notes where each partition ends and which record is its last: what is acknowledged
         later must follow it, and the next run looks whether it is still there.
-Rule 2: a record of an older export that lies behind what the last run folded, and is newer than
+Rule 2: where a checkpoint fits, the fold goes on from it. The record before each of its ends is
+        read again first: if one isn't there, all is read from the beginning.
+Rule 3: a record of an older export that lies behind what the last run folded, and is newer than
         what was held of its key, came too late: a dead leader's last words, and nobody judged it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
+from ingest.state.checkpoint import Checkpoint, KeptLedgers
 from ingest.state.debts import Requests
 from ingest.state.export_history import ExportHistory
 from ingest.state.ledger import Ledger, ValueStore
-from ingest.state.log_check import fold_ends_of
+from ingest.state.log_check import ends_of, fold_ends_of
 from petstream import topics
 from petstream.codec import UndecodableError, decode
 from petstream.errors import PetstreamError
@@ -25,7 +30,7 @@ from petstream.events import LogEnd
 from petstream.fold import Rank, key_of, peek
 from petstream.kafka.client import unreachable
 from petstream.kafka.positions import end_behind
-from petstream.kafka.reader import bounds, read, read_to_end
+from petstream.kafka.reader import LogReading, partition_of, read_to_end, reading
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.sequence import base_of
 from petstream.settings import KafkaAccess
@@ -40,6 +45,9 @@ class Ledgers(NamedTuple):
     orgs: Ledger
     ends: Mapping[TopicPartition, LogEnd]
     late: tuple[int, ...]
+    begins: Mapping[TopicPartition, int] = {}
+    is_clear: bool = False
+    """No record was damaged or a stranger's, and no key was stale."""
 
     @property
     def highest_base(self) -> int:
@@ -82,6 +90,44 @@ async def fold_requests(kafka: KafkaAccess, prefix: str) -> Requests:
     return Requests(by)
 
 
+async def restore_ledgers(
+    kafka: KafkaAccess, prefix: str, history: ExportHistory, checkpoint: Checkpoint, say: Say
+) -> Ledgers:
+    """Return what `fold_ledgers` does, from a checkpoint if there is one that fits (rule 2)."""
+    last = history.last_completed
+    ends = {} if last is None else {str(at): end for at, end in ends_of(last).items()}
+    kept = checkpoint.load(ends)
+    if kept is not None:
+        with suppress(_DoubtfulError):
+            return await _fold(kafka, prefix, history, checkpoint.values, say, kept)
+    checkpoint.begin()
+    return await fold_ledgers(kafka, prefix, history, checkpoint.values, say)
+
+
+def kept_of(
+    ledgers: Ledgers,
+    ends: Mapping[TopicPartition, LogEnd],
+    start: datetime,
+    doubtful: Collection[object] = (),
+) -> KeptLedgers | None:
+    """Return what is kept of the ledgers at the end of a run; None where something isn't clear.
+
+    Args:
+        ledgers: as they are by now.
+        ends: what the fold saw, raised by acknowledgements.
+        start: of the export that was read.
+        doubtful: where an acknowledgement didn't follow the one before it.
+    """
+    stamp = f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}".encode()
+    pets, orgs = ledgers.pets.kept(stamp), ledgers.orgs.kept(stamp)
+    if pets is None or orgs is None or doubtful or not ledgers.is_clear:
+        return None
+    if ends.keys() != ledgers.begins.keys():
+        return None
+    begins = {str(partition): begin for partition, begin in ledgers.begins.items()}
+    return KeptLedgers(begins, {str(at): end for at, end in ends.items()}, pets, orgs)
+
+
 async def fold_ledgers(
     kafka: KafkaAccess, prefix: str, history: ExportHistory, values: ValueStore, say: Say
 ) -> Ledgers:
@@ -94,31 +140,90 @@ async def fold_ledgers(
         values: where the events' values are kept.
         say: takes one line for a person at a time.
     """
+    return await _fold(kafka, prefix, history, values, say, None)
+
+
+async def _fold(  # noqa: PLR0913, PLR0917  as above
+    kafka: KafkaAccess,
+    prefix: str,
+    history: ExportHistory,
+    values: ValueStore,
+    say: Say,
+    kept: KeptLedgers | None,
+) -> Ledgers:
     names = (topics.PETS.full_name(prefix), topics.ORGS.full_name(prefix))
-    ledgers = {name: Ledger(values) for name in names}
     last = history.last_completed
     late = _LateRecords(fold_ends_of(last), -1 if last is None else last.base)
-    async with unreachable(kafka, "its topics were read"):
-        measured = await bounds(kafka, names)
-        ends = {partition: LogEnd(end) for partition, (_, end) in measured.items()}
-        offsets = {partition: end.offset for partition, end in ends.items()}
-        async with aclosing(read(kafka, offsets)) as batches:
+    is_clear = True
+    async with unreachable(kafka, "its topics were read"), reading(kafka, names) as log:
+        start = _Start(log, kept)
+        ledgers = dict(zip(names, start.ledgers(names, values), strict=True))
+        ends = {partition: LogEnd(end) for partition, (_, end) in log.bounds.items()}
+        async with aclosing(log.batches(start.begins)) as batches:
             async for records in batches:
+                ends[records[-1].topic_partition] = end_behind(records[-1])
                 ledger = ledgers[records[0].topic]
-                for record in records:
+                for record in start.behind(records):
                     late.see(ledger, record)
                     if not ledger.fold(record.key, record.headers, record.value, record.partition):
+                        is_clear = False
                         say(
                             f"{record.origin} is damaged or a stranger's: skipped; its pet is "
                             "published again if the feed has it"
                         )
-                ends[records[-1].topic_partition] = end_behind(records[-1])
+        start.check()
     pets, orgs = (ledgers[name] for name in names)
-    return Ledgers(pets, orgs, ends, late.winners())
+    begins = {partition: begin for partition, (begin, _) in log.bounds.items()}
+    is_clear = is_clear and not (pets.stale or orgs.stale)
+    return Ledgers(pets, orgs, ends, late.winners(), begins, is_clear)
+
+
+class _DoubtfulError(Exception):
+    """The log isn't the one that a checkpoint is of."""
+
+
+class _Start:
+    """Where a fold begins: with nothing, or behind a checkpoint whose last records are there."""
+
+    def __init__(self, log: LogReading, kept: KeptLedgers | None) -> None:
+        self._log, self._kept = log, kept
+        self._unseen: dict[TopicPartition, LogEnd] = {}
+        if kept is not None:
+            if not kept.fits({partition: begin for partition, (begin, _) in log.bounds.items()}):
+                raise _DoubtfulError
+            ends = {partition: kept.ends[str(partition)] for partition in log.bounds}
+            self._unseen = {partition: end for partition, end in ends.items() if end.offset}
+        self.begins = {partition: end.offset - 1 for partition, end in self._unseen.items()}
+
+    def ledgers(self, names: Sequence[str], values: ValueStore) -> Iterator[Ledger]:
+        """Return the ledgers of pets and of organisations to go on with."""
+        kept = (None, None) if self._kept is None else (self._kept.pets, self._kept.orgs)
+        for name, held in zip(names, kept, strict=True):
+            partitions = sum(partition.topic == name for partition in self._log.bounds)
+            place = partial(_place, partitions)
+            yield Ledger(values) if held is None else Ledger.begun(held, values, place)
+
+    def behind(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Return what of a batch isn't in the checkpoint."""
+        expected = self._unseen.pop(records[0].topic_partition, None)
+        if expected is None:
+            return records
+        if end_behind(records[0]) != expected:
+            raise _DoubtfulError
+        return records[1:]
+
+    def check(self) -> None:
+        """See that the record before each end was there."""
+        if self._unseen:
+            raise _DoubtfulError
+
+
+def _place(partitions: int, key: int) -> int:
+    return partition_of(str(key).encode("ascii"), partitions)
 
 
 class _LateRecords:
-    """The records that came too late (rule 2), while the topics are folded."""
+    """The records that came too late (rule 3), while the topics are folded."""
 
     def __init__(self, fold_ends: Mapping[TopicPartition, int], base: int) -> None:
         self._fold_ends, self._base = fold_ends, base

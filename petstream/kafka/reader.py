@@ -102,6 +102,34 @@ async def read(
                 yield records
 
 
+class LogReading(NamedTuple):
+    """Topics that are about to be read: where each partition begins and ends now."""
+
+    bounds: Mapping[TopicPartition, Bounds]
+    consumer: AIOKafkaConsumer
+
+    def batches(
+        self, begins: Mapping[TopicPartition, int]
+    ) -> AsyncGenerator[list[ConsumerRecord], None]:
+        """Read from their beginnings (or `begins`) to these ends; raises as aiokafka does.
+
+        Each batch is of one partition, in the order of its log.
+        """
+        between = {
+            partition: Bounds(max(begin, begins.get(partition, 0)), end)
+            for partition, (begin, end) in self.bounds.items()
+        }
+        return _between(self.consumer, between)
+
+
+@asynccontextmanager
+async def reading(access: KafkaAccess, topics: Sequence[str]) -> AsyncIterator[LogReading]:
+    """Hold a client that reads topics to their ends; raises as aiokafka does."""
+    async with _consumer(access) as consumer:
+        partitions = await _partitions(consumer, topics, None)
+        yield LogReading(await bounds_of(consumer, partitions), consumer)
+
+
 async def follow(
     access: KafkaAccess, topic: str, *, from_beginning: bool, stopping: asyncio.Event
 ) -> AsyncGenerator[list[ConsumerRecord], None]:

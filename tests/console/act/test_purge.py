@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from console.act import purge, purge_targets
-from console.act.purge_targets import PurgeTarget, RunningError
+from console.act.purge_targets import Locations, PurgeTarget, RunningError, find_targets
 from console.cli.parser import run
 from consumers.admin import purge as admin_purge
 from consumers.pictures.store.interface import StoredFile
@@ -148,3 +149,21 @@ async def test_only_names_made_of_content_are_deleted_from_a_bucket(
     assert await admin_purge.delete_pictures("s3://bucket") == 2
     assert not held & set(ours)
     assert len(held) == 3
+
+
+async def test_a_checkpoint_of_the_topics_goes_with_them_and_another_feeds_stays(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "checkpoints"
+    directory.mkdir()
+    ours = [directory / f"petstream.ledgers.{name}" for name in ("index", "0f.values", "lock")]
+    for path in (*ours, directory / "two.ledgers.index"):
+        path.write_bytes(b"canary")
+    locations = Locations("petstream.", tmp_path / "archive")
+    *_, kept = await find_targets(locations, datetime.now(UTC))
+    assert kept.contents == ("3 files",)
+    assert kept.delete is not None
+    await kept.delete()
+    assert [path.name for path in directory.iterdir()] == ["two.ledgers.index"]
+    *_, kept = await find_targets(locations, datetime.now(UTC))
+    assert kept.delete is None

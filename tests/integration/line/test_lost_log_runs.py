@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +19,7 @@ from lossy_days import LossyFeed, at_place, lossy_feed, run_apart
 from lossy_kafka import LossyKafka
 
 from ingest.publish import publisher
+from ingest.state.checkpoint import directory_of
 from ingest.state.ledger import Ledger
 from lab.simulator import history
 from petstream.errors import LostRecordsError, UnreachableError
@@ -225,6 +227,7 @@ async def test_kafka_failing_in_mid_fold_ends_the_run_within_a_minute_and_the_ne
 ) -> None:
     """What a reading may take without progress is made shorter here, and added again."""
     await feed.publish()
+    rmtree(directory_of(feed.settings.data_dir))  # so that the topics are read whole
     clock = asyncio.get_running_loop()
     name, prefix = PETS.full_name(feed.settings.topic_prefix), feed.settings.topic_prefix
     allowed_s, allowed_here_s = reader._DEADLINE_S, 5.0  # noqa: SLF001  it is part of the minute

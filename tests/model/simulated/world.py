@@ -19,6 +19,7 @@ import pytest
 from aiokafka.errors import KafkaError
 from simulated import clients, clock, database, feed
 from simulated.broker import Broker
+from simulated.checkpoints import check_kept
 from simulated.clients import Network
 from simulated.clock import Clock
 from simulated.database import Database
@@ -64,6 +65,8 @@ class World:
         """Make it, and put it before the product."""
         self.random, self.happened = Random(seed), list[str]()  # noqa: S311  seeded on purpose
         self.wants_snapshot = False
+        self.kept = 0
+        """How often a checkpoint was there after a run, and compared with the log."""
         """Somebody kept what a sweep would have taken: of that, some may have left."""
         self.clock = Clock()
         self.broker = Broker(self.clock, self.random)
@@ -132,6 +135,8 @@ class World:
                 task.exception()
             return None
         error = task.exception()
+        while isinstance(error, ExceptionGroup):  # of consumers that run side by side
+            error, *_ = error.exceptions
         process.check_ends()
         process.alive = False
         if isinstance(error, NotReadyError | UnreachableError | LostRecordsError | UsageError):
@@ -155,6 +160,8 @@ class World:
         if result is None:
             return False
         outcome = result.outcome
+        completed = self.history().last_completed
+        self.kept += check_kept(self.broker, self.settings, completed)
         if outcome is None:
             self.say(f"{result.export_id}: nothing new")
         else:
