@@ -78,7 +78,7 @@ def test_short_ways_say_what_the_converters_say(value: Any) -> None:
         try:
             convert(value)
         except ValueError:
-            return value != ""
+            return bool(value != "")
         return False
 
     shown = picture(1, 1) | {"mediaID": value}
