@@ -18,8 +18,14 @@ SHOWN = ("aiokafka", "aioftp", "asyncpg", "ijson", "msgspec")
 OURS = ("asyncio", "consumers", "console", "ingest", "lab", "petstream", "root")
 
 
-# how long a draw or an example takes says something of the machine, not of petstream
-settings.register_profile("petstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long a draw or an example takes says something of the machine, not of petstream. What is drawn
+# is the same each time: a change is red for what it changes. `scripts/test --long` draws anew.
+settings.register_profile(
+    "petstream",
+    deadline=None,
+    derandomize=not LONG,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("petstream")
 
 
