@@ -239,13 +239,21 @@ class World:
         limits = RemovalLimits(self.settings.removal_max_share, self.settings.removal_max_count)
         auditor = settlement.Auditor(context, self.settings.pictures, limits)
         consumers: list[Any] = [history.CONSUMER, removals.CONSUMER, wanted.consumer("off")]
-        async with asyncio.TaskGroup() as group:
-            for consumer in consumers:
-                group.create_task(run_consumer(consumer, context))
-            if not drain:
-                auditing = schedule.keep_auditing(auditor, applied)
-                group.create_task(unless_stopped(auditing, stopping))
-                asyncio.get_running_loop().call_later(for_s, stopping.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for consumer in consumers:
+                    group.create_task(run_consumer(consumer, context))
+                if not drain:
+                    auditing = schedule.keep_auditing(auditor, applied)
+                    group.create_task(unless_stopped(auditing, stopping))
+                    asyncio.get_running_loop().call_later(for_s, stopping.set)
+        except (
+            ExceptionGroup
+        ) as errors:  # draining, they give up on a server: as `consumers.app` says
+            away, others = errors.split(UnreachableError)
+            if away is None or others is not None:
+                raise
+            raise away.exceptions[0] from None
         if drain:
             await settlement.settle_once(auditor)
         return True
