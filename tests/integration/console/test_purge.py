@@ -152,10 +152,10 @@ def test_a_whole_run_is_purged_by_command_and_nothing_is_left(
 
     done = stage.command("purge", "--confirm", f"purge {prefix}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("deleted: ") == 4
+    assert done.stdout.count("deleted: ") == 5
     again = stage.command("purge", "--confirm", f"purge {prefix}")
     assert again.returncode == 0
-    assert again.stdout.count("  nothing\n") == 4
+    assert again.stdout.count("  nothing\n") == 5
     secrets = [PASSWORD, urlsplit(stage.database_url).password or PASSWORD]
     for ended in (wrong, asked, done, again):
         assert not [secret for secret in secrets if secret in ended.stdout + ended.stderr]
@@ -187,7 +187,7 @@ async def test_only_what_is_ours_goes(stage: Stage) -> None:
     assert {group for group in groups if group.startswith(stage.prefix)} == {f"{stage.prefix}site"}
     assert all(path.exists() for path in stage.strangers)
     await stage.sql("SELECT * FROM public.adopters")
-    assert [target.contents for target in await stage.find_targets()] == [(), (), (), ()]
+    assert [target.contents for target in await stage.find_targets()] == [()] * 5
 
 
 async def test_nothing_is_deleted_while_a_consumer_runs(stage: Stage) -> None:
@@ -226,7 +226,7 @@ async def test_a_purge_that_was_cut_off_goes_on_where_it_was(
     assert targets[1].delete
     assert await delete(targets) == 0
     assert await delete(targets) == 0  # what was found before is gone: harmless
-    assert [target.delete for target in await stage.find_targets()] == [None] * 4
+    assert [target.delete for target in await stage.find_targets()] == [None] * 5
 
 
 async def test_what_cannot_be_reached_is_told_and_the_rest_is_deleted(
