@@ -266,6 +266,7 @@ async def test_a_step_that_fails_is_told_and_the_others_are_done(
         True,
         False,
         False,
+        False,
     ]
 
 
