@@ -187,6 +187,14 @@ async def table_of(database_url: str, prefix: str, name: str, columns: list[str]
     return {"columns": columns, "rows": len(lines), "sha256": digest}
 
 
+def _that_say_something(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes without those that say nothing: 0.1 kept them, later versions don't."""
+    if "attributes" not in row:
+        return {}
+    said = {name: value for name, value in row["attributes"].items() if value not in (None, [], {})}
+    return {"attributes": said}
+
+
 def _settled(row: dict[str, Any]) -> dict[str, Any] | None:
     """Return what of a row doesn't depend on which consumer was first.
 
@@ -195,6 +203,6 @@ def _settled(row: dict[str, Any]) -> dict[str, Any] | None:
     if "dead-letters" in row.get("topic", ""):
         return None
     if row.get("listed") is not False:
-        return row
+        return row | _that_say_something(row)
     key = "animal_id" if "animal_id" in row else "org_id"
     return {name: row[name] for name in (key, "sequence", "digest", "listed", "removed_at")}
