@@ -18,7 +18,7 @@ from console.runtime.processes import python_command
 from lab.bench.feed import FIRST_DAY, MeasuredFeed
 from lab.bench.measured import Measured
 from lab.bench.servers import BenchServers, bring_to_rest, fresh_database, of_day, prepared
-from lab.bench.usage import Usage
+from lab.bench.usage import Usage, ended
 
 _ROOT: Final = Path(__file__).parents[2]
 _REQUIREMENTS: Final = _ROOT / "requirements" / "peers.txt"
@@ -82,8 +82,4 @@ def profile(around: BenchServers, programs: Path, directory: Path) -> list[Path]
 def _run(command: list[str], environment: Mapping[str, str], name: str) -> Usage:
     """Run a program to its end, and return what it has cost."""
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  our own programs
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{name} ended with status {process.returncode}: see above")
-    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return ended(process, name)

@@ -8,7 +8,6 @@ Rule 2: it ends when Postgres holds what Kafka holds: the positions are moved wi
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -21,9 +20,10 @@ from consumers.registry import NAMES, Name, group_of, topics_of
 from lab.bench.feed import USUAL_DAY, MeasuredFeed
 from lab.bench.measured import Measured
 from lab.bench.servers import BenchServers, bring_to_rest, of_day
-from lab.bench.usage import Usage, usage
+from lab.bench.usage import Usage, ended, usage
 from petstream.kafka.groups import describe_each
 from petstream.kafka.reader import bounds
+from petstream.topics import EXPORTS
 
 FIRST_IMPORT: Final = "all consumers: first import"
 DAY: Final = "all consumers: usual day"
@@ -59,6 +59,7 @@ def whole_line(
             for name, used in _usages(consumers).items():
                 costs[name] = used.since(before[name])
             yield Measured(step, rows, seconds, costs, {})
+            asyncio.run(_audited(around, settings["PETSTREAM_DATABASE_URL"], prefix))
             asyncio.run(bring_to_rest(settings["PETSTREAM_DATABASE_URL"]))
 
 
@@ -88,11 +89,7 @@ def _ingested(environment: Mapping[str, str], mode: str) -> Usage:
     """Read an export, and return what that has cost."""
     command = python_command("console", "ingest", "--mode", mode)
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  our own command
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"ingest ended with status {process.returncode}: see above")
-    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return ended(process, "ingest")
 
 
 async def _joined(around: BenchServers, prefix: str) -> None:
@@ -117,6 +114,18 @@ async def _caught_up(around: BenchServers, url: str, prefix: str) -> None:
     }
     async with asyncio.timeout(_LONGEST_S), connected(url) as connection:
         while not _reached(await _positions(connection), ends):  # noqa: ASYNC110  Postgres tells nobody of it
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _audited(around: BenchServers, url: str, prefix: str) -> None:
+    """Return once the audit of the export is over, which between two days it is."""
+    topic = EXPORTS.full_name(prefix)
+    ends: Positions = {
+        ("audit", topic, number): end
+        for (_, number), (_, end) in (await bounds(around.kafka, [topic])).items()
+    }
+    async with asyncio.timeout(_LONGEST_S), connected(url) as connection:
+        while not _reached(await _positions(connection), ends):  # noqa: ASYNC110  as above
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
