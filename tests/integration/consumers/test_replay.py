@@ -129,9 +129,12 @@ async def _send(producer: Any, topic: str, key: bytes, value: bytes, headers: An
 
 
 def _known(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what counts of a row: of a removed pet no view shows what it was."""
+    """Return what counts of a row: of a removed pet no view shows what it was.
+
+    What the last statement found a pet's pictures to be, next to those before, is no state.
+    """
     if row.get("listed", True):
-        return row
+        return {name: value for name, value in row.items() if name != "asks_for"}
     key = "animal_id" if "animal_id" in row else "org_id"
     return {name: row[name] for name in (key, *TOMBSTONE)}
 
