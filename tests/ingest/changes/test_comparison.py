@@ -227,6 +227,16 @@ def test_a_removal_is_never_published_over_something_newer() -> None:
     assert feed.remove(2, 22611034) is None
 
 
+def test_a_removal_says_that_the_pet_was_listed_and_what_it_was() -> None:
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row()])])
+    removal = feed.remove(1, 22611034)
+    assert removal is not None
+    event = event_of(removal)
+    assert (event.op, event.changed, event.old) == ("removed", ("listed",), {"listed": True})
+    assert event.pet == event_of(feed.log[0]).pet
+
+
 def test_an_older_event_appended_late_makes_the_key_stale_until_it_is_said_again() -> None:
     feed = Feed()
     feed.read(0, [("pets", [pet_row(name="old")])])
