@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from console.inspect.letter_counts import LetterCounts
 from console.inspect.status import document
 from ingest.run import Result, ingest
 from ingest.state.ledger import Ledger
+from lab.simulator import serve_ftp
 from petstream import topics
 from petstream.codec import decode
 from petstream.events import DebtEvent, Event, ExportEvent, PlanEvent
 from petstream.kafka.reader import read_to_end, read_topic
-from petstream.settings import KafkaAccess, Settings
+from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 
 class Days:
@@ -109,6 +111,17 @@ class Days:
             async for records in batches:
                 for record in records:
                     yield record
+
+
+@contextmanager
+def served_days(tmp_path: Path, kafka: str, prefix: str, **settings: Any) -> Iterator[Days]:
+    """Serve a directory that is empty yet, to be ingested with these settings beside the usual."""
+    home = tmp_path / "ftp"
+    home.mkdir()
+    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
+        ftp = FtpUrl(server.user, server.password, server.host, server.port, "", tls=False)
+        usual = Settings(ftp=ftp, data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0)
+        yield Days(home, replace(usual, **settings), kafka)
 
 
 def pet(key: int, **changes: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from console.page.api.answers import ExportSummary, Freshness, OwedDebt, WaitingPlan
+from console.page.operations.feeds import StateOfFeed
 
 
 class Trouble(msgspec.Struct, frozen=True, rename="camel"):
@@ -206,31 +207,7 @@ class Overview(msgspec.Struct, frozen=True, rename="camel"):
     standing: Standing | None
 
 
-class KnownFeed(msgspec.Struct, frozen=True, rename="camel"):
-    """How a feed stands, as the front page of its console says it.
-
-    Attributes:
-        name: what it is called here.
-        url: of its console; null: it is this one.
-        level: ``good``, ``info``, ``warn`` or ``bad``; ``bad`` too where there is no answer.
-        text: its front page in one line.
-        detail: a sentence more.
-        problems: how many things are wrong; null: not known.
-        newest_export_id: its newest completed export; null: there is none, or it isn't known.
-        held_plans: removals that wait for a decision; null: not known.
-    """
-
-    name: str
-    url: str | None
-    level: str
-    text: str
-    detail: str
-    problems: int | None
-    newest_export_id: str | None
-    held_plans: int | None
-
-
 class FeedList(msgspec.Struct, frozen=True):
     """All feeds that this console knows, its own first."""
 
-    feeds: list[KnownFeed]
+    feeds: list[StateOfFeed]

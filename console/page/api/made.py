@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import convert
@@ -20,17 +20,14 @@ from console.page.api.answers import (
     WaitingPlan,
 )
 from console.page.api.front_answers import (
-    FeedList,
     GoingOn,
     Happened,
-    KnownFeed,
     Overview,
     Standing,
     Trouble,
     WorkProgress,
 )
 from console.page.database import Card
-from console.page.operations.feeds import StateOfFeed
 from console.page.operations.last_look import LastLook
 from console.page.operations.trends import Progress
 
@@ -60,11 +57,6 @@ def progress(look: Mapping[str, Any]) -> GoingOn:
         behind={name: _work(step) for name, step in look.get("behind", {}).items()},
         pictures=_work(look["picturing"]) if look.get("picturing") else None,
     )
-
-
-def feed_list(feeds: Sequence[StateOfFeed]) -> FeedList:
-    """Return how each feed stands."""
-    return FeedList([KnownFeed(**feed._asdict()) for feed in feeds])
 
 
 def export_list(look: Mapping[str, Any]) -> ExportList:

@@ -14,6 +14,7 @@ from console.inspect.trouble.runbooks import Runbook, runbooks
 from console.page.api import made
 from console.page.api.answer import answer, answer_of, no_answer
 from console.page.api.answers import AlertPage, AlertPages, LetterDetails, LetterList, PlanList
+from console.page.api.front_answers import FeedList
 from console.page.look import NoLook
 from console.page.operations import dead_letters, exports, plans
 from console.page.operations.dead_letters import LetterLooks
@@ -56,7 +57,7 @@ def _front(keeper: LookKeeper) -> list[web.RouteDef]:
 
 def _feeds(looks: FeedLooks) -> list[web.RouteDef]:
     async def every(_request: web.Request) -> web.Response:
-        return answer(made.feed_list(await looks.every()))
+        return answer(FeedList(await looks.every()))
 
     return [web.get("/api/feeds", every)]
 

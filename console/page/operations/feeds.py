@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -27,18 +27,18 @@ _LONGEST_BYTES: Final = 4 * 1024 * 1024
 _LONGEST_TEXT: Final = 400
 
 
-class StateOfFeed(NamedTuple):
-    """How a feed stands, as its own front page says it.
+class StateOfFeed(msgspec.Struct, frozen=True, rename="camel"):
+    """How a feed stands, as its own front page says it; `/api/feeds` answers with these.
 
     Attributes:
         name: what it is called here.
-        url: of its console; None: it is this one.
+        url: of its console; null: it is this one.
         level: ``good``, ``info``, ``warn`` or ``bad``; ``bad`` too where it gives no answer.
         text: its front page in one line.
         detail: a sentence more.
-        problems: how many things are wrong; None: not known.
-        newest_export_id: its newest completed export, if it has one.
-        held_plans: removals that wait for a decision; None: not known.
+        problems: how many things are wrong; null: not known.
+        newest_export_id: its newest completed export; null: there is none, or it isn't known.
+        held_plans: removals that wait for a decision; null: not known.
     """
 
     name: str

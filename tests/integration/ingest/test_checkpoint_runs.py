@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from days_of_a_feed import Days
+from days_of_a_feed import Days, served_days
 
 from ingest.state.checkpoint import directory_of
-from lab.simulator import expected, history, serve_ftp, write_export
+from lab.simulator import expected, history, write_export
 from petstream.kafka import reader
-from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
-    home = tmp_path / "ftp"
-    home.mkdir()
-    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
-        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
-        settings = Settings(ftp=ftp, data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0)
-        yield Days(home, settings, kafka)
+def days(tmp_path: Path, kafka: str, prefix: str) -> Iterator[Days]:
+    with served_days(tmp_path, kafka, prefix) as days:
+        yield days
 
 
 async def test_a_day_goes_on_from_the_checkpoint_of_the_day_before_damaged_or_not(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from days_of_a_feed import Days, org, pet, put, write
+from days_of_a_feed import Days, org, pet, put, served_days, write
 from msgspec import UNSET
 
-from lab.simulator import History, expected, history, serve_ftp, write_export
+from lab.simulator import History, expected, history, write_export
 from petstream import topics
 from petstream.errors import BrokenFileError, NotReadyError
 from petstream.events import Unstated
@@ -19,19 +19,14 @@ from petstream.kafka.admin import delete_topics
 from petstream.kafka.records import ProducerRecord
 from petstream.kafka.writer import send_all
 from petstream.sequence import PER_SECOND
-from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
-    home = tmp_path / "ftp"
-    home.mkdir()
-    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
-        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
-        settings = Settings(ftp=ftp, data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0)
-        yield Days(home, settings, kafka)
+def days(tmp_path: Path, kafka: str, prefix: str) -> Iterator[Days]:
+    with served_days(tmp_path, kafka, prefix) as days:
+        yield days
 
 
 def names(feed: History, day: int) -> dict[int, str | None]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from days_of_a_feed import Days
+from days_of_a_feed import Days, served_days
 from profiles import chosen_seed, rounds
 
 from console.inspect.database_reader import Unavailable, fetch_rows
@@ -19,11 +19,10 @@ from console.inspect.status import render
 from consumers.app import consume
 from consumers.registry import NAMES
 from lab.expectations import QUERIES, judge
-from lab.simulator import FAULTS, expected, history, serve_ftp, write_export
+from lab.simulator import FAULTS, expected, history, write_export
 from petstream import topics
 from petstream.errors import NotReadyError
 from petstream.events import ExportEvent
-from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 
@@ -35,19 +34,10 @@ HELD = {"missing-petlist", "empty-petlist", "truncated-petlist", "short-petlist"
 
 
 @pytest.fixture
-async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
-    home = tmp_path / "ftp"
-    home.mkdir()
-    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
-        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
-        settings = Settings(
-            ftp=ftp,
-            data_dir=tmp_path / "data",
-            topic_prefix=prefix,
-            settle_s=0,
-            removal_max_share=0.5,  # days without removals make one with many
-        )
-        yield Days(home, settings, kafka)
+def days(tmp_path: Path, kafka: str, prefix: str) -> Iterator[Days]:
+    # days without removals make one with many
+    with served_days(tmp_path, kafka, prefix, removal_max_share=0.5) as days:
+        yield days
 
 
 UNKNOWABLE = re.compile(r"history: |removed pets: .* are missing")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from days_of_a_feed import Days, org, pet, picture, put, write
+from days_of_a_feed import Days, org, pet, picture, put, served_days, write
 
 from ingest.publish import lifecycle
 from ingest.publish.publisher import Publisher
 from ingest.removals import held_plans
 from ingest.state.restore import fold_exports
-from lab.simulator import expected, export_files, history, serve_ftp, write_export
+from lab.simulator import expected, export_files, history, write_export
 from petstream import topics
 from petstream.errors import UsageError
 from petstream.events import ExportEvent, PlanEvent
-from petstream.settings import FtpUrl, Settings
 
 pytestmark = pytest.mark.servers
 
@@ -27,13 +26,9 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
-    home = tmp_path / "ftp"
-    home.mkdir()
-    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
-        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
-        settings = Settings(ftp=ftp, data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0)
-        yield Days(home, settings, kafka)
+def days(tmp_path: Path, kafka: str, prefix: str) -> Iterator[Days]:
+    with served_days(tmp_path, kafka, prefix) as days:
+        yield days
 
 
 async def test_f8_a_pet_that_no_file_holds_asks_for_pets_n_once(days: Days) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from days_of_a_feed import Days
+from days_of_a_feed import Days, served_days
 from kept_log import (
     FIRST_DAY,
     LAST_DAY,
@@ -31,9 +31,8 @@ from consumers.registry import NAMES
 from ingest.state.debts import Offer, choose, found_in
 from ingest.state.ledger import Ledger, MemoryStore
 from ingest.state.restore import fold_exports, fold_ledgers
-from lab.simulator import serve_ftp
 from petstream.kafka.reader import read_topic
-from petstream.settings import FtpUrl, KafkaAccess, Settings
+from petstream.settings import KafkaAccess, Settings
 from petstream.topics import ORGS, PETS
 
 pytestmark = pytest.mark.servers
@@ -44,16 +43,11 @@ CONSUMER_ROWS = "SELECT to_jsonb(kept)::text FROM (SELECT {columns} FROM petstre
 
 
 @pytest.fixture
-async def days(tmp_path: Path, kafka: str, prefix: str) -> AsyncIterator[Days]:
-    home = tmp_path / "ftp"
-    home.mkdir()
-    with serve_ftp(home, user="apikey-Ab3dEf9h", password="canary-password") as server:
-        ftp = FtpUrl("apikey-Ab3dEf9h", "canary-password", "127.0.0.1", server.port, "", tls=False)
-        settings = Settings(
-            ftp=ftp, data_dir=tmp_path / "data", topic_prefix=prefix, settle_s=0, pictures="off",
-            removed_days=None, scrub="off",
-        )  # fmt: skip
-        yield Days(home, settings, kafka)
+def days(tmp_path: Path, kafka: str, prefix: str) -> Iterator[Days]:
+    with served_days(
+        tmp_path, kafka, prefix, pictures="off", removed_days=None, scrub="off"
+    ) as days:
+        yield days
 
 
 async def test_the_ingester_restores_what_it_knew(kafka: str, prefix: str) -> None:
