@@ -3,7 +3,8 @@
 Rule 1: it has a data directory and a topic prefix of its own, and reads neither the environment's
         settings nor ``.env``: simulated pets never meet real ones.
 Rule 2: every run starts from nothing, so that it shows the same each time; the last of its days
-        is today's, so that nothing is called late.
+        is today's, so that nothing is called late. Days that come while it stays up bear the time
+        at which they are written: what is of tomorrow isn't believed.
 Rule 3: the tables are compared with what the simulator says must be in them; else it fails.
 """
 
@@ -157,7 +158,9 @@ async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Ev
             await pause(stopping, _NEXT_DAY_S)
             if not stopping.is_set():
                 made = await asyncio.to_thread(_history, stage, options.pets, day + 1)
-                await asyncio.to_thread(stage.feed.write, made, day, zipped=stage.zipped)
+                await asyncio.to_thread(
+                    stage.feed.write, made, day, zipped=stage.zipped, written_at=datetime.now(UTC)
+                )
                 day += 1
 
     parts = programs("--every", str(_LOOK_EVERY_S))
@@ -186,7 +189,7 @@ def own(data_dir: Path) -> Iterator[None]:
             raise UsageError(
                 f"another demo is running in {data_dir}: stop it first, with Ctrl-C"
             ) from None
-        servers.down(data_dir)
+        servers.put_away(data_dir)
         for path in data_dir.iterdir():
             if path == lock:
                 continue

@@ -48,9 +48,17 @@ class ServedFeed(NamedTuple):
     pictures_url: str
     home: Path
 
-    def write(self, made: History, day: int, *, zipped: bool, faults: Sequence[str] = ()) -> None:
-        """Put the export of a day (from 0) on the server."""
-        write_export(self.home, made, day, zipped=zipped, faults=faults)
+    def write(
+        self,
+        made: History,
+        day: int,
+        *,
+        zipped: bool,
+        faults: Sequence[str] = (),
+        written_at: datetime | None = None,
+    ) -> None:
+        """Put the export of a day (from 0) on the server; as if it was written just at a time."""
+        write_export(self.home, made, day, zipped=zipped, faults=faults, written_at=written_at)
 
 
 @contextmanager

@@ -111,6 +111,14 @@ def url(data_dir: Path, port: int, database: str = DATABASE) -> str:
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{database}"
 
 
+def home(data_dir: Path) -> Path:
+    """Return the directory that holds the cluster: beside the rest, or where root's had to go."""
+    remembered = data_dir / "postgres.location"
+    if remembered.exists():
+        return Path(remembered.read_text("utf-8").strip())
+    return (data_dir / "postgres").resolve()
+
+
 def _initialise(binaries: Path, data_dir: Path, data: Path, user: int | None) -> None:
     _check_named(os.geteuid() if user is None else user)
     kept = data_dir / "postgres.password"
@@ -157,19 +165,16 @@ def _check_named(user: int) -> None:
 
 def _data(data_dir: Path, user: int | None) -> Path:
     """Return where the cluster is or shall be; its parent is there and belongs to its user."""
-    home = (data_dir / "postgres").resolve()
-    remembered = data_dir / "postgres.location"
-    if remembered.exists():
-        home = Path(remembered.read_text().strip())
-    elif user is not None and not _reachable(home.parent):
+    holder, remembered = home(data_dir), data_dir / "postgres.location"
+    if user is not None and not remembered.exists() and not _reachable(holder.parent):
         # a new name each time: a data directory made anew must not meet the old one's cluster
-        home = _ELSEWHERE / f"postgres-{secrets.token_hex(8)}"
+        holder = _ELSEWHERE / f"postgres-{secrets.token_hex(8)}"
         _ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)  # others pass through it
-        remembered.write_text(str(home))
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remembered.write_text(str(holder), "utf-8")
+    holder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if user is not None:
-        os.chown(home, user, user)
-    return home / "cluster"
+        os.chown(holder, user, user)
+    return holder / "cluster"
 
 
 def _binaries(user: int | None) -> Path:

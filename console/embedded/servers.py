@@ -16,6 +16,7 @@ In tests: once a session, in a directory of its own, with ``for_tests=True``; th
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -119,6 +120,17 @@ def down(data_dir: Path, *, say: Say = _silent) -> list[str]:
             if stop(data_dir, name):
                 stopped.append(name)
     return stopped
+
+
+def put_away(data_dir: Path, *, say: Say = _silent) -> None:
+    """Stop what runs, and remove what lies outside of the directory: it is about to be deleted."""
+    from console.embedded import postgres  # noqa: PLC0415  as above
+
+    down(data_dir, say=say)
+    database = postgres.home(data_dir)
+    if not database.is_relative_to(data_dir.resolve()):  # root's
+        shutil.rmtree(database, ignore_errors=True)
+        (data_dir / "postgres.location").unlink()
 
 
 def _alone(data_dir: Path, name: str) -> AbstractContextManager[None]:

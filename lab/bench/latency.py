@@ -51,7 +51,7 @@ def main() -> None:
         for line in waits(kafka, url, options.dir, options.events):
             print(line)  # noqa: T201  the result
     finally:
-        embedded.down(options.dir)
+        embedded.put_away(options.dir)
 
 
 def waits(kafka: KafkaAccess, url: str, data_dir: Path, events: int = 200) -> list[str]:

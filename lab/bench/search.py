@@ -122,7 +122,7 @@ def main() -> None:
             clock = f"{times.quickest_ms:.0f} ({times.median_ms:.0f}, {times.slowest_ms:.0f})"
             print(f"| {name} | {times.total:,} | {clock} | {page_2} | {times.cpu_ms:.0f} |")  # noqa: T201  as above
     finally:
-        embedded.down(options.dir)
+        embedded.put_away(options.dir)
 
 
 async def filled(url: str, pets: int) -> str:

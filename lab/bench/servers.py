@@ -50,7 +50,7 @@ class BenchServers(NamedTuple):
 @contextmanager
 def servers(data_dir: Path, feed: MeasuredFeed) -> Iterator[BenchServers]:
     """Start what is measured against: Kafka and Postgres as users get them, new, and FTP."""
-    embedded.down(data_dir)
+    embedded.put_away(data_dir)
     shutil.rmtree(data_dir, ignore_errors=True)
     kafka, database_url = embedded.ensure_kafka(data_dir), embedded.ensure_postgres(data_dir)
     command = python_command("lab.bench.part", "serve", str(feed.directory))
@@ -63,7 +63,7 @@ def servers(data_dir: Path, feed: MeasuredFeed) -> Iterator[BenchServers]:
             yield BenchServers(data_dir, kafka, database_url, ftp.pid)
         finally:
             ftp.stdin.close()
-            embedded.down(data_dir)
+            embedded.put_away(data_dir)
 
 
 def prepared(around: BenchServers, name: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from console.embedded import servers
+from console.embedded import postgres, servers
 from console.embedded.process import recorded, stop
 from lab.process_tree import descendants
 
@@ -98,13 +98,7 @@ class Machine:
         return True
 
     def _cluster(self) -> Path:
-        elsewhere = self._data_dir / "postgres.location"
-        home = (
-            Path(elsewhere.read_text().strip())
-            if elsewhere.exists()
-            else self._data_dir / "postgres"
-        )
-        return home / "cluster"
+        return postgres.home(self._data_dir) / "cluster"
 
 
 def _derived(directory: Path) -> list[Path]:

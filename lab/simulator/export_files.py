@@ -81,18 +81,24 @@ def write_export(  # noqa: PLR0913 - the same
     key_prefix: bool = False,
     faults: Sequence[str] = (),
     start_stamp: StartStamp = "eastern",
+    written_at: datetime | None = None,
 ) -> None:
-    """Write a day's files into the FTP home, then take away what is left of the former day."""
+    """Write a day's files into the FTP home, then take away what is left of the former day.
+
+    With `written_at` that is the time of all of them, and they say of no other: a day that is still
+    to come would not be believed.
+    """
     check(faults)
     directory.mkdir(parents=True, exist_ok=True)
     if "late-export" in faults:
         return  # nothing new came: yesterday's files stay, with yesterday's times
-    options = Options(part_rows, zipped, key_prefix, faults, start_stamp)
+    stamp: StartStamp = start_stamp if written_at is None else "none"
+    options = Options(part_rows, zipped, key_prefix, faults, stamp)
     written = set()
     for file in each_file(history, day, options):
         part = directory / f"{file.name}.part"
         part.write_bytes(file.content)
-        at = file.modified_at.timestamp()
+        at = (written_at or file.modified_at).timestamp()
         os.utime(part, (at, at))
         part.replace(directory / file.name)
         written.add(file.name)

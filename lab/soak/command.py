@@ -35,8 +35,7 @@ def add_options(
 
 def empty(home: Path, data_dir: Path) -> None:
     """Stop the servers of an earlier run, and remove all that it left."""
-    servers.down(data_dir)
-    _put_away(data_dir)
+    servers.put_away(data_dir)
     if home.exists():
         shutil.rmtree(home)
     data_dir.mkdir(parents=True)
@@ -52,8 +51,7 @@ def run_days(days: Callable[[], Awaitable[None]], data_dir: Path) -> int:
     try:
         return signals.run(work, stopped_status=1, within_s=None)
     finally:
-        servers.down(data_dir, say=note)
-        _put_away(data_dir)
+        servers.put_away(data_dir, say=note)
 
 
 def tell(lines: Iterable[str], document: Mapping[str, Any], json_file: Path | None) -> None:
@@ -62,10 +60,3 @@ def tell(lines: Iterable[str], document: Mapping[str, Any], json_file: Path | No
         say(line)
     if json_file:
         json_file.write_text(json.dumps(document, indent=1) + "\n", encoding="ascii")
-
-
-def _put_away(data_dir: Path) -> None:
-    """Remove what root's Postgres keeps outside of the data directory, if anything."""
-    elsewhere = data_dir / "postgres.location"
-    if elsewhere.exists():
-        shutil.rmtree(elsewhere.read_text("utf-8").strip(), ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,4 @@ def put_away(directory: Path) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        servers.down(directory)
-        elsewhere = directory / "postgres.location"  # where root's cluster is, if not beside it
-        if elsewhere.exists():
-            shutil.rmtree(elsewhere.read_text(encoding="utf-8").strip(), ignore_errors=True)
+        servers.put_away(directory)

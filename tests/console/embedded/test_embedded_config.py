@@ -18,7 +18,7 @@ import pytest
 from console.embedded import jars, kafka, postgres, process, servers
 from console.embedded.kafka_door import Passwords
 from console.embedded.process import Process, alive, port_for, recorded
-from console.embedded.servers import ensure_postgres
+from console.embedded.servers import ensure_postgres, put_away
 from petstream.errors import PetstreamError, UsageError
 from petstream.topics import ALL
 
@@ -272,7 +272,18 @@ def test_data_that_the_other_user_cannot_reach_lie_elsewhere_and_are_found_again
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700, "nobody's permissions are opened"
     assert postgres._data(closed, 65534) == cluster  # noqa: SLF001  as above
     (closed / "postgres.location").unlink()
-    assert postgres._data(closed, 65534) != cluster, "made anew"  # noqa: SLF001  as above
+    another = postgres._data(closed, 65534)  # noqa: SLF001  as above
+    assert another != cluster, "made anew"
+    put_away(closed)
+    assert sorted(elsewhere.iterdir()) == [cluster.parent], "the other one's stays"
+    assert postgres._data(closed, 65534) != another, "and is no longer known"  # noqa: SLF001  as above
+
+
+def test_data_in_the_data_directory_stay_as_it_is_put_away(tmp_path: Path) -> None:
+    cluster = postgres._data(tmp_path, None)  # noqa: SLF001  as above
+    put_away(tmp_path)
+    put_away(tmp_path)
+    assert cluster.parent.is_dir()
 
 
 def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

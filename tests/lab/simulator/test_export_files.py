@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ingest.source.listing import RemoteFile, export_set, refuse_incomplete
 from lab.simulator import FAULTS, expected, export_files, history, write_export
 from petstream.errors import UsageError
 
@@ -153,6 +154,20 @@ def test_writing_gives_rising_times_after_the_start_and_the_petlist_last(tmp_pat
     assert sorted(times, key=lambda name: times[name]) == NAMES
     assert min(times.values()) > FEED.start(1).timestamp()
     assert len(set(times.values())) == len(NAMES)
+
+
+def test_a_day_that_is_to_come_can_be_written_now_and_says_of_no_other_time(tmp_path: Path) -> None:
+    """As an ingester lists it: plausible, named by the files' time, and whole."""
+    now = FEED.start(0).replace(microsecond=0)  # two days before the one that is written
+    write_export(tmp_path, FEED, 2, written_at=now)
+    paths = sorted(tmp_path.iterdir())
+    assert {path.stat().st_mtime for path in paths} == {now.timestamp()}
+    assert b"exportStarted" not in (tmp_path / "orgs_1.json").read_bytes()
+    remotes = [RemoteFile(path.name, path.stat().st_size, now) for path in paths]
+    files = export_set(remotes, now)
+    assert files.newest_modified_at == now
+    assert files.doubts() == ()
+    refuse_incomplete(files, "daily", None)
 
 
 def test_writing_leaves_files_alone_that_are_none_of_an_export(tmp_path: Path) -> None:
