@@ -34,7 +34,8 @@ _WITHIN_S: Final = 10.0
 _LEFT: Final = 0.1
 _USUAL_S: Final = 300.0
 _MOST_BYTES: Final = 1 << 20
-_SIGNER: Final = "aws_msk_iam_sasl_signer"
+_SIGNER: Final = "aws_msk_iam_sasl_signer.MSKAuthTokenProvider"
+"""A module in spite of its name; the package alone doesn't import it."""
 
 
 class TokenError(KafkaConnectionError):  # type: ignore[misc]  # aiokafka ships no types
@@ -71,7 +72,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ships no 
 def tokens(access: KafkaAccess) -> Tokens:
     """Return what gives the tokens for this Kafka; one for the process."""
     if access.sasl_mechanism == AWS_MSK_IAM:
-        return Tokens(lambda: _of_amazon(access.aws_region or ""))
+        return Tokens(lambda: of_amazon(access.aws_region or ""))
     return Tokens(lambda: _of_server(access))
 
 
@@ -104,14 +105,22 @@ def _of_server(access: KafkaAccess) -> Token:
         ) from None
 
 
-def _of_amazon(region: str) -> Token:
+def of_amazon(region: str) -> Token:
     """Sign a token with the AWS credentials of this machine."""
     try:
-        provider = importlib.import_module(_SIGNER).MSKAuthTokenProvider
+        signer = importlib.import_module(_SIGNER)
+        amazons_error = importlib.import_module("botocore.exceptions").BotoCoreError
     except ModuleNotFoundError:
         raise PetstreamError(
             "AWS_MSK_IAM needs a package that isn't installed: "
             "pip install aws-msk-iam-sasl-signer-python"
         ) from None
-    text, expires_ms = provider.generate_auth_token(region)
+    try:
+        text, expires_ms = signer.generate_auth_token(region)
+    except (amazons_error, AttributeError, ValueError, OSError) as error:
+        # the signer's own word where there are no credentials is an AttributeError
+        raise TokenError(
+            f"isn't asked, as no AWS credentials sign a token ({type(error).__name__}): set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or a role of the machine"
+        ) from None
     return Token(text, expires_ms / 1000 - time.time())
