@@ -108,11 +108,17 @@ WHERE swept_at < now() - $1::interval RETURNING swept_at;
 
 -- name: drop_pictures_of_removed_pets
 -- Delete the pictures of pets removed longer ago than the grace time; an event for each stored.
-WITH dropped AS (
-    DELETE FROM petstream.pet_picture AS held USING petstream.picture_set AS owner
-    WHERE owner.animal_id = held.animal_id AND owner.left_at < now() - $1::interval
-    RETURNING held.animal_id, held.picture_id, held.stored_as, held.told, owner.sequence,
-        owner.export_id
+-- Who is just coming back is locked: its pictures stay.
+WITH long_gone AS (
+    SELECT animal_id, sequence, export_id FROM petstream.picture_set AS owner
+    WHERE owner.left_at < now() - $1::interval
+        AND EXISTS (SELECT FROM petstream.pet_picture AS held WHERE held.animal_id = owner.animal_id)
+    FOR UPDATE SKIP LOCKED
+), dropped AS (
+    DELETE FROM petstream.pet_picture AS held USING long_gone
+    WHERE long_gone.animal_id = held.animal_id
+    RETURNING held.animal_id, held.picture_id, held.stored_as, held.told, long_gone.sequence,
+        long_gone.export_id
 )
 INSERT INTO petstream.picture_news (op, animal_id, picture_id, sequence, export_id)
 SELECT 'gone', animal_id, picture_id, greatest(sequence, told + 1), coalesce(export_id, '')

@@ -372,6 +372,23 @@ async def test_the_pictures_of_a_pet_that_left_go_when_the_grace_time_is_over(
     assert len(await stage.keys()) == 3
 
 
+async def test_the_pictures_of_a_pet_that_comes_back_while_they_are_swept_stay(
+    stage: PictureStage, kafka: str
+) -> None:
+    """Its set is written by that transaction, its pictures aren't: they are as they were."""
+    pictures = [picture(1, stage.host.url("/a.jpg"))]
+    await stage.apply(pet(7, 0, pictures))
+    await stage.work(kafka)
+    await stage.apply(pet(7, 1, pictures, "removed"))
+    async with connected(stage.database_url) as consumer, connected(stage.database_url) as sweeper:
+        await sweeper.execute("SET lock_timeout = '2s'")  # it waits for nobody
+        async with consumer.transaction():
+            await wanted.consumer(None).apply(consumer, [pet(7, 2, pictures, "relisted")])
+            await sweep.sweep(sweeper, stage.store, orphan_s=0, grace=timedelta(0))
+    assert (await stage.rows())["1"]["status"] == "stored"
+    assert len(await stage.keys()) == 3
+
+
 async def test_pictures_left_off_are_fetched_once_there_is_a_store(
     stage: PictureStage, kafka: str
 ) -> None:
