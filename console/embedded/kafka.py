@@ -44,10 +44,17 @@ from petstream.topics import MAX_MESSAGE_BYTES
 FLUSHED_MS: Final = 1_000
 """How long a record may not have reached the disk."""
 _HEAP: Final = "-Xmx512m"
-_COLLECTOR: Final = "-XX:+UseSerialGC"
-"""By one thread: for a small heap on few cores the others cost more than they save."""
-_QUICK: Final = "-XX:TieredStopAtLevel=1"
-"""For what runs a second: it ends before better code would have paid."""
+_JAVA: Final = {
+    # by one thread: for a small heap on few cores the others cost more than they save
+    r"-XX:\+Use\w+GC\b": "-XX:+UseSerialGC",
+    # quickly made code: the better one takes longer to make than our records ever take to pass
+    r"-XX:[-+]?Tiered": "-XX:TieredStopAtLevel=1",
+    # what is new lives as long as a request; room for more would be filled before it is cleared
+    r"-Xmn|-XX:(?:Max)?New": "-Xmn64m",
+}
+"""How Java is to run, by what a user says who chooses otherwise."""
+_KEYS_BYTES: Final = 16 * 1024 * 1024
+"""Held at all times to compact topics: for 600,000 keys of a partition at once; Kafka's 128 MB."""
 _TRIES: Final = 3
 _FREED_S: Final = 5.0
 _LOG4J_OPTION: Final = "-Dlog4j2.configurationFile=log4j2.properties"
@@ -126,6 +133,7 @@ def properties(port: int, controller_port: int, known: Passwords | None, *, for_
         "share.coordinator.state.topic.num.partitions": "1",
         "offsets.retention.minutes": str(60 * 24 * 365),
         "log.segment.bytes": str(128 * 1024 * 1024),
+        "log.cleaner.dedupe.buffer.size": str(_KEYS_BYTES),
         # nobody else has a copy: a power cut costs a second. Kafka flushes by time only if it has
         # the first two; the third is when it begins to, after a start
         "log.flush.interval.ms": str(FLUSHED_MS),
@@ -172,10 +180,13 @@ def _environment() -> dict[str, str]:
 
 
 def java_options() -> list[str]:
-    """Return how Java is to run; with a second collector than the user's own it wouldn't start."""
+    """Return how Java is to run, but for what the user has chosen in JAVA_TOOL_OPTIONS.
+
+    (Ours would win over it; and with two collectors Java doesn't start.)
+    """
     chosen = _environment().get("JAVA_TOOL_OPTIONS", "")
-    collector = [] if re.search(r"-XX:\+Use\w+GC\b", chosen) else [_COLLECTOR]
-    return [*collector, _LOG4J_OPTION]
+    ours = (option for theirs, option in _JAVA.items() if not re.search(theirs, chosen))
+    return [*ours, _LOG4J_OPTION]
 
 
 def cluster_id() -> str:
@@ -196,7 +207,7 @@ def _format(java: str, classpath: str, home: Path) -> None:
     text = (home / "server.properties").read_text()
     config = made / "format.properties"
     write_private(config, text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
-    run = [java, _QUICK, *java_options(), "-cp", classpath]
+    run = [java, *java_options(), "-cp", classpath]
     tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id()]
     done = subprocess.run(  # noqa: S603  our own command line
         [*run, *tool, "-c", f"{made.name}/{config.name}"],

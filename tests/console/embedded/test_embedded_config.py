@@ -20,7 +20,7 @@ from console.embedded.kafka_door import Passwords
 from console.embedded.process import Process, alive, port_for, recorded
 from console.embedded.servers import ensure_postgres, put_away
 from petstream.errors import PetstreamError, UsageError
-from petstream.topics import ALL
+from petstream.topics import ALL, PETS
 
 THREE_WAYS = ("Java 17", "docker compose up", "PETSTREAM_KAFKA")
 
@@ -308,11 +308,27 @@ def test_no_cluster_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("chosen", "ours"),
-    [("", True), ("-Xmx64m -XX:+UseStringDeduplication", True), ("-Xss1m -XX:+UseG1GC", False)],
+    ("chosen", "theirs"),
+    [
+        ("", ""),
+        ("-Xmx64m -XX:+UseStringDeduplication", ""),
+        ("-Xss1m -XX:+UseG1GC", "-XX:+UseSerialGC"),
+        ("-XX:TieredStopAtLevel=4", "-XX:TieredStopAtLevel=1"),
+        ("-XX:-TieredCompilation", "-XX:TieredStopAtLevel=1"),
+        ("-Xmn128m", "-Xmn64m"),
+        ("-XX:NewSize=8m", "-Xmn64m"),
+    ],
 )
-def test_java_gets_one_collector_of_memory_also_where_the_user_has_chosen(
-    monkeypatch: pytest.MonkeyPatch, chosen: str, *, ours: bool
+def test_java_runs_as_is_cheapest_but_where_the_user_has_chosen_otherwise(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, theirs: str
 ) -> None:
+    """With two collectors it wouldn't start, and of the others ours would win."""
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", chosen)
-    assert ("-XX:+UseSerialGC" in kafka.java_options()) is ours
+    ours = {"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmn64m"}
+    assert ours & {*kafka.java_options()} == ours - {theirs}
+
+
+def test_what_kafka_holds_to_compact_topics_is_small_and_has_room_for_the_feed() -> None:
+    """A key takes 24 bytes of it, and it is filled to nine tenths."""
+    held_bytes = int(settings()["log.cleaner.dedupe.buffer.size"])
+    assert 640_000 / PETS.partitions * 24 / 0.9 < held_bytes <= 32 * 1024 * 1024
