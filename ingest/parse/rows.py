@@ -4,8 +4,8 @@ Rule 1: we frame the rows ourselves, so that a bad one costs one row: the parser
         an error, and some inputs crash it or eat all memory.
 Rule 2: what could hurt the parser is refused before it sees it: numbers of a thousand digits (its
         C code dies of 4,301), deep nesting (memory is quadratic in it), a million keys, 4 MiB.
-Rule 3: a chunk of whole rows is parsed at once; only where one of them is odd, with care, and only
-        where that fails, row by row. All three come to the same.
+Rule 3: a chunk of whole rows is parsed at once, those of them mended that are odd; only where that
+        fails, all are taken with care, and only where that fails, row by row. All come to the same.
 """
 
 from __future__ import annotations
@@ -160,18 +160,29 @@ def parse(rows: Sequence[Row], odd: Counter[str] | None = None) -> list[dict[str
 
     `odd` counts the rows whose text had to be mended.
     """
-    plain = [without_odd_escapes(row.raw) for row in rows]
-    if all(map(is_harmless, plain)) and (objects := _parsed_together(plain)) is not None:
-        if odd is not None:
-            odd.update(_words_of(rows, plain))
-        return [*objects]
-    return parsed_with_care(rows, odd)
+    ready = [without_odd_escapes(row.raw) for row in rows]
+    refused: dict[int, BadRow] = {}
+    for index in [index for index, raw in enumerate(ready) if not is_harmless(raw)]:
+        ready[index] = mend(rows[index].raw)
+        bad = _refused(rows[index], ready[index])
+        if bad is not None:
+            refused[index] = bad
+    safe = [raw for index, raw in enumerate(ready) if index not in refused] if refused else ready
+    objects = _parsed_together(safe)
+    if objects is None:
+        return parsed_with_care(rows, odd)
+    if odd is not None:
+        odd.update(_words_of(rows, ready))
+    parsed: list[dict[str, Any] | BadRow] = [*objects]
+    for index, bad in refused.items():  # from the first to the last: each lands where it stood
+        parsed.insert(index, bad)
+    return parsed
 
 
 def parsed_with_care(
     rows: Sequence[Row], odd: Counter[str] | None = None
 ) -> list[dict[str, Any] | BadRow]:
-    """Parse rows of which at least one is odd: what is refused, mended or broken costs no other."""
+    """Parse rows of which one may be broken: what is refused, mended or broken costs no other."""
     mended = [mend(row.raw) for row in rows]
     if odd is not None:
         odd.update(_words_of(rows, mended))
