@@ -30,12 +30,14 @@ Rank = tuple[int, str]
 _ID: Final = re.compile(rb"[0-9]{1,18}")
 _SOURCE: Final = SOURCE.encode()
 _REMOVED: Final = b".removed"
+_UPDATED: Final = "updated"
 
 
 class RecordHead(Struct, frozen=True, gc=False):
     """The head of an event; `listed` is False where it removes its key.
 
     `start` is that of its export, as ``ce_time`` has it: text order is the order of time.
+    `is_update` is True where something of a listed key changed, or is stated again.
     """
 
     sequence: int
@@ -43,6 +45,7 @@ class RecordHead(Struct, frozen=True, gc=False):
     listed: bool
     raw_digest: bytes
     start: bytes = b""
+    is_update: bool = False
 
     @property
     def rank(self) -> Rank:
@@ -72,7 +75,8 @@ def peek(headers: Headers, value: bytes | None) -> RecordHead | None:
             return None
     except (KeyError, ValueError, msgspec.DecodeError):
         return None
-    return RecordHead(sequence, digest, listed, row_digest(named), named.get("ce_time", b""))
+    start, is_update = named.get("ce_time", b""), stated.op == _UPDATED
+    return RecordHead(sequence, digest, listed, row_digest(named), start, is_update)
 
 
 def is_newest(head: RecordHead | None, held: Rank | None) -> TypeGuard[RecordHead]:

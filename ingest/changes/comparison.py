@@ -334,6 +334,6 @@ class Comparison:
             setattr(self.counts, change.op, getattr(self.counts, change.op) + 1)
         self.ledger.hold(
             key, change.sequence, change.digest, raw_digest, publication.value,
-            listed=change.op != "removed",
+            listed=change.op != "removed", is_update=change.op == "updated",
         )  # fmt: skip
         return publication

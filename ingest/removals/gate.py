@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 
 from ingest.changes.comparison import Batch
 from ingest.state.ledger import Ledger
-from petstream.sequence import base_of
 from petstream.setting_values import SMALLEST_FOR_SHARE, RemovalLimits
 
 MOST_CHANGED: Final = 0.40
@@ -98,9 +97,8 @@ class ChangeRate:
         self.changed = 0
         self.without_pictures = 0
         if read_before:
-            for _key, entry in ledger.items():  # noqa: PERF102  a ledger is no dict
-                if base_of(entry.sequence) == base:
-                    self._count(entry.value())
+            for entry in ledger.updates_of(base):
+                self._count(entry.value())
 
     def see_batch(self, batch: Batch) -> None:
         """Count the events of pets that changed, and of those that have no picture any more."""

@@ -20,11 +20,15 @@ import msgspec
 
 from petstream.codec import Headers
 from petstream.fold import Rank, is_newest, key_of, peek
+from petstream.sequence import base_of
 
-# sequence, position of the value, length of the raw digest, partition, listed
-_HEAD: Final = Struct("<qqBH?")
+# sequence, position of the value, length of the raw digest, partition, standing
+_HEAD: Final = Struct("<qqBHB")
 _HEAD_BYTES: Final = _HEAD.size
-_LISTED: Final = _HEAD_BYTES - 1
+_STANDING: Final = _HEAD_BYTES - 1
+_REMOVED, _LISTED, _UPDATED = 0, 1, 2
+"""A key's standing by its newest event: whatever isn't removed is listed."""
+
 _SEQUENCE: Final = Struct("<q")
 _WHERE_IT_GOES: Final = 2**16 - 1
 """Stands for the partition of a key that was published by this run."""
@@ -152,7 +156,7 @@ class Ledger:
         assert value is not None  # noqa: S101  it has a head
         self._take(
             number, head.sequence, head.digest, head.raw_digest, value, listed=head.listed,
-            partition=partition,
+            is_update=head.is_update, partition=partition,
         )  # fmt: skip
         self.newest_start = max(self.newest_start, head.start)
         return True
@@ -178,12 +182,14 @@ class Ledger:
         value: bytes,
         *,
         listed: bool,
+        is_update: bool = False,
     ) -> None:
         """Take the newest event of a key, which is published, and the last in the log as well."""
         self._published = True
         self._take(
-            key, sequence, digest, raw_digest, value, listed=listed, partition=_WHERE_IT_GOES
-        )
+            key, sequence, digest, raw_digest, value, listed=listed, is_update=is_update,
+            partition=_WHERE_IT_GOES,
+        )  # fmt: skip
 
     def _take(  # noqa: PLR0913  the same
         self,
@@ -194,11 +200,14 @@ class Ledger:
         value: bytes,
         *,
         listed: bool,
+        is_update: bool,
         partition: int,
     ) -> None:
         self.stale.discard(key)
         self.highest_sequence = max(self.highest_sequence, sequence)
-        head = _HEAD.pack(sequence, self._values.put(value), len(raw_digest), partition, listed)
+        standing = _UPDATED if is_update else _LISTED if listed else _REMOVED
+        position = self._values.put(value)
+        head = _HEAD.pack(sequence, position, len(raw_digest), partition, standing)
         self._entries[key] = head + raw_digest + digest.encode("ascii")
 
     def rank(self, key: int) -> Rank | None:
@@ -221,13 +230,21 @@ class Ledger:
         packed = self._entries.get(key)
         return (
             packed is not None
-            and bool(packed[_LISTED])
+            and bool(packed[_STANDING])
             and packed.startswith(raw_digest, _HEAD_BYTES)
         )
 
     def listed(self) -> Iterator[int]:
         """Return the keys that are in the feed as far as we published."""
-        return (key for key, packed in self._entries.items() if packed[_LISTED])
+        return (key for key, packed in self._entries.items() if packed[_STANDING])
+
+    def updates_of(self, base: int) -> Iterator[Entry]:
+        """Return the newest events that are updates, of the export of this base."""
+        return (
+            self._entry(packed)
+            for packed in self._entries.values()
+            if packed[_STANDING] == _UPDATED and base_of(_SEQUENCE.unpack_from(packed)[0]) == base
+        )
 
     def items(self) -> Iterator[tuple[int, Entry]]:
         """Return every key with its entry, removed ones too."""
@@ -242,10 +259,10 @@ class Ledger:
         return self._place(key) if partition == _WHERE_IT_GOES else int(partition)
 
     def _entry(self, packed: bytes) -> Entry:
-        sequence, position, length, _, listed = _HEAD.unpack_from(packed)
+        sequence, position, length, _, standing = _HEAD.unpack_from(packed)
         end = _HEAD.size + length
-        digest = packed[end:].decode("ascii")
-        return Entry(sequence, digest, packed[_HEAD.size : end], listed, position, self._values)
+        raw_digest, digest = packed[_HEAD.size : end], packed[end:].decode("ascii")
+        return Entry(sequence, digest, raw_digest, standing != _REMOVED, position, self._values)
 
 
 def _rank(packed: bytes) -> Rank:

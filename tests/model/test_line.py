@@ -107,7 +107,8 @@ def fold_by_last_offset(patch: pytest.MonkeyPatch) -> None:
         envelope = decode(headers, value)
         self._take(
             int(key), envelope.sequence, envelope.digest, row_digest(dict(headers)), value,
-            listed=not envelope.type.endswith("removed"), partition=partition,
+            listed=not envelope.type.endswith("removed"),
+            is_update=envelope.type.endswith("updated"), partition=partition,
         )  # fmt: skip
         return True
 

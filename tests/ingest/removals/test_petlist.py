@@ -33,6 +33,16 @@ def test_a_list_that_is_no_whole_list_is_doubted(data: bytes) -> None:
     assert problems(read_petlist(data))
 
 
+@pytest.mark.parametrize("separator", [b",", b"\n", b'" "', b"\r\n"])
+def test_a_list_of_any_length_is_read_whole(separator: bytes) -> None:
+    """It is read by blocks; one junk piece, or an id of too many digits, makes none of another."""
+    ids = range(20_000_000, 20_030_000)
+    pieces = [b"%d" % number for number in ids]
+    pieces[9_000:9_000], pieces[21_000:21_000] = [b"junk"], [b"1" * 19]
+    petlist = read_petlist(b'"' + separator.join(pieces) + b'"\n')
+    assert (petlist.ids, petlist.rejects, petlist.duplicates) == (frozenset(ids), 2, 0)
+
+
 def test_every_cut_of_a_list_is_noticed() -> None:
     """T7: wherever a list is cut, but at a line's end, where its ids are right."""
     rows = (b",".join(b"%d" % (22_000_000 + row * 100 + n) for n in range(100)) for row in range(9))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from compared_rows import START, Feed
-from rows_of_the_feed import pet_row
+from compared_rows import START, Feed, facts, refolded
+from rows_of_the_feed import framed, pet_row
 
-from ingest.changes.event import Publication
+from ingest.changes.comparison import Comparison
+from ingest.changes.event import PETS, Publication
 from ingest.state.ledger import Ledger
 from petstream.sequence import base_of
 
@@ -117,3 +118,20 @@ def test_a_key_that_left_is_held_and_not_listed() -> None:
     ledger = folded(*((record, 0) for record in feed.log))
     assert list(ledger.listed()) == [2]
     assert len(ledger) == 2
+
+
+def test_the_updates_of_an_export_are_known_without_their_values() -> None:
+    """Of those that were just published as of those that are read from the log."""
+    feed = Feed()
+    feed.read(0, [("pets", [pet_row(key) for key in (1, 2, 3)])])
+    feed.read(1, [("updatedpets", [pet_row(1, name="Rex"), pet_row(2, name="Max")])])
+    feed.remove(1, 3)
+    run = Comparison(PETS, refolded(feed.log), facts(2))
+    rows = framed(pet_row(2, name="Bo"), pet_row(3, name="Tom"), pet_row(4))
+    feed.log += run.compare(rows, "updatedpets", "updatedpets_1.json").publications
+    for ledger in (run.ledger, refolded(feed.log)):
+        updates = [
+            [entry.event() for entry in ledger.updates_of(facts(day).base)] for day in (0, 1, 2)
+        ]
+        assert [[event["animalId"] for event in events] for events in updates] == [[], [1], [2]]
+        assert {event["op"] for events in updates for event in events} == {"updated"}
