@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from console.daemon.daemon import programs, up
@@ -30,12 +30,12 @@ from console.runtime.exit import ended_well
 from console.runtime.output import note, say
 from console.runtime.progress import adding_up, shown
 from consumers.app import consume
-from consumers.registry import NAMES
+from consumers.registry import names_of
 from ingest.run import ingest
 from lab import demo_summary, simulate
 from lab.simulator import History, expected, first_day_until, history
 from petstream.errors import UsageError
-from petstream.settings import SETTLED, KafkaAccess, Settings, load
+from petstream.settings import SETTLED, KafkaAccess, Settings, TableFormat, load
 from petstream.waiting import pause, unless_stopped
 
 DATA_DIR: Final = Path(".petstream-demo")
@@ -94,6 +94,8 @@ def _stage(data_dir: Path, feed: simulate.ServedFeed, options: argparse.Namespac
         "PETSTREAM_PICTURES": (data_dir.absolute() / "pictures").as_uri(),
         "PETSTREAM_PICTURE_TRUSTED_HOSTS": urlsplit(feed.pictures_url).netloc,
     }
+    if options.table_topics is not None:
+        values |= {"PETSTREAM_TABLE_TOPICS": "on", "PETSTREAM_TABLE_FORMAT": options.table_topics}
     settings = load(values)
     kafka, database_url = kafka_of(settings, note), database_of(settings, note)
     first_day = first_day_until(datetime.now(UTC), options.days)
@@ -134,7 +136,7 @@ async def _day(
     say(f"day {day + 1}: read in {read - began:.1f} s; now the consumers")
     with shown("events") as progress:
         await consume(
-            NAMES,
+            names_of(table_topics=stage.settings.table_topics),
             stage.settings,
             kafka=stage.kafka,
             database_url=stage.database_url,
@@ -163,7 +165,8 @@ async def _serve(stage: Stage, options: argparse.Namespace, stopping: asyncio.Ev
                 )
                 day += 1
 
-    parts = programs("--every", str(_LOOK_EVERY_S))
+    names = names_of(table_topics=stage.settings.table_topics)
+    parts = programs("--every", str(_LOOK_EVERY_S), names=names)
     async with asyncio.TaskGroup() as group:
         group.create_task(days_go_by())
         group.create_task(up(stage.values, stopping=stopping, parts=parts))
@@ -209,6 +212,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pets", type=_pets, default=2000, metavar="N", help="on the first day")
     made.add_argument("--days", type=arguments.positive, default=3, metavar="N")
     made.add_argument("--zip", action="store_true", help="the export's files are zipped")
+    made.add_argument(
+        "--table-topics", choices=get_args(TableFormat), metavar="FORMAT",
+        help="also for an engine beside petstream (docs/engines): json or connect",
+    )  # fmt: skip
     made.add_argument(
         "--no-serve", dest="serve", action="store_false", help="end after the summary"
     )

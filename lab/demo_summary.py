@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from console.inspect.database_reader import Unavailable, fetch_rows
 from console.inspect.explain import explain
 from console.runtime.output import say
 from consumers.admin.lag import lag
+from consumers.registry import names_of
 from ingest.export import Outcome
 from lab import expectations
 from lab.simulator import Expected
@@ -50,7 +52,8 @@ async def print_summary(
         for remark in day.outcome.notes:
             say(f"day {day.number}: {remark}")
     behind: Counter[str] = Counter()
-    for group in await lag(kafka, settings.topic_prefix):
+    names = names_of(table_topics=settings.table_topics)
+    for group in await lag(kafka, settings.topic_prefix, names):
         behind[group.consumer] += group.lag
     lags = ", ".join(f"{name} {number:,}" for name, number in behind.items())
     say(f"events not yet applied, by consumer: {lags}")
@@ -74,7 +77,8 @@ async def print_summary(
 def next_steps(data_dir: Path, prefix: str) -> Iterator[str]:
     """Return what to type next."""
     yield "\nLook around, here or in another terminal (petstream down ends the servers again):"
-    yield f"  export PETSTREAM_DATA_DIR={data_dir} PETSTREAM_TOPIC_PREFIX={prefix}"
+    home = shlex.quote(str(data_dir.absolute()))
+    yield f"  export PETSTREAM_DATA_DIR={home} PETSTREAM_TOPIC_PREFIX={prefix}"
     yield "  .venv/bin/petstream status"
     yield "  .venv/bin/petstream tail exports --from-beginning"
     yield "On the real feed: set PETSTREAM_FTP_URL in .env (see .env.example), then scripts/up"

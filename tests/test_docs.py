@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -170,6 +171,26 @@ def _lines_that_write_secrets(page: Path) -> list[str]:
                 line for line in typed if line.startswith("umask") or _WRITES_SECRETS.search(line)
             ]
     return lines
+
+
+def test_flink_logs_in_by_the_class_that_its_connector_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The connector for SQL has Kafka's classes under a name of its own, and no others."""
+    login = 'org.apache.kafka.common.security.scram.ScramLoginModule required password="it\'s";'
+    (tmp_path / "client.properties").write_text(f"sasl.jaas.config={login}\nsecurity.protocol=x\n")
+    for name in ("PETSTREAM_KAFKA", "SINK_URL", "SINK_USER", "SINK_PASSWORD"):
+        monkeypatch.setenv(name, name.lower())
+    monkeypatch.setenv("KAFKA_CLIENT_PROPERTIES", str(tmp_path / "client.properties"))
+    monkeypatch.delenv("PETSTREAM_TOPIC_PREFIX", raising=False)
+    words = runpy.run_path(str(ROOT / "docs/engines/flink/run.py"))["words"]()
+    written = login.replace("it's", "it''s")
+    assert words["kafka"] == (
+        "'properties.bootstrap.servers' = 'petstream_kafka', "
+        f"'properties.sasl.jaas.config' = 'org.apache.flink.kafka.shaded.{written}', "
+        "'properties.security.protocol' = 'x', "
+    )
+    assert words["prefix"] == "petstream."
 
 
 def test_every_hostile_input_has_a_test_that_names_it() -> None:

@@ -249,7 +249,8 @@ def env(options: Namespace) -> int:
     """Print where the embedded servers are, for a shell."""
     from console.embedded.shell_environment import variables
 
-    values = variables(load().data_dir)
+    settings = load()
+    values = variables(settings.data_dir, settings.topic_prefix)
     if options.json:
         print_document(values)
     else:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from console.embedded import kafka_door, servers
-from console.embedded.postgres import USER
 from console.embedded.process import write_private
 from petstream.errors import PetstreamError
 from petstream.settings import KafkaAccess, kafka_variables
@@ -22,7 +22,7 @@ KCAT: Final = "kcat.conf"
 """What kcat takes by itself, in the words of librdkafka; right until Kafka is started again."""
 
 
-def variables(data_dir: Path) -> dict[str, str]:
+def variables(data_dir: Path, topic_prefix: str) -> dict[str, str]:
     """Return the variables by name; write the files that two of them name.
 
     Raises:
@@ -31,7 +31,7 @@ def variables(data_dir: Path) -> dict[str, str]:
     running = servers.running(data_dir)
     values: dict[str, str] = {}
     if running.kafka is not None:
-        values |= kafka_variables(running.kafka)
+        values |= kafka_variables(running.kafka) | {"PETSTREAM_TOPIC_PREFIX": topic_prefix}
         home, visitor = data_dir.absolute(), kafka_door.for_visitors(data_dir, running.kafka)
         write_private(home / PROPERTIES, _lines(_of_java(running.kafka)))
         write_private(home / KCAT, _lines(_of_librdkafka(visitor)))
@@ -39,12 +39,24 @@ def variables(data_dir: Path) -> dict[str, str]:
         values["KCAT_CONFIG"] = str(home / KCAT)
     if running.database_url is not None:
         values["PETSTREAM_DATABASE_URL"] = running.database_url
-        values["PGUSER"] = USER
+        values |= _of_libpq(running.database_url)
     if not values:
         raise PetstreamError(
             f"no embedded server of {data_dir} runs: 'petstream up' or 'petstream ingest' starts it"
         )
     return values
+
+
+def _of_libpq(url: str) -> dict[str, str]:
+    """Return the parts of a URL, for psql and for whoever makes another kind of URL of them."""
+    parts = urlsplit(url)
+    return {
+        "PGHOST": parts.hostname or "",
+        "PGPORT": str(parts.port),
+        "PGDATABASE": parts.path.removeprefix("/"),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+    }
 
 
 def _of_java(access: KafkaAccess) -> dict[str, str]:

@@ -6,7 +6,6 @@ import fcntl
 from pathlib import Path
 
 import pytest
-from server_homes import put_away
 
 from console.inspect.database_reader import Rows
 from console.runtime.exit import ended_well
@@ -99,6 +98,16 @@ def test_the_demos_settings_come_from_nowhere_else(monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_what_is_typed_next_holds_in_any_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "a b"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    (line,) = [line for line in next_steps(demo.DATA_DIR, "demo.") if "export P" in line]
+    assert f"PETSTREAM_DATA_DIR='{home / demo.DATA_DIR}'" in line
+
+
 @pytest.mark.parametrize("arguments", [["--pets", "9"], ["--days", "0"], ["--pets", "many"]])
 def test_wrong_numbers_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -110,9 +119,11 @@ def test_wrong_numbers_exit_with_2(arguments: list[str]) -> None:
 def test_three_small_days_end_as_the_simulator_expects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = demo.parser().parse_args(["--pets", "60", "--days", "3", "--no-serve", "--zip"])
-    with put_away(tmp_path / "demo") as home:
-        assert ended_well(lambda: demo.run(options, home), daemon=False) == 0
+    options = demo.parser().parse_args(
+        ["--pets", "60", "--days", "3", "--no-serve", "--zip", "--table-topics", "connect"]
+    )
+    assert ended_well(lambda: demo.run(options, tmp_path / "demo"), daemon=False) == 0
     printed = capsys.readouterr()
     assert "the tables equal what the simulator expects:" in printed.out
+    assert "by consumer: pets 0, deletions 0, images 0, tables 0" in printed.out
     assert "Traceback" not in printed.err

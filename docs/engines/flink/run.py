@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
-from pyflink.table import EnvironmentSettings, TableEnvironment
-
 HERE = Path(__file__).parent
+SHADED = "org.apache.flink.kafka.shaded."
+"""Where the connector for SQL has Kafka's own classes, the one that logs in among them."""
 
 
 def words() -> dict[str, str]:
@@ -16,8 +17,9 @@ def words() -> dict[str, str]:
     path = os.environ.get("KAFKA_CLIENT_PROPERTIES")  # of `petstream env`: the login
     for line in Path(path).read_text().splitlines() if path else ():
         name, _, value = line.partition("=")
-        properties[name] = value
-    kafka = "".join(f"'properties.{name}' = '{value}', " for name, value in properties.items())
+        properties[name] = re.sub(r"^(?=org\.apache\.kafka\.)", SHADED, value)
+    quoted = {name: value.replace("'", "''") for name, value in properties.items()}
+    kafka = "".join(f"'properties.{name}' = '{value}', " for name, value in quoted.items())
     jdbc = (
         f"'url' = '{os.environ['SINK_URL']}?stringtype=unspecified', "
         f"'username' = '{os.environ['SINK_USER']}', 'password' = '{os.environ['SINK_PASSWORD']}', "
@@ -29,12 +31,20 @@ def words() -> dict[str, str]:
 
 def main() -> None:
     """Run both jobs as one."""
+    os.chdir(HERE)
+    shutil.rmtree("tmp", ignore_errors=True)  # 40 MB of an earlier run, which Flink leaves
+    Path("tmp").mkdir()
+    os.environ.setdefault("JVM_ARGS", "-Xmx512m -Djava.io.tmpdir=tmp")
+    from pyflink.table import EnvironmentSettings, TableEnvironment  # noqa: PLC0415  begins Java
+
     environment = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
     config = environment.get_config()
     jars = sorted((HERE / "jars").glob("*.jar"))
     config.set("pipeline.jars", ";".join(f"file://{jar}" for jar in jars))
     config.set("parallelism.default", "1")
     config.set("execution.checkpointing.interval", "10 s")  # else the first error ends the job
+    # and without a bound none would: the fifth within an hour is shown
+    config.set("restart-strategy.exponential-delay.attempts-before-reset-backoff", "5")
     text = re.sub(r"^--.*$", "", (HERE / "tables.sql").read_text(), flags=re.MULTILINE)
     for name, value in words().items():
         text = text.replace(f"{{{name}}}", value)

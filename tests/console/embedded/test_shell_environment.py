@@ -44,6 +44,7 @@ def test_a_shell_evaluates_it_and_the_files_are_their_owners_alone(
 ) -> None:
     url = "postgresql://petstream:canary@127.0.0.1:5432/petstream"
     monkeypatch.setattr(servers, "running", lambda _home: Servers(KAFKA, url))
+    monkeypatch.setenv("PETSTREAM_TOPIC_PREFIX", "simulated.")
     (tmp_path / "it's data").mkdir()
     before = os.umask(0)
     try:
@@ -51,7 +52,8 @@ def test_a_shell_evaluates_it_and_the_files_are_their_owners_alone(
     finally:
         os.umask(before)
     shown = capsys.readouterr().out
-    asked = """eval "$SHOWN"; echo "$PETSTREAM_KAFKA $PETSTREAM_DATABASE_URL $PGUSER"
+    asked = """eval "$SHOWN"; echo "$PETSTREAM_KAFKA $PETSTREAM_DATABASE_URL"
+        echo "$PETSTREAM_TOPIC_PREFIX //$PGHOST:$PGPORT/$PGDATABASE $PGUSER $PGPASSWORD"
         echo $PETSTREAM_KAFKA_SECURITY_PROTOCOL $PETSTREAM_KAFKA_SASL_MECHANISM
         echo $PETSTREAM_KAFKA_SASL_USERNAME $PETSTREAM_KAFKA_SASL_PASSWORD
         cat "$KAFKA_CLIENT_PROPERTIES" "$KCAT_CONFIG" """
@@ -60,7 +62,8 @@ def test_a_shell_evaluates_it_and_the_files_are_their_owners_alone(
     )
     module = "org.apache.kafka.common.security.scram.ScramLoginModule"
     assert done.stdout.splitlines() == [
-        f"127.0.0.1:9092 {url} petstream",
+        f"127.0.0.1:9092 {url}",
+        "simulated. //127.0.0.1:5432/petstream petstream canary",
         "SASL_PLAINTEXT SCRAM-SHA-512",
         "petstream canary-of-kafka",
         "bootstrap.servers=127.0.0.1:9092",

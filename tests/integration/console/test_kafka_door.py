@@ -100,7 +100,7 @@ async def test_s1_no_file_that_others_may_read_holds_a_password_nor_does_the_com
     access: KafkaAccess, data_dir: Path
 ) -> None:
     """S1: the one of the user, and the one of the keeper."""
-    shell_environment.variables(data_dir)
+    shell_environment.variables(data_dir, "petstream.")
     password = str(access.sasl_password).encode()
     files = {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
     ours = (password, b"user_keeper", b"sasl.password=")
@@ -120,7 +120,7 @@ async def test_s1_no_file_that_others_may_read_holds_a_password_nor_does_the_com
 async def test_s1_what_env_prints_lets_our_own_commands_and_other_clients_in(
     access: KafkaAccess, data_dir: Path
 ) -> None:
-    printed = shell_environment.variables(data_dir)
+    printed = shell_environment.variables(data_dir, "petstream.")
     settings = {name: text for name, text in printed.items() if name.startswith("PETSTREAM_")}
     assert load(settings, Path("nowhere")).kafka == access
     assert running(data_dir).kafka == access

@@ -39,7 +39,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "engines" / "connect"
 def fetched(home: Path) -> Path:
     """Run the first lines of the page; return where they leave the worker."""
     (lines,) = re.findall(
-        r"```sh\ncp -r .*?\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL
+        r"```sh\n[^`]*?cp -r .*?\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL
     )
     worker = home / "my-connect"
     kept = os.environ.get("PETSTREAM_TEST_ENGINES")
@@ -58,10 +58,9 @@ def connect(worker: Path, kafka: str, prefix: str, database_url: str) -> Iterato
     """Run the sink as the page does, with this Kafka and this database."""
     mine = (worker / "worker.properties").read_text().replace(":8083", ":0")
     (worker / "my-worker.properties").write_text(f"{mine}\nbootstrap.servers={kafka}\n")
-    sink = (worker / "pets.properties").read_text().replace("=petstream.", f"={prefix}")
-    (worker / "pets.properties").write_text(sink)
     url = urlsplit(database_url)
     environment = os.environ | {
+        "PETSTREAM_TOPIC_PREFIX": prefix,
         "SINK_URL": f"jdbc:postgresql://{url.hostname}:{url.port}{url.path}",
         "SINK_USER": url.username or "postgres",
         "SINK_PASSWORD": url.password or "",

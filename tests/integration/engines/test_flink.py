@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 def fetched(home: Path) -> Path:
     """Run the first lines of the page; return where they leave everything."""
     (lines,) = re.findall(
-        r"```sh\ncp -r .*?\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL
+        r"```sh\n[^`]*?cp -r .*?\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL
     )
     place = home / "my-flink"
     shutil.copytree(DOCS, place)
@@ -60,7 +60,6 @@ def running(place: Path, feed: SimulatedDays) -> Iterator[None]:
         "SINK_URL": f"jdbc:postgresql://{url.hostname}:{url.port}{url.path}",
         "SINK_USER": url.username or "postgres",
         "SINK_PASSWORD": url.password or "",
-        "_JAVA_OPTIONS": "-Xmx384m",
     }
     with (place / "log").open("a") as log:
         process = subprocess.Popen(  # noqa: S603  our page
@@ -101,9 +100,8 @@ async def test_both_ways_show_the_view_through_ten_days_and_after_a_restart_with
     tmp_path: Path, kafka: str, database_url: str, prefix: str
 ) -> None:
     place = await asyncio.to_thread(fetched, tmp_path)
-    (tables,) = re.findall(r"```sql\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL)
     connection = await asyncpg.connect(database_url)
-    await connection.execute(tables)
+    await connection.execute((place / "sinks.sql").read_text())
     await connection.close()
     compared = 0
     with simulated_days(tmp_path, kafka, database_url, prefix, "json") as feed:
