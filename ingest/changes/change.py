@@ -71,8 +71,7 @@ def change_of(name: str, record: bytes, sequence: int, held: Entry | None) -> Ch
         return None
     event = held.event()
     before = event[name]
-    now = msgspec.json.decode(record)
-    changed = tuple(field for field in {**now, **before} if now.get(field) != before.get(field))
+    changed = differing(msgspec.json.decode(record), before)
     if held.listed and not changed:
         return None
     return Change(
@@ -86,16 +85,27 @@ def change_of(name: str, record: bytes, sequence: int, held: Entry | None) -> Ch
     )
 
 
+def differing(now: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of what differs; what isn't there is as if it were null.
+
+    >>> differing({"a": 1, "b": None}, {"b": 2, "c": 3})
+    ('a', 'b', 'c')
+    """
+    if now.keys() == before.keys():  # but where contacts came or went; a list is made faster
+        return tuple([name for name, value in now.items() if value != before[name]])
+    return tuple(name for name in {**now, **before} if now.get(name) != before.get(name))
+
+
 def restated(name: str, sequence: int, held: Entry) -> Change:
     """Return a held record stated again, unchanged, at its row's place (rule 5)."""
-    event = held.event()
+    stated = _STATED.decode(held.value())
     return Change(
         op="updated",
         sequence=max(sequence, held.sequence + 1),
         changed=(),
         old={},
-        first_seen_at=event["firstSeenAt"],
-        record=codec.encode(event[name]),
+        first_seen_at=stated.first_seen_at,
+        record=bytes(getattr(stated, name)),
         digest=held.digest,
     )
 
@@ -118,14 +128,14 @@ def removal_of(name: str, sequence: int, held: Entry) -> Change | None:
     """Return the change that a key left the feed, unless something newer is held of it."""
     if not held.listed or held.sequence >= sequence:
         return None
-    event = held.event()
+    stated = _STATED.decode(held.value())
     return Change(
         op="removed",
         sequence=sequence,
         changed=("listed",),
         old={"listed": True},
-        first_seen_at=event["firstSeenAt"],
-        record=codec.encode(event[name]),
+        first_seen_at=stated.first_seen_at,
+        record=bytes(getattr(stated, name)),
         digest=held.digest,
     )
 
@@ -134,3 +144,14 @@ def updated_at(held: Entry) -> datetime | None:
     """Return the ``lastUpdated`` of a held pet."""
     stamp = held.event()["pet"].get("updatedAt")
     return datetime.fromisoformat(stamp) if stamp else None
+
+
+class _Restatement(msgspec.Struct):
+    """What is stated again of a held event: its record word for word, and nothing is decoded."""
+
+    first_seen_at: str = msgspec.field(name="firstSeenAt")
+    pet: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    organization: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+
+
+_STATED: Final = msgspec.json.Decoder(_Restatement)

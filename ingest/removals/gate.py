@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from ingest.changes.comparison import Batch
 from ingest.state.ledger import Ledger
@@ -166,5 +168,18 @@ def mass_removals(pets: Ledger, removals: Collection[int]) -> list[str]:
 
 def _by_organization(pets: Ledger, keys: Collection[int]) -> Counter[int]:
     entries = (pets.get(key) for key in keys)
-    owners = (entry.event()["pet"].get("orgId") for entry in entries if entry is not None)
+    owners = (_OWNED.decode(entry.value()).pet.org_id for entry in entries if entry is not None)
     return Counter(owner for owner in owners if owner is not None)
+
+
+class _OwnedPet(msgspec.Struct):
+    org_id: Any = msgspec.field(name="orgId", default=None)
+
+
+class _Owned(msgspec.Struct):
+    """All that is read of an event."""
+
+    pet: _OwnedPet
+
+
+_OWNED: Final = msgspec.json.Decoder(_Owned)
