@@ -56,6 +56,7 @@ from petstream.errors import NotReadyError, UsageError
 from petstream.events import ExportEvent
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.ground import require_ground
+from petstream.kafka.kept import kept_connected
 from petstream.setting_values import RemovalLimits
 from petstream.settings import KafkaAccess, Settings
 
@@ -171,7 +172,8 @@ async def ingest(  # noqa: PLR0913  the things a run depends on, each by name
     )
     for attempt in range(1, _TRIES + 1):
         try:
-            return await _attempt(context, request, last=attempt == _TRIES)
+            async with kept_connected(kafka):
+                return await _attempt(context, request, last=attempt == _TRIES)
         except FileChangedError as error:
             if attempt == _TRIES:
                 raise NotReadyError(_CHANGING) from error

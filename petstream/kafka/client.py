@@ -24,6 +24,7 @@ from aiokafka.errors import (
 from petstream import topics
 from petstream.errors import PetstreamError, UnreachableError
 from petstream.kafka import diagnosis, tokens
+from petstream.kafka.kept import lent
 from petstream.settings import KafkaAccess
 from petstream.waiting import Backoff, Delays
 
@@ -109,12 +110,22 @@ def _is_cancelled() -> bool:
 @asynccontextmanager
 async def admin_client(access: KafkaAccess) -> AsyncIterator[Any]:
     """Hold a connected admin client."""
-    admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
-    try:
-        await admin.start()
+
+    async def start_admin() -> Any:
+        admin = AIOKafkaAdminClient(**client_options(access), request_timeout_ms=10_000)
+        try:
+            await admin.start()
+        except BaseException:
+            await admin.close()
+            raise
+        return admin
+
+    async with lent(access, "admin", start_admin, _close) as admin:
         yield admin
-    finally:
-        await admin.close()
+
+
+async def _close(admin: Any) -> None:
+    await admin.close()
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from petstream.codec import Headers
 from petstream.kafka import client
+from petstream.kafka.kept import lent
 from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import MAX_MESSAGE_BYTES
@@ -270,7 +271,8 @@ async def _partitions(
     """Return the partitions of topics; a topic just made takes a moment to be known."""
     known = consumer.partitions_for_topic
     async with asyncio.timeout(_DEADLINE_S):
-        await consumer._client.set_topics(topics)  # noqa: SLF001  in public only by subscribing, which fetches at once
+        consumer._client.set_topics(topics)  # noqa: SLF001  in public only by subscribing, which fetches at once
+        await consumer._client.force_metadata_update()  # noqa: SLF001  as above; a kept client knew them a while ago
         while not all(map(known, topics)):
             await asyncio.sleep(0.05)
             await consumer._client.force_metadata_update()  # noqa: SLF001  as above
@@ -340,16 +342,23 @@ def _go_on(next_offsets: dict[TopicPartition, int], records: Sequence[ConsumerRe
 @asynccontextmanager
 async def _consumer(access: KafkaAccess) -> AsyncIterator[AIOKafkaConsumer]:
     """Hold a client to which partitions are given by hand."""
-    consumer = AIOKafkaConsumer(
-        **client.client_options(access),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_bytes=MAX_MESSAGE_BYTES,
-        fetch_max_wait_ms=50,  # a poll that waits at the end of a topic would hold up a run
-        max_partition_fetch_bytes=2 * 1024 * 1024,
-    )
-    try:
-        await client.start(consumer)
+
+    async def start() -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            **client.client_options(access),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_bytes=MAX_MESSAGE_BYTES,
+            fetch_max_wait_ms=50,  # a poll that waits at the end of a topic would hold up a run
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+        )
+        try:
+            await client.start(consumer)
+        except BaseException:
+            await client.stop(consumer)
+            raise
+        return consumer
+
+    async with lent(access, "reader", start, client.stop) as consumer:
         yield consumer
-    finally:
-        await client.stop(consumer)
+        consumer._subscription.unsubscribe()  # noqa: SLF001  in public it asks for all topics; while assigned, it fetches

@@ -30,7 +30,7 @@ from petstream.codec import decode, row_digest
 SEEDS: Final = rounds(40, long=3_334)
 """Schedules of each kind."""
 
-SEEDS_OF_A_MUTANT: Final = 40
+SEEDS_OF_A_MUTANT: Final = 100
 
 FIRST: Final = 1_000_000 * chosen_seed(0)
 

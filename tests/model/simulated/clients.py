@@ -261,12 +261,13 @@ class FakeConsumer:
         self._is_member = False
         self._known: dict[str, int] = {}
         self._client = SimpleNamespace(
-            set_topics=self._look,
+            set_topics=lambda _topics: None,
             force_metadata_update=self._look,
             cluster=SimpleNamespace(leader_for_partition=lambda _place: _BROKER),
             close=self._cut_off,
             _conns=_Connections(self),
         )
+        self._subscription = SimpleNamespace(unsubscribe=lambda: self.assign(()))
 
     # connecting
 
@@ -460,6 +461,8 @@ class FakeAdmin:
 
     async def list_topics(self) -> list[str]:
         """Return the topics' names."""
+        await self._process.step()
+        self.broker.called()
         return [*self.broker.topics]
 
     async def describe_topics(self, names: Sequence[str]) -> list[dict[str, Any]]:

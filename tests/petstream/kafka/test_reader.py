@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from petstream.kafka import client, reader
+from petstream.kafka.kept import kept_connected
 from petstream.kafka.reader import LogRewrittenError, read, record_at
 from petstream.kafka.records import TopicPartition
 from petstream.settings import KafkaAccess
@@ -30,19 +31,27 @@ class Partition:
     """A client of one partition; `meanwhile` happens before each poll."""
 
     _client: Any
+    _subscription: Any
 
     def __init__(self, *offsets: int) -> None:
         """Hold records at these offsets."""
         self.offsets = list(offsets)
         self.at = 0
         self.meanwhile: Callable[[], None] = lambda: None
-        self._client = self
+        self.is_assigned = self.is_informed = False
+        self._client = self._subscription = self
 
-    async def set_topics(self, _topics: Any) -> None:
+    def set_topics(self, _topics: Any) -> None:
         """Know the topics."""
+        self.is_informed = False
+
+    async def force_metadata_update(self) -> None:
+        """Learn what partitions they have now."""
+        self.is_informed = True
 
     def partitions_for_topic(self, _topic: str) -> set[int]:
         """Return the only one."""
+        assert self.is_informed, "it may have changed since the client was connected"
         return {HERE.partition}
 
     async def beginning_offsets(self, partitions: Any) -> dict[Any, int]:
@@ -55,6 +64,11 @@ class Partition:
 
     def assign(self, _partitions: Any) -> None:
         """Read this one."""
+        self.is_assigned = True
+
+    def unsubscribe(self) -> None:
+        """Read nothing any more."""
+        self.is_assigned = False
 
     def seek(self, _partition: Any, offset: int) -> None:
         """Go there."""
@@ -131,6 +145,24 @@ async def test_a_reading_without_an_offset_begins_at_the_beginning(
     options = await asked_for(monkeypatch, lambda: reader.bounds(ACCESS, []))
     assert options["auto_offset_reset"] == "earliest"
     assert options["enable_auto_commit"] is False
+
+
+async def test_a_client_that_is_kept_fetches_nothing_of_what_was_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = Partition(2, 3, 5, 6)
+
+    async def nothing(_client: Any) -> None:
+        pass
+
+    monkeypatch.setattr(reader, "AIOKafkaConsumer", lambda **_options: held)
+    monkeypatch.setattr(client, "start", nothing)
+    monkeypatch.setattr(client, "stop", nothing)
+    async with kept_connected(ACCESS):
+        for _ in range(2):
+            assert await offsets(end=7) == [2, 3, 5, 6]
+            assert not held.is_assigned
+            held.at = 0
 
 
 def test_a_record_counts_when_every_broker_in_sync_has_it() -> None:
