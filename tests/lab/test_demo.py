@@ -6,6 +6,7 @@ import fcntl
 from pathlib import Path
 
 import pytest
+from server_homes import put_away
 
 from console.inspect.database_reader import Rows
 from console.runtime.exit import ended_well
@@ -122,7 +123,8 @@ def test_three_small_days_end_as_the_simulator_expects(
     options = demo.parser().parse_args(
         ["--pets", "60", "--days", "3", "--no-serve", "--zip", "--table-topics", "connect"]
     )
-    assert ended_well(lambda: demo.run(options, tmp_path / "demo"), daemon=False) == 0
+    with put_away(tmp_path / "demo") as home:
+        assert ended_well(lambda: demo.run(options, home), daemon=False) == 0
     printed = capsys.readouterr()
     assert "the tables equal what the simulator expects:" in printed.out
     assert "by consumer: pets 0, deletions 0, images 0, tables 0" in printed.out
