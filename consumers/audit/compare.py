@@ -185,7 +185,11 @@ async def compare(access: KafkaAccess, database_url: str, prefix: str) -> Audit:
     """Compare as `audit` does; raises as aiokafka and asyncpg do."""
     async with connected(database_url, only_reads=True) as connection:
         tables = await _snapshot(connection)
-    log = await folded(access, prefix)
+    rows = {
+        PETS.full_name(prefix): tables.rows["pets"],
+        ORGS.full_name(prefix): tables.rows["organizations"],
+    }
+    log = await folded(access, prefix, rows)
     stale = await _stale(access, log, tables)
     differences: list[Difference] = []
     unstated = 0
@@ -221,15 +225,23 @@ async def _snapshot(connection: Connection) -> TableSnapshot:
             positions[row["consumer"]][partition] = LogEnd(
                 row["next_offset"], row["record_id"], row["timestamp_ms"]
             )
-        rows = {table: await _rows(connection, writing.query) for table, writing in _TABLES.items()}
+        rows: dict[AuditedTable, Mapping[int, TableRow]] = {}
+        for table, writing in _TABLES.items():
+            rows[table] = await _rows(connection, writing.query, rows.get("pets", {}))
         return TableSnapshot(rows, dict(positions), await losses(connection))
 
 
-async def _rows(connection: Connection, name: str) -> dict[int, TableRow]:
+async def _rows(
+    connection: Connection, name: str, pets: Mapping[int, TableRow]
+) -> dict[int, TableRow]:
+    """Return a table's rows; most picture sets are of the event that their pet's row is of."""
     rows: dict[int, TableRow] = {}
     async with aclosing(rows_of(connection, query(name), _PREFETCHED_ROWS)) as records:
-        async for row in records:
-            rows[row["key"]] = TableRow(row["sequence"], row["digest"], row["listed"])
+        async for record in records:
+            key = record["key"]
+            row = TableRow(record["sequence"], record["digest"], record["listed"])
+            of_pet = pets.get(key)
+            rows[key] = of_pet if of_pet is not None and of_pet == row else row
     return rows
 
 

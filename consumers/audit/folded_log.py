@@ -2,7 +2,8 @@
 
 Rule 1: which record of a key counts, `petstream.fold` decides, as for the ingester's ledger.
 Rule 2: what isn't an event of ours is skipped and counted.
-Rule 3: values aren't kept; the whole audit takes about 1.2 KB a pet while it lasts.
+Rule 3: values aren't kept, nor twice what a table says as well, and few records are read at once;
+        the whole audit takes about 0.6 KB a pet while it lasts.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import UNSET, Struct
 
@@ -23,6 +24,25 @@ from petstream.kafka.reader import bounds, read
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
 from petstream.topics import DEAD_LETTERS, EXPORTS, ORGS, PETS
+
+_AT_ONCE: Final = 500
+"""Records of one poll: their values are held meanwhile."""
+
+
+class Ranked(Protocol):
+    """What says of which event it is."""
+
+    @property
+    def sequence(self) -> int:
+        """The event's sequence."""
+
+    @property
+    def digest(self) -> str:
+        """The event's digest."""
+
+
+Rows = Mapping[str, Mapping[int, Ranked]]
+"""What a table says of each key of a topic, by the topic's full name."""
 
 
 class Newest(Struct, frozen=True, gc=False):
@@ -74,8 +94,8 @@ class Snapshot(NamedTuple):
 class Log:
     """What the topics say, folded record by record."""
 
-    def __init__(self, prefix: str) -> None:
-        """Start empty."""
+    def __init__(self, prefix: str, rows: Rows | None = None) -> None:
+        """Start empty; what `rows` say as well isn't kept twice."""
         self.newest: dict[str, dict[int, Newest]] = {
             topic.full_name(prefix): {} for topic in (PETS, ORGS)
         }
@@ -93,7 +113,7 @@ class Log:
         self.passed_over = 0
         self.ends: dict[TopicPartition, int] = {}
         self.begins: dict[TopicPartition, int] = {}
-        self._prefix = prefix
+        self._prefix, self._rows = prefix, rows or {}
         self._order = SubjectOrder()
 
     @property
@@ -119,8 +139,10 @@ class Log:
             return
         held = newest.get(key)
         if is_newest(head, None if held is None else held.rank):
+            row = self._rows.get(record.topic, {}).get(key)
+            event = row if row is not None and (row.sequence, row.digest) == head.rank else head
             newest[key] = Newest(
-                head.sequence, head.digest, head.listed, record.topic_partition, record.offset
+                event.sequence, event.digest, head.listed, record.topic_partition, record.offset
             )
 
     def _take_export(self, record: ConsumerRecord) -> None:
@@ -161,9 +183,9 @@ class Log:
             self.letters[consumer, _text(headers, "dl_origin")] = _text(headers, "dl_reason")
 
 
-async def folded(access: KafkaAccess, prefix: str) -> Log:
+async def folded(access: KafkaAccess, prefix: str, rows: Rows | None = None) -> Log:
     """Return the topics folded up to where they end now; raises as aiokafka does."""
-    log = Log(prefix)
+    log = Log(prefix, rows)
     # the exports first: were they read later, they could tell of more than there was
     await _read(access, log, [EXPORTS.full_name(prefix)])
     await _read(access, log, [topic.full_name(prefix) for topic in (PETS, ORGS, DEAD_LETTERS)])
@@ -217,7 +239,7 @@ async def _read(access: KafkaAccess, log: Log, topics: list[str]) -> None:
     last = {partition: end for partition, (_, end) in measured.items()}
     log.ends |= last
     log.begins |= {partition: begin for partition, (begin, _) in measured.items()}
-    async with aclosing(read(access, last)) as batches:
+    async with aclosing(read(access, last, at_once=_AT_ONCE)) as batches:
         async for records in batches:
             log.take(records)
 

@@ -40,13 +40,14 @@ def queries(package: str = "consumers") -> Mapping[str, str]:
 
 
 @cache
-def several(name: str, rows: int, fixed: int) -> str:
+def several(name: str, rows: int, fixed: int | None = None) -> str:
     """Return a query of ours that writes so many rows at once: Postgres begins it once for all.
 
-    Its parameters are those of one row after the other, each without the one called `fixed`, which
-    says something of a row to the rest of the statement, and is false for all of these.
+    Its parameters are those of one row after the other, each without the one called `fixed`, if
+    there is one: it says something of a row to the rest of the statement, and is false for all of
+    these.
     """
-    text = query(name).replace(f"${fixed} ", "false ")
+    text = query(name) if fixed is None else query(name).replace(f"${fixed} ", "false ")
     before, values, behind = re.split(r"(?<=VALUES )(\(.*?\n\))", text, maxsplit=1, flags=re.DOTALL)
     numbers = sorted({int(number) for number in re.findall(r"\$(\d+)", values)})
 

@@ -4,7 +4,9 @@
 -- One event in the history; of two with one sequence the higher digest stands.
 INSERT INTO petstream.pet_event AS held (
     animal_id, sequence, digest, op, export_id, occurred_at, changed, old
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+) VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $8
+)
 ON CONFLICT (animal_id, sequence) DO UPDATE SET
     digest = excluded.digest, op = excluded.op, export_id = excluded.export_id,
     occurred_at = excluded.occurred_at, changed = excluded.changed, old = excluded.old

@@ -2,6 +2,7 @@
 
 -- name: upsert_pet
 -- A pet as its newest event says; an equal event derives the row anew, unless it was forgotten.
+-- A long text that is the same stays where it lies, out of the row: else it is written once more.
 -- ($37: what the row holds is only stated again: it was changed when it was; $38: when it left, if
 -- it did.)
 INSERT INTO petstream.pet AS held (
@@ -25,11 +26,15 @@ ON CONFLICT (animal_id) DO UPDATE SET
     excluded.housetrained, special_needs = excluded.special_needs, good_with_dogs =
     excluded.good_with_dogs, good_with_cats = excluded.good_with_cats, good_with_kids =
     excluded.good_with_kids, adoption_fee = excluded.adoption_fee, postal_code =
-    excluded.postal_code, description_html = excluded.description_html, description_text =
-    excluded.description_text, tracker_url = excluded.tracker_url, pet_url = excluded.pet_url,
+    excluded.postal_code, tracker_url = excluded.tracker_url, pet_url = excluded.pet_url,
+    description_html = CASE WHEN held.description_html = excluded.description_html
+        THEN held.description_html ELSE excluded.description_html END,
+    description_text = CASE WHEN held.description_text = excluded.description_text
+        THEN held.description_text ELSE excluded.description_text END,
+    description_rendered = CASE WHEN held.description_rendered = excluded.description_rendered
+        THEN held.description_rendered ELSE excluded.description_rendered END,
     updated_at = excluded.updated_at, media_updated_at = excluded.media_updated_at,
-    description_rendered = excluded.description_rendered, attributes = excluded.attributes,
-    first_seen_at = excluded.first_seen_at, changed_at = CASE
+    attributes = excluded.attributes, first_seen_at = excluded.first_seen_at, changed_at = CASE
         WHEN $37 AND held.listed AND held.digest = excluded.digest THEN held.changed_at
         ELSE excluded.changed_at END,
     export_id = excluded.export_id, sequence = excluded.sequence, digest = excluded.digest,

@@ -87,10 +87,12 @@ async def read(
     access: KafkaAccess,
     ends: Mapping[TopicPartition, int],
     begins: Mapping[TopicPartition, int] | None = None,
+    *,
+    at_once: int = _MAX_RECORDS,
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Read partitions from their beginnings (or `begins`) up to `ends`; raises as aiokafka does.
 
-    Each batch is of one partition, in the order of its log.
+    Each batch is of one partition, in the order of its log, and of `at_once` records at most.
     """
     async with _consumer(access) as consumer:
         first = await _beginnings(consumer, ends)
@@ -98,7 +100,7 @@ async def read(
             partition: Bounds(max(first[partition], (begins or {}).get(partition, 0)), end)
             for partition, end in ends.items()
         }
-        async with aclosing(_between(consumer, between)) as batches:
+        async with aclosing(_between(consumer, between, at_once)) as batches:
             async for records in batches:
                 yield records
 
@@ -181,7 +183,7 @@ async def records_at(
             for partition, (begin, end) in bounds.items()
             if begin <= offsets[partition] < end
         }
-        async with aclosing(_between(consumer, between, only_first=True)) as batches:
+        async with aclosing(_between(consumer, between, 1, only_first=True)) as batches:
             async for first, *_ in batches:
                 # after a compaction it may be a later one
                 if first.offset == offsets[first.topic_partition]:
@@ -288,6 +290,7 @@ async def _partitions(
 async def _between(
     consumer: AIOKafkaConsumer,
     bounds: Mapping[TopicPartition, Bounds],
+    at_once: int = _MAX_RECORDS,
     *,
     only_first: bool = False,
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
@@ -306,9 +309,7 @@ async def _between(
     next_offsets = {partition: between.begin for partition, between in bounds.items()}
     progress_s = clock.time()
     while unread:
-        batches = await consumer.getmany(
-            *unread, timeout_ms=_POLL_MS, max_records=1 if only_first else _MAX_RECORDS
-        )
+        batches = await consumer.getmany(*unread, timeout_ms=_POLL_MS, max_records=at_once)
         for partition, batch in batches.items():
             records = records_of(TopicPartition(*partition), batch)
             _go_on(next_offsets, records)

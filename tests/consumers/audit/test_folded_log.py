@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import handmade_events
 import pytest
 from handmade_events import START
 from msgspec.structs import replace
 
 from consumers.audit import folded_log
+from consumers.audit.compare import TableRow
 from consumers.audit.folded_log import Completed, Log, Snapshot, folded, last_completed
 from petstream import codec
 from petstream.events import Counts, ExportCounts, ExportEvent, LogEnd, Unstated, export_subject
@@ -77,6 +79,21 @@ def completed(
         export_id=event.export_id, digest=codec.digest(value), time=START,
     )  # fmt: skip
     return ConsumerRecord(TopicPartition("t.exports.v1", 0), offset, b"", value, headers)
+
+
+def test_what_a_table_says_as_well_is_not_kept_twice() -> None:
+    """Digests of 64,000 pets thrice took 30 MB of the 195 that the consumer pets had."""
+    record = handmade_events.Log(KafkaAccess("nowhere:1"), "t.").pet(7, 1)
+    event = codec.decode(record.headers, record.value)
+    row = TableRow(event.sequence, event.digest, listed=True)
+    at = ConsumerRecord(PLACE, 0, record.key, record.value, record.headers)
+    older = row._replace(sequence=1)
+    for rows, is_kept_once in (({7: row}, True), ({7: older}, False), ({}, False)):
+        log = Log("t.", {"t.pets.v1": rows})
+        log.take([at])
+        newest = log.newest["t.pets.v1"][7]
+        assert newest.rank == event.rank
+        assert (newest.digest is row.digest) == is_kept_once
 
 
 def test_a_snapshot_is_carried_on_with_the_ends_and_the_unstated_of_the_newest_export() -> None:

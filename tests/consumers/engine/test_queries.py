@@ -62,3 +62,5 @@ def test_rows_of_one_statement_have_their_parameters_one_after_the_other() -> No
     assert [at for at, number in enumerate(numbers) if numbers[at - 1] == number] == [21, 43, 65]
     assert "WHEN false AND held.listed" in text
     assert "$" not in text[text.index("ON CONFLICT") :]
+    history = several("record_pet_event", 3)
+    assert [int(number) for number in re.findall(r"\$(\d+)", history)] == list(range(1, 25))

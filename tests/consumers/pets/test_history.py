@@ -44,9 +44,11 @@ async def test_every_event_goes_into_the_history_and_the_newest_into_the_state()
         LOG.pet(7, 2, name="Rex"), LOG.pet(7, 1, name="Max"), LOG.pet(7, 1, name="Bo")
     )
     recorded = [(row[0], row[1]) for row in batch.arguments["record_pet_event"]]
-    assert recorded == [(7, sequence(1)), (7, sequence(1)), (7, sequence(2))]
-    digests = {row[2] for row in batch.arguments["record_pet_event"]}
-    assert len(digests) == 3, "two events of one sequence differ by their digests"
+    assert recorded == [(7, sequence(1)), (7, sequence(2))]
+    events = [history.read(read(LOG.pet(7, 1, name=name))) for name in ("Max", "Bo")]
+    digests = [event.digest for event in events if isinstance(event, Envelope)]
+    first, _ = batch.arguments["record_pet_event"]
+    assert first[2] == max(digests), "of two of one sequence the higher digest stands"
     (row,) = batch.arguments["upsert_pet"]
     assert "Rex" in row
 

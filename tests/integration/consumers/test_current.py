@@ -1,4 +1,4 @@
-"""The rows of pets and organisations on a real Postgres: many of one statement as each alone."""
+"""The rows of pets and organisations on a real Postgres, and what it costs to write them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any
 import asyncpg
 import pytest
 from handmade_events import Log
+from msgspec.structs import replace
 
 from consumers.engine.postgres import Connection
-from consumers.pets import current
+from consumers.pets import current, history
 from consumers.pets.current import AT_ONCE
 from petstream import codec
 from petstream.codec import Envelope
+from petstream.events import PetEvent
 from petstream.settings import KafkaAccess
 
 pytestmark = pytest.mark.servers
 
 LOG = Log(KafkaAccess("nowhere:9092"), "")
-TABLES = "pet", "organization", "pet_search"
+TABLES = "pet", "organization", "pet_search", "pet_event"
 KEYS = 40
 
 
@@ -45,8 +47,9 @@ async def after(connection: Connection, seed: int) -> dict[str, list[Any]]:
         restated = rng.choice([0, 0, 0.1])
         batch = [event(rng, restated) for _ in range(rng.randrange(1, 150))]
         await current.write(connection, batch, batch)
+        await history.apply(connection, batch)
     tables = {
-        name: await connection.fetch(f"SELECT * FROM petstream.{name} ORDER BY 1")  # noqa: S608  names of ours
+        name: await connection.fetch(f"SELECT * FROM petstream.{name} ORDER BY 1, 2")  # noqa: S608  names of ours
         for name in TABLES
     }
     await transaction.rollback()
@@ -64,3 +67,36 @@ async def test_rows_written_together_are_as_if_each_was_written_alone(
     finally:
         await connection.close()
     assert all(len(each["pet"]) > AT_ONCE for each in together), "too few for a statement of many"
+
+
+def described(day: int, text: str) -> Envelope:
+    """Return a change of a pet whose descriptions are this."""
+    record = LOG.pet(7, day, name=f"{day}")
+    change = codec.decode(record.headers, record.value)
+    event = change.event
+    assert isinstance(event, PetEvent)
+    pet = replace(event.pet, description_html=f"<p>{text}</p>", description_text=text)
+    return change._replace(event=replace(event, pet=pet))
+
+
+async def test_a_long_text_is_written_again_only_where_it_is_another(database_url: str) -> None:
+    """A row that changed in its name wrote some thousand bytes more, and as much of the log."""
+    columns = "description_html", "description_text", "description_rendered"
+    places = ", ".join(f"pg_column_toast_chunk_id({column})" for column in columns)
+    seen = []
+    connection = await asyncpg.connect(database_url)
+    try:
+        for day, text in enumerate(("a" * 5_000, "a" * 5_000, "b" * 5_000)):
+            async with connection.transaction():
+                await current.write(connection, [described(day, text)])
+            (out_of_it,) = await connection.fetch(f"SELECT {places} FROM petstream.pet")  # noqa: S608  names of ours
+            seen.append(tuple(out_of_it))
+            (row,) = await connection.fetch("SELECT * FROM petstream.pet")
+            shown = [row[column] for column in columns]
+            assert shown == [f"<p>{text}</p>", text, f"<p>{text}</p>"]
+            assert row["name"] == f"{day}"
+    finally:
+        await connection.close()
+    assert None not in seen[0], "out of the row"
+    assert seen[0] == seen[1]
+    assert not {*seen[1]} & {*seen[2]}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
@@ -270,19 +270,20 @@ def _names() -> dict[str, str]:
 _BY_TEXT: Final[dict[str, str]] = {}
 
 
-def _alone(text: str, rows: Iterable[Sequence[Any]]) -> tuple[str, Iterable[Sequence[Any]]]:
+def _alone(text: str, rows: Iterable[Iterable[Any]]) -> tuple[str, Iterable[Iterable[Any]]]:
     """Return the statement that writes one row, and the rows; `test_current` proves it the same."""
-    for name, fixed in RESTATED.items():
+    for name, fixed in {**RESTATED, "record_pet_event": None}.items():
         if text == several(name, AT_ONCE, fixed):
             return query(name), (row for group in rows for row in _apart(group, fixed))
     return text, rows
 
 
-def _apart(group: Sequence[Any], fixed: int) -> Iterator[tuple[Any, ...]]:
+def _apart(values: Iterable[Any], fixed: int | None) -> Iterator[tuple[Any, ...]]:
+    group = tuple(values)
     size = len(group) // AT_ONCE
     for first in range(0, len(group), size):
         row = group[first : first + size]
-        yield (*row[: fixed - 1], False, *row[fixed - 1 :])
+        yield row if fixed is None else (*row[: fixed - 1], False, *row[fixed - 1 :])
 
 
 def _of_system(text: str) -> list[Row]:
