@@ -125,7 +125,8 @@ async def admin_client(access: KafkaAccess) -> AsyncIterator[Any]:
 
 
 async def _close(admin: Any) -> None:
-    await admin.close()
+    with suppress(*KAFKA_ERRORS):  # it was answered: its goodbye isn't needed
+        await admin.close()
 
 
 @asynccontextmanager

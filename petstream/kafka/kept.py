@@ -33,6 +33,7 @@ class _KeptClients:
 
     def __init__(self, access: KafkaAccess) -> None:
         self.access = access
+        self._is_over = False
         self._idle: dict[Kind, tuple[Any, float, Stop]] = {}
 
     async def take(self, kind: Kind) -> Any | None:
@@ -47,14 +48,15 @@ class _KeptClients:
         return None
 
     async def give_back(self, kind: Kind, client: Any, stop: Stop) -> None:
-        """Keep a client for the next, or stop it where there is one."""
-        if kind in self._idle:
+        """Keep a client for the next, or stop it where there is one, or nobody asks any more."""
+        if self._is_over or kind in self._idle:
             await stop(client)
         else:
             self._idle[kind] = client, _now_s(), stop
 
     async def stop(self) -> None:
-        """Stop what is kept."""
+        """Stop what is kept, and keep nothing from now on."""
+        self._is_over = True
         while self._idle:
             _, (client, _, stop) = self._idle.popitem()
             await stop(client)

@@ -123,3 +123,22 @@ def test_what_is_kept_is_stopped_also_where_the_block_fails(clients: Clients) ->
     with pytest.raises(OSError, match="full"):
         asyncio.run(work())
     assert not clients.running, "a connection leaks"
+
+
+def test_what_is_given_back_behind_the_end_is_stopped(clients: Clients) -> None:
+    """A task may have begun within the block, and ask for longer than it lasts."""
+
+    async def work() -> None:
+        over = asyncio.Event()
+
+        async def ask() -> None:
+            async with lent(HERE, "reader", clients.start, clients.stop):
+                await over.wait()
+
+        async with kept_connected(HERE):
+            task = asyncio.create_task(ask())
+            await asyncio.sleep(0)
+        over.set()
+        await task
+
+    run(work(), clients)
