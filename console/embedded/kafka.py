@@ -134,6 +134,8 @@ def properties(port: int, controller_port: int, known: Passwords | None, *, for_
         "offsets.retention.minutes": str(60 * 24 * 365),
         "log.segment.bytes": str(128 * 1024 * 1024),
         "log.cleaner.dedupe.buffer.size": str(_KEYS_BYTES),
+        # else it writes twice a second that nothing has happened, for brokers that it has not
+        "metadata.max.idle.interval.ms": "30000",
         # nobody else has a copy: a power cut costs a second. Kafka flushes by time only if it has
         # the first two; the third is when it begins to, after a start
         "log.flush.interval.ms": str(FLUSHED_MS),

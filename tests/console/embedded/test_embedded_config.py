@@ -46,6 +46,11 @@ def test_the_broker_takes_the_largest_record_that_a_topic_allows() -> None:
         assert int(values[name]) >= largest, name
 
 
+def test_a_kafka_with_nothing_to_do_hardly_writes() -> None:
+    """Each time is a block of the disk; by itself Kafka does so twice a second: 0.9 GB a day."""
+    assert int(settings()["metadata.max.idle.interval.ms"]) >= 10_000
+
+
 def test_records_reach_the_disk_within_a_second() -> None:
     """The scheduler has to come by as well: of itself Kafka does so once, and never again."""
     for name in ("log.flush.interval.ms", "log.flush.scheduler.interval.ms"):
