@@ -263,7 +263,10 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
             cases = [(work(database, name), f"{place}:{nth}") for name in NAMES]
             killed = forked(*cases)
             for process, whole in zip(killed, undisturbed, strict=True):
-                assert process.status == (KILLED if whole.passed[place] >= nth else 0), (place, nth)
+                # in how many batches its records come is the network's: with fewer, it ends well
+                is_early = process.status == 0 and process.passed[place] < nth
+                assert is_early or process.status == KILLED, (place, nth)
+                assert nth > 1 or is_early == (not whole.passed[place]), place
             again = forked(*((work(database, name), "") for name in NAMES))
             assert [process.status for process in again] == [0, 0, 0], (place, nth)
             assert_tables(database, FEED)
