@@ -13,9 +13,7 @@ Rule 6: before a partition is read on from its position, the record before that 
         dropped), and every 30 s. If it isn't there, the partition is read from its beginning.
 Rule 7: a connection to Postgres that was idle is looked at before records are applied through it,
         and every 30 s: one that a firewall forgot would hold up a day for two minutes.
-Rule 8: the next poll begins while a batch is committed, one at most (`ahead`). Nothing else
-        changes: what it gives is looked at when it is taken, as if it had begun then.
-Rule 9: of a consumer that writes to a topic, the position moves first in its transaction, which
+Rule 8: of a consumer that writes to a topic, the position moves first in its transaction, which
         locks it: whoever held the partition before can't send what is overtaken by then.
 """
 
@@ -28,7 +26,6 @@ from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from consumers.engine import dead_letters, offsets
-from consumers.engine.ahead import PollAhead, Polled
 from consumers.engine.backoff import Retry
 from consumers.engine.batch import apply_isolating
 from consumers.engine.dead_letters import RefusalLimit, RefusedRecord
@@ -126,29 +123,25 @@ class _ConsumerSession(Generic[T]):
             await self._loop(connection, subscription)
 
     async def _loop(self, connection: Connection, subscription: Subscription) -> None:
-        polling = PollAhead(subscription)
-        try:
-            await self._apply_all(connection, subscription, polling)
-        finally:
-            await polling.drop()
-
-    async def _apply_all(
-        self, connection: Connection, subscription: Subscription, polling: PollAhead
-    ) -> None:
         clock = asyncio.get_running_loop()
         probed = looked = used = clock.time()
         while not self._context.stopping.is_set():
-            await self._seek_new(connection, subscription, polling)
-            if await self._is_over(connection, subscription, polling):
+            await self._seek_new(connection, subscription)
+            drained = self._context.drain and await self._drained(connection, subscription)
+            records = [] if drained else await subscription.poll()
+            if subscription.rebalances != self._rebalances:
+                continue
+            if drained:
                 return
-            records = await self._next_records(connection, subscription, await polling.take())
-            if records is None:
+            records = [record for record in records if record.topic_partition in self._held]
+            if self._may_be_rewritten(records, subscription.links()):
+                await self._seek_again(connection, subscription)
                 continue
             if records:
                 if clock.time() - used > _IDLE_S:
                     await look(connection)
                 with BATCH_SECONDS.labels(self._consumer.name).time():
-                    await self._apply(connection, subscription, polling, records)
+                    await self._apply(connection, subscription, records)
                 if self._consumer.after is not None:
                     await self._consumer.after(connection)
                 probed = used = clock.time()
@@ -160,18 +153,6 @@ class _ConsumerSession(Generic[T]):
                 await look(connection)
                 await self._look(connection, self._held)
                 looked = used = clock.time()
-
-    async def _next_records(
-        self, connection: Connection, subscription: Subscription, polled: Polled
-    ) -> list[ConsumerRecord] | None:
-        """Return the records of ours; None: they may not be what follows, and are fetched anew."""
-        if subscription.rebalances != self._rebalances:
-            return None
-        records = [record for record in polled.records if record.topic_partition in self._held]
-        if self._may_be_rewritten(records, polled.links):
-            await self._seek_again(connection, subscription)
-            return None
-        return records
 
     async def _probe(self, subscription: Subscription) -> None:
         """Ask something that fails when Kafka is away, or stays silent: a poll never does."""
@@ -218,17 +199,12 @@ class _ConsumerSession(Generic[T]):
             self._targets.clear()
             raise offsets.MovedError
 
-    async def _seek_new(
-        self, connection: Connection, subscription: Subscription, polling: PollAhead
-    ) -> None:
-        """Where partitions came or went, seek all that are ours to where they begin."""
-        new = subscription.assigned()
-        if subscription.rebalances == self._rebalances and new <= self._held.keys():
-            return
-        await polling.drop()
-        self._rebalances = subscription.rebalances
-        self._held.clear()
-        new = subscription.assigned()
+    async def _seek_new(self, connection: Connection, subscription: Subscription) -> None:
+        """Seek every partition that has become ours to where it begins; forget those lost."""
+        if subscription.rebalances != self._rebalances:
+            self._rebalances = subscription.rebalances
+            self._held.clear()
+        new = subscription.assigned() - self._held.keys()
         if not new:
             return
         stored = await offsets.stored(connection, self._consumer.name)
@@ -243,22 +219,6 @@ class _ConsumerSession(Generic[T]):
             start = offsets.begins_at(held, committed, begin, end)
             if subscription.seek(partition, start):
                 self._held[partition], self._next[partition] = held, start
-
-    def _goes_on_behind(self, records: Sequence[ConsumerRecord]) -> bool:
-        """Return whether more is to be applied: draining, a poll at the end would be waited for."""
-        if not self._context.drain:
-            return True
-        next_ = self._next | {record.topic_partition: record.offset + 1 for record in records}
-        return any(next_[at] < end for at, end in self._targets.items() if at in self._held)
-
-    async def _is_over(
-        self, connection: Connection, subscription: Subscription, polling: PollAhead
-    ) -> bool:
-        """Return whether, draining, all is applied: the client is behind what is polled ahead."""
-        if not self._context.drain or polling.is_under_way:
-            return False
-        drained = await self._drained(connection, subscription)
-        return drained and subscription.rebalances == self._rebalances
 
     async def _drained(self, connection: Connection, subscription: Subscription) -> bool:
         others: dict[TopicPartition, int] = {}  # another member of the group has them
@@ -285,11 +245,7 @@ class _ConsumerSession(Generic[T]):
         return all(standing == "there" for standing in now.values())
 
     async def _apply(
-        self,
-        connection: Connection,
-        subscription: Subscription,
-        polling: PollAhead,
-        records: list[ConsumerRecord],
+        self, connection: Connection, subscription: Subscription, records: list[ConsumerRecord]
     ) -> None:
         decoded, refused = self._decode(records)
         last = {record.topic_partition: record for record in records}
@@ -308,9 +264,6 @@ class _ConsumerSession(Generic[T]):
                 reason = getattr(error, "sqlstate", None) or "refused"
                 refused.append(RefusedRecord(record, f"postgres-{reason}", f"{error}"))
             failpoints.point("consumer.apply.after")
-            del decoded  # most of what a batch takes in memory: the next one's place
-            if self._goes_on_behind(records):
-                polling.begin()  # not before: rows would wait for it on their way to Postgres
             self._limit.check(records, refused)
             await self._send_dead_letters(refused)
             if not self._consumer.position_first:

@@ -4,10 +4,8 @@ Rule 1: the group's offset is committed by hand, and last; it's a lower bound, n
 Rule 2: topics are looked at every 15 s: partitions that come and go are dealt out anew.
 Rule 3: aiokafka hands out records before a rebalance callback has finished, and swallows what it
         raises: callbacks only count. Whose a partition is, is asked between two polls.
-Rule 4: what has come is unpacked a hundred records at a time: others have something to do, too.
-Rule 5: few large transactions cost Postgres less than many small ones: while more keeps coming, it
-        is waited for, a tenth of a second at most. What comes alone waits for 4 ms. A batch ends
-        behind eight megabytes, too: one more is in memory while it is applied.
+Rule 4: few large transactions cost Postgres less than many small ones: while more keeps coming, it
+        is waited for, a tenth of a second at most. What comes alone waits for 4 ms.
 """
 
 from __future__ import annotations
@@ -33,8 +31,6 @@ from petstream.topics import MAX_MESSAGE_BYTES
 _DEADLINE_S: Final = 40.0
 _COMMIT_S: Final = 5.0
 _TOPICS_EVERY_MS: Final = 15_000
-_AT_ONCE: Final = 100
-_MOST_BYTES: Final = 8 * 1024 * 1024
 _PAUSES_S: Final = (0.004, 0.008, 0.016, 0.032, 0.04)
 """How long it is waited for more, as long as each wait brought some."""
 
@@ -90,33 +86,21 @@ class Subscription:
         }
 
     async def poll(self, timeout_ms: int = 500, max_records: int = 1_000) -> list[ConsumerRecord]:
-        """Return the next records of our partitions; each one's in order (rule 5)."""
+        """Return the next records of our partitions; each one's in order (rule 4)."""
         records = await self._fetched(timeout_ms, max_records)
         pauses_s = iter(_PAUSES_S)
         more = records
-        while (
-            more
-            and not _is_full(records, max_records)
-            and (pause_s := next(pauses_s, None)) is not None
-        ):
+        while more and len(records) < max_records and (pause_s := next(pauses_s, None)) is not None:
             await asyncio.sleep(pause_s)
             more = await self._fetched(0, max_records - len(records))
             records += more
         return records
 
     async def _fetched(self, timeout_ms: int, max_records: int) -> list[ConsumerRecord]:
+        batches = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         records: list[ConsumerRecord] = []
-        while not _is_full(records, max_records):
-            if records:
-                await asyncio.sleep(0)
-            most = min(_AT_ONCE, max_records - len(records))
-            batches = await self._consumer.getmany(
-                timeout_ms=0 if records else timeout_ms, max_records=most
-            )
-            for partition, batch in batches.items():
-                records += records_of(TopicPartition(*partition), batch)
-            if sum(map(len, batches.values())) < most:
-                break
+        for partition, batch in batches.items():
+            records += records_of(TopicPartition(*partition), batch)
         return records
 
     async def committed(self, partition: TopicPartition) -> int | None:
@@ -162,14 +146,6 @@ class Subscription:
         return [
             TopicPartition(topic, number) for topic in topics for number in sorted(known(topic))
         ]
-
-
-def _is_full(records: Sequence[ConsumerRecord], max_records: int) -> bool:
-    """Return whether a batch is large enough (rule 5)."""
-    return (
-        len(records) >= max_records
-        or sum(len(record.value or b"") for record in records) >= _MOST_BYTES
-    )
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,9 +37,8 @@ class World:
         self.rebalances = 0
         self.link: object = object()
         self.standings: dict[TopicPartition, Any] = {}
-        self.polls: list[Callable[[], Awaitable[None] | None]] = []
+        self.polls: list[Callable[[], None]] = []
         """What happens while the next ones are polled."""
-        self.polled = 0
         self.refuse: dict[int, str] = {}
         self.joins_after = 0
         """After how many polls the partition is ours."""
@@ -81,9 +80,8 @@ class World:
         if self.joins_after > 0:
             self.joins_after -= 1
             return []
-        self.polled += 1
-        if self.polls and (happening := self.polls.pop(0)()) is not None:
-            await happening
+        if self.polls:
+            self.polls.pop(0)()
         records = [
             ConsumerRecord(HERE, offset, b"1", b"{}", OURS)
             for offset in range(self._at, min(self._at + 2, END))
@@ -109,9 +107,7 @@ class World:
         self.done.append(f"apply {[*items]}")
 
     async def advance(self, _connection: Any, _name: str, held: Any, ends: Any) -> None:
-        """Store positions, which takes a while."""
-        for _ in range(5):
-            await asyncio.sleep(0)
+        """Store positions."""
         assert held[HERE] == self.position
         self.position = ends[HERE]
         self.done.append(f"store {self.position.offset}")
@@ -133,10 +129,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     @asynccontextmanager
     async def subscribed(*_: object) -> AsyncIterator[Any]:
-        try:
-            yield subscription_like
-        finally:
-            world.done.append("leave")
+        yield subscription_like
 
     async def stored(*_: object) -> dict[TopicPartition, LogEnd]:
         return {HERE: world.position}
@@ -204,76 +197,19 @@ async def test_data_and_position_come_first_and_the_groups_offset_last(world: Wo
     await drained(world)
     assert world.applied == [0, 1, 2, 3, 4, 5]
     assert world.done[:5] == ["look", "seek 0", "apply [0, 1]", "store 2", "commit 2"]
-    assert world.done[-4:] == ["apply [4, 5]", "store 6", "commit 6", "leave"]
+    assert world.done[-3:] == ["apply [4, 5]", "store 6", "commit 6"]
 
 
-async def test_what_follows_is_polled_while_a_batch_is_committed_but_not_behind_the_end(
-    world: World,
-) -> None:
-    world.polls = [lambda: None, *(lambda: world.done.append("poll") for _ in range(9))]
-    await drained(world)
-    assert world.done[2:5] == ["apply [0, 1]", "poll", "store 2"]
-    assert world.applied == [0, 1, 2, 3, 4, 5]
-    assert world.polled == END / 2
-
-
-async def test_a_poll_under_way_in_a_rebalance_is_dropped_before_anything_is_sought(
-    world: World,
-) -> None:
-    async def long() -> None:
-        world.rebalances += 2
-        try:
-            await asyncio.sleep(60)
-        finally:
-            world.done.append("drop")
-
-    world.polls = [lambda: None, long]
-    await drained(world)
-    again = world.done.index("commit 2") + 1
-    assert world.done[again : again + 3] == ["drop", "look", "seek 2"]
-    assert world.applied == [0, 1, 2, 3, 4, 5]
-
-
-async def test_a_poll_under_way_ends_before_its_session_does(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A batch that fails is read again from what is stored, by a new member of the group."""
-
-    async def long() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            world.done.append("drop")
-
-    advance, fails = world.advance, [True]
-
-    async def advance_the_second_time(*arguments: Any) -> None:
-        if fails:
-            fails.clear()
-            await asyncio.sleep(0)
-            raise TimeoutError
-        await advance(*arguments)
-
-    monkeypatch.setattr(offsets, "advance", advance_the_second_time)
-    world.polls = [lambda: None, long]
-    await drained(world)
-    assert world.done[:5] == ["look", "seek 0", "apply [0, 1]", "drop", "leave"]
-    assert world.applied == [0, 1, 0, 1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize("polls_before", [0, 1])
-@pytest.mark.parametrize("lasts_s", [0, 0.02])
 async def test_what_was_polled_across_a_rebalance_is_dropped_and_sought_again(
-    world: World, polls_before: int, lasts_s: float
+    world: World,
 ) -> None:
     """The group's offset may be ahead of the database, and kept partitions are put there."""
 
-    async def rebalance() -> None:
-        await asyncio.sleep(lasts_s)  # the batch before it is applied by then, or isn't
+    def rebalance() -> None:
         world.rebalances += 2
         world.seek(HERE, 5)  # what aiokafka does, by the group's offset
 
-    world.polls = [*[lambda: None] * polls_before, rebalance]
+    world.polls = [lambda: None, rebalance]
     await drained(world)
     assert world.applied == [0, 1, 2, 3, 4, 5]
 
