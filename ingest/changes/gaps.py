@@ -27,7 +27,7 @@ def to_look_for(
         listed: the ids that are held and listed, after the daily files.
         lacked: what the newest completed export says that no whole read held.
     """
-    return frozenset(petlist) - frozenset(listed) - frozenset(lacked)
+    return frozenset(petlist - frozenset(listed) - frozenset(lacked))
 
 
 def lacking(
@@ -41,7 +41,7 @@ def lacking(
         lacked: what the completed export before it said.
         read_whole: pets_n was read in this run.
     """
-    unknown = frozenset(petlist) - frozenset(listed)
+    unknown = petlist - frozenset(listed)
     if not read_whole:
         unknown &= frozenset(lacked)
     return tuple(sorted(unknown)) if len(unknown) <= MOST_LACKING else ()

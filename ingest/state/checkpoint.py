@@ -162,7 +162,8 @@ class Checkpoint:
             size = self.values.flush()
             kept = _Index(ledgers, self._values_name, size, self.values.count, self._begun_s)
             with FileIO(part, "w", opener=_private) as file:
-                _write(file, _packed(kept))
+                for piece in _packed(kept):
+                    _write(file, piece)
             part.replace(index)
         except OSError:
             with suppress(OSError):
@@ -257,9 +258,10 @@ def _write(file: FileIO, data: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-def _packed(index: _Index) -> bytes:
+def _packed(index: _Index) -> tuple[bytes, bytes]:
+    """Return the two parts of an index; as one, they would be in memory twice."""
     text = msgspec.msgpack.encode(index)
-    return _MAGIC + _code() + xxhash.xxh3_128_digest(text) + text
+    return _MAGIC + _code() + xxhash.xxh3_128_digest(text), text
 
 
 def _unpacked(data: bytes) -> _Index | None:

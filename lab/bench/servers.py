@@ -78,6 +78,7 @@ def prepared(around: BenchServers, name: str) -> dict[str, str]:
         "PETSTREAM_TOPIC_PREFIX": f"bench{name}.",
         "PETSTREAM_DATA_DIR": str(around.data_dir / name),
         "PETSTREAM_SETTLE_S": "0",
+        "PETSTREAM_PICTURES": "off",  # they are listed; how fast they come is their host's affair
         # from 170,000 pets on a usual day removes more than are removed without a person
         "PETSTREAM_REMOVAL_MAX_COUNT": "1000000",
     }

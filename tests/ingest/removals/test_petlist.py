@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import xxhash
 
 from ingest.removals.petlist import problems, read_petlist
 
@@ -71,6 +72,12 @@ def test_t6_the_same_ids_make_the_same_digest_in_whatever_form() -> None:
     }
     assert len(digests) == 1
     assert read_petlist(b"7,8\n").digest not in digests
+
+
+def test_the_digest_is_the_one_that_completed_exports_hold() -> None:
+    """Of earlier versions too: the same list twice is what holds removals."""
+    lines = b"".join(b"%d\n" % number for number in range(10_000))
+    assert read_petlist(lines).digest == xxhash.xxh3_128_hexdigest(lines)
 
 
 @pytest.mark.parametrize(
