@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import random
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,8 @@ def main() -> None:
     parser.add_argument("--events", type=positive, default=200)
     parser.add_argument("--dir", type=Path, default=Path(".petstream-bench/latency"))
     options = parser.parse_args()
+    embedded.put_away(options.dir)
+    shutil.rmtree(options.dir, ignore_errors=True)  # a log without its tables is read again first
     kafka, url = embedded.ensure_kafka(options.dir), embedded.ensure_postgres(options.dir)
     try:
         for line in waits(kafka, url, options.dir, options.events):
