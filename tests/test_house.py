@@ -116,9 +116,10 @@ def test_what_binds_a_name_is_seen() -> None:
     source = (
         "def f(one, *told): found = 1\nfor one in (): pass\n"
         "a = [0 for one in ()]\nself.told = 1\nwith x as found: pass\n"
+        "async def one(): pass\n"
     )
     bound = [name for _, name in _bound(ast.parse(source)) if name in SAY_NOTHING]
-    assert sorted(bound) == ["found", "found", "one", "one", "one", "told", "told"]
+    assert sorted(bound) == ["found", "found", "one", "one", "one", "one", "told", "told"]
 
 
 def test_no_tuple_is_read_by_position_where_it_has_names() -> None:
@@ -228,7 +229,7 @@ def test_every_exception_to_a_rule_says_why() -> None:
 
 
 def _bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Return the names that are bound, and where: variables, arguments, attributes, captures."""
+    """Return the names that are bound, and where: variables, arguments, attributes, functions."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
@@ -238,6 +239,10 @@ def _bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                 yield node.lineno, name
             case ast.MatchStar(name=str(name)):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield node.lineno, name
+            case ast.ClassDef(name=name):
                 yield node.lineno, name
 
 

@@ -67,15 +67,15 @@ def _exports(looks: ExportLooks) -> list[web.RouteDef]:
         look = await looks.every()
         return answer(look if isinstance(look, NoLook) else made.export_list(look))
 
-    async def one(request: web.Request) -> web.Response:
-        look = await looks.one(request)
+    async def details(request: web.Request) -> web.Response:
+        look = await looks.details(request)
         return answer(look if isinstance(look, NoLook) else made.export_details(look))
 
     async def diff(request: web.Request) -> web.Response:
         return answer_of(await looks.diff(request), ExportDiff)
 
     path = f"/api{exports.PATH}"
-    return [web.get("/api/exports", every), web.get(path, one), web.get(f"{path}/diff", diff)]
+    return [web.get("/api/exports", every), web.get(path, details), web.get(f"{path}/diff", diff)]
 
 
 def _plans(looks: PlanLooks) -> list[web.RouteDef]:
@@ -83,12 +83,12 @@ def _plans(looks: PlanLooks) -> list[web.RouteDef]:
         look = await looks.every()
         return answer_of(look if isinstance(look, NoLook) else made.camel(look), PlanList)
 
-    async def one(request: web.Request) -> web.Response:
+    async def details(request: web.Request) -> web.Response:
         after = parse_id(request.query.get("after", "")) or 0
-        look = await looks.one(request.match_info["plan_id"], after)
+        look = await looks.details(request.match_info["plan_id"], after)
         return answer(look if isinstance(look, NoLook) else made.plan_details(look))
 
-    return [web.get("/api/plans", every), web.get(f"/api{plans.PATH}", one)]
+    return [web.get("/api/plans", every), web.get(f"/api{plans.PATH}", details)]
 
 
 def _letters(looks: LetterLooks) -> list[web.RouteDef]:
@@ -96,10 +96,10 @@ def _letters(looks: LetterLooks) -> list[web.RouteDef]:
         look = await looks.every(request)
         return answer_of(look if isinstance(look, NoLook) else made.camel(look), LetterList)
 
-    async def one(request: web.Request) -> web.Response:
-        return answer_of(await looks.one(request.match_info["letter_id"]), LetterDetails)
+    async def details(request: web.Request) -> web.Response:
+        return answer_of(await looks.details(request.match_info["letter_id"]), LetterDetails)
 
-    return [web.get("/api/dead-letters", every), web.get(f"/api{dead_letters.PATH}", one)]
+    return [web.get("/api/dead-letters", every), web.get(f"/api{dead_letters.PATH}", details)]
 
 
 async def _every_alert(_request: web.Request) -> web.Response:

@@ -101,7 +101,7 @@ class LetterLooks:
             "chosen": urlencode(chosen.address),
         }  # fmt: skip
 
-    async def one(self, letter_id: str) -> dict[str, Any] | NoLook:
+    async def details(self, letter_id: str) -> dict[str, Any] | NoLook:
         """Return a letter with its bytes, as `dead-letters show --json` prints it."""
         settings = self._desk.current_settings()
         if settings is None:
@@ -195,7 +195,7 @@ class _LetterPages:
     async def _page(
         self, letter_id: str, outcome: str = "", status_code: int = 200
     ) -> web.Response:
-        look, settings = await self._looks.one(letter_id), self._desk.current_settings()
+        look, settings = await self._looks.details(letter_id), self._desk.current_settings()
         if isinstance(look, NoLook):
             return look.page()
         return rendering.page(

@@ -47,7 +47,7 @@ def routes(looks: ExportLooks) -> list[web.RouteDef]:
         return look.page() if isinstance(look, NoLook) else rendering.page("exports.html", **look)
 
     async def show(request: web.Request) -> web.Response:
-        look = await looks.one(request)
+        look = await looks.details(request)
         return look.page() if isinstance(look, NoLook) else rendering.page("export.html", **look)
 
     async def diff(request: web.Request) -> web.Response:
@@ -98,7 +98,7 @@ class ExportLooks:
             return NoLook(503, f"Kafka can't be read: {last.problem}.")
         return {"status": last.status, "chart": chart_of(last.status), "last": last}
 
-    async def one(self, request: web.Request) -> dict[str, Any] | NoLook:
+    async def details(self, request: web.Request) -> dict[str, Any] | NoLook:
         """Return one, and a page of the pets that it changed."""
         last, export_id = await self._keeper.get(PATIENT_S), request.match_info["export_id"]
         if last.status is None:

@@ -61,7 +61,7 @@ class PlanLooks:
         rows = await self._desk.database.rows(plans=(query("plans_of_late", "console"), ()))
         return no_tables(rows) if isinstance(rows, Unavailable) else {"plans": rows["plans"]}
 
-    async def one(self, plan_id: str, after: int) -> dict[str, Any] | NoLook:
+    async def details(self, plan_id: str, after: int) -> dict[str, Any] | NoLook:
         """Return a plan, and a page of whom it would remove."""
         settings = self._desk.current_settings()
         if settings is None:
@@ -173,7 +173,7 @@ class _PlanPages:
         deciding: str = "",
         after: int = 0,
     ) -> web.Response:
-        look = await self._looks.one(plan_id, after)
+        look = await self._looks.details(plan_id, after)
         if isinstance(look, NoLook):
             return look.page()
         return rendering.page(

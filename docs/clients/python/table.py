@@ -66,7 +66,7 @@ def log() -> dict[tuple[str, ...], tuple[str, ...]]:
     return known
 
 
-def told(command: list[str], folder: Path) -> dict[tuple[str, ...], tuple[str, ...]]:
+def printed_by(command: list[str], folder: Path) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return what a client says it read, and nothing if it failed."""
     group = f"petstream-clients-{time.time_ns()}"
     run = subprocess.run(
@@ -102,7 +102,7 @@ def main() -> int:  # noqa: C901  one step for each language, in the order of th
     rows: list[tuple[str, str, int]] = []
 
     def add(name: str, release: str, command: list[str], folder: Path) -> None:
-        lines = told(command, folder)
+        lines = printed_by(command, folder)
         rows.append((name, release, sum(lines.get(place) == what for place, what in known.items())))
 
     for name, program in PYTHON.items():
