@@ -9,7 +9,6 @@ Rule 2: what was removed is a row as well, not listed: what comes late loses aga
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from msgspec import structs
 
 from consumers.engine.batch import newest
 from consumers.engine.postgres import Connection
-from consumers.engine.queries import query, several
+from consumers.engine.rows import write_rows
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import OrganizationEvent, PetEvent
@@ -30,9 +29,6 @@ STATE_COLUMNS: Final = (
     "attributes", "first_seen_at", "changed_at", "export_id", "sequence", "digest",
 )  # fmt: skip
 """What follows a record's own columns in its row."""
-
-AT_ONCE: Final = 16
-"""Rows of one statement, where there are as many: each costs Postgres a tenth less than alone."""
 
 RESTATED: Final = {"upsert_pet": 37, "upsert_organization": 21}
 """The parameter of each statement that says that a row is only stated again."""
@@ -73,25 +69,8 @@ async def write(
             before = _stated_before(latest, changes, kind)
             # not a list: rows are made while Postgres works on those before them
             rows = (row_of(change, before.get(key_of(change))) for change in latest)
-            restates = any(change.restated for change in latest)
-            groups = 0 if restates else len(latest) // AT_ONCE
-            if groups:
-                await _write_together(
-                    connection, name, (islice(rows, AT_ONCE) for _ in range(groups))
-                )
-            if len(latest) > groups * AT_ONCE:
-                await connection.executemany(query(name), rows)
-
-
-async def _write_together(
-    connection: Connection, name: str, groups: Iterator[Iterator[tuple[Any, ...]]]
-) -> None:
-    """Write rows in groups of `AT_ONCE`, none of which is only stated again."""
-    fixed = RESTATED[name]
-    together = (
-        [value for row in group for value in (*row[: fixed - 1], *row[fixed:])] for group in groups
-    )
-    await connection.executemany(several(name, AT_ONCE, fixed), together)
+            together = 0 if any(change.restated for change in latest) else len(latest)
+            await write_rows(connection, name, rows, together, fixed=RESTATED[name])
 
 
 def _stated_before(

@@ -13,7 +13,8 @@ from typing import Final
 from consumers.engine import dead_letters
 from consumers.engine.dead_letters import DeadLetter
 from consumers.engine.postgres import Connection
-from consumers.engine.queries import query, several
+from consumers.engine.queries import query
+from consumers.engine.rows import write_rows
 from consumers.engine.runner import Consumer
 from consumers.pets import current
 from consumers.registry import CONSUMERS
@@ -63,15 +64,7 @@ async def _record_pet_events(connection: Connection, envelopes: Sequence[Envelop
         rows.sort(key=lambda row: row[:3])  # so that two writers never deadlock
         # of two with one sequence the last stands, and no statement writes a row twice
         rows = [*{row[:2]: row for row in rows}.values()]
-        together = len(rows) - len(rows) % current.AT_ONCE
-        if together:
-            groups = (rows[at : at + current.AT_ONCE] for at in range(0, together, current.AT_ONCE))
-            await connection.executemany(
-                several("record_pet_event", current.AT_ONCE),
-                ([value for row in group for value in row] for group in groups),
-            )
-        if together < len(rows):
-            await connection.executemany(query("record_pet_event"), rows[together:])
+        await write_rows(connection, "record_pet_event", rows, len(rows))
 
 
 async def _record_exports(connection: Connection, envelopes: Sequence[Envelope]) -> None:

@@ -10,9 +10,10 @@ import pytest
 from handmade_events import Log
 from msgspec.structs import replace
 
+from consumers.engine import rows as engine_rows
 from consumers.engine.postgres import Connection
+from consumers.engine.rows import AT_ONCE
 from consumers.pets import current, history
-from consumers.pets.current import AT_ONCE
 from petstream import codec
 from petstream.codec import Envelope
 from petstream.events import PetEvent
@@ -62,7 +63,7 @@ async def test_rows_written_together_are_as_if_each_was_written_alone(
     connection = await asyncpg.connect(database_url)
     try:
         together = [await after(connection, seed) for seed in range(20)]
-        monkeypatch.setattr(current, "AT_ONCE", 1_000)
+        monkeypatch.setattr(engine_rows, "AT_ONCE", 1_000)
         assert [await after(connection, seed) for seed in range(20)] == together
     finally:
         await connection.close()

@@ -26,7 +26,8 @@ from simulated.queries import Row, Tables, View
 from consumers.engine.migrate import migrations
 from consumers.engine.queries import queries as texts
 from consumers.engine.queries import query, several
-from consumers.pets.current import AT_ONCE, RESTATED
+from consumers.engine.rows import AT_ONCE
+from consumers.pets.current import RESTATED
 
 _PID: Final = 1
 _ADVISORY: Final = frozenset({"audit_may_last", "audit_lock"})
