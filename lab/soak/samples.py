@@ -7,6 +7,7 @@ Rule 1: open files and sockets come and go with every look at the feed: the leas
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +53,7 @@ async def samples(day: int, pid: int, data_dir: Path, database_url: str) -> list
     if counted:
         taken.append(Sample(day, "postgres", 0, _least(counted)))
     if (log := data_dir / "kafka" / "log").is_dir():
-        size = sum(file.stat().st_size for file in _files(log) if file.suffix == ".log")
+        size = sum(_size(file) for file in _files(log) if file.suffix == ".log")
         taken.append(Sample(day, "topics", 0, {"topics_mb": size / _MB}))
     return taken
 
@@ -111,6 +112,12 @@ def _words(pid: int) -> list[str]:
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    for path in directory.rglob("*"):
-        if path.is_file():
-            yield path
+    for home, _, names in os.walk(directory):  # servers delete directories meanwhile: rglob fails
+        yield from (Path(home, name) for name in names)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0  # deleted meanwhile, as servers delete old segments

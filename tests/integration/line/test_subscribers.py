@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from live_files import compressions
 from msgspec import structs
 
 from ingest.run import ingest
@@ -143,10 +144,7 @@ async def publish(feed: History, home: Path, access: KafkaAccess, prefix: str) -
 
 def assert_zstd(servers_dir: Path, topic: str) -> None:
     """Look at the log on the disk: whatever a client reads was compressed with zstd."""
-    segments = list(servers_dir.rglob(f"{topic}-*/00000000000000000000.log"))
-    heads = [segment.read_bytes()[:23] for segment in segments]
-    kinds = {int.from_bytes(head[21:23]) & 7 for head in heads if head}
-    assert kinds == {_ZSTD}
+    assert compressions(servers_dir, topic) == {_ZSTD}
 
 
 async def publish_again(
