@@ -31,6 +31,7 @@ def check(world: World, *, lost: bool) -> None:
     if not (lost and feed.were_short):  # docs/reliability.md: a loss and a short list at once
         _check_removals(world)
     _check_positions(world)
+    assert not world.database.set_back, world.database.set_back
     completed = [event.base for event in world.history().completed.values()]
     assert len(set(completed)) == len(completed), "two exports have one base"
     if not lost:

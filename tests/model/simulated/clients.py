@@ -48,6 +48,8 @@ class Network:
         self.roughness = 0.0
         """The share of batches that break off, or whose answer is lost."""
         self.records_a_batch = 3
+        self.records_a_poll = 40
+        """How many come at once, at the most."""
         self.late_s = 0.0
         """How late the batches of who is killed arrive, if they do."""
 
@@ -400,6 +402,8 @@ class FakeConsumer:
     ) -> dict[Place, list[Stored]]:
         """Return the next records, or wait a while for some."""
         await self.process.awake()
+        if timeout_ms == 0 and self.network.random.random() < 0.5:
+            return {}  # more may be on its way: nobody waits for it
         wait_s = timeout_ms / 1000
         if timeout_ms > 0 and not places:
             wait_s = max(wait_s, _WAIT_S)
@@ -414,9 +418,11 @@ class FakeConsumer:
     def _fetched(self, places: Sequence[Place], most: int) -> dict[Place, list[Stored]]:
         self.broker.called()
         random = self.network.random
-        most = min(most, random.randrange(1, 40))
+        most = min(most, random.randrange(1, self.network.records_a_poll))
         batches: dict[Place, list[Stored]] = {}
-        for place in places or sorted(self._positions):
+        order = sorted(places or self._positions)
+        random.shuffle(order)  # as answers come: of partitions, any may be read before another
+        for place in order:
             kept = self._prefetched.pop(place, None)
             at = self._place_in(place)
             records = kept or self.broker.partition(place).since(at, most)

@@ -6,6 +6,7 @@ Rule 2: a statement is one of consumers/sql by its text; what it does stands in 
         `Database.trace` keeps what was asked and answered, for a real Postgres to be asked the same
         (`test_pure_sql`).
 Rule 3: what a killed process had begun is rolled back.
+Rule 4: a row that an older one takes the place of is remembered: `checks` asks.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from consumers.pets.current import RESTATED
 
 _PID: Final = 1
 _ADVISORY: Final = frozenset({"audit_may_last", "audit_lock"})
+_GUARDED: Final = frozenset({"pet", "organization", "picture_set"})
 
 
 class Asked(NamedTuple):
@@ -54,7 +56,20 @@ class Database:
         """Who holds the audit's lock."""
         self.trace: list[list[Asked]] = []
         """What was asked, by transaction."""
+        self.set_back: list[str] = []
+        """Rows that an older event overwrote; a dump that is put back isn't one."""
         self._copies: list[tuple[Tables, list[list[Asked]]]] = []
+
+    def commit(self, written: Tables, asked: list[Asked]) -> None:
+        """Let what was written take the tables' place."""
+        for name in _GUARDED & written.keys():
+            held = self.tables[name]
+            for key, row in written[name].items():
+                before = held.get(key)
+                if before is not row and before is not None and _age(row) < _age(before):
+                    self.set_back.append(f"{name} {key}: {_age(row)} behind {_age(before)}")
+        self.tables = {**self.tables, **written}
+        self.trace.append(asked)
 
     def back_up(self) -> None:
         """Dump it."""
@@ -143,8 +158,7 @@ class Connection:
         if self._writes:
             if commits:
                 assert view is not None
-                database.tables = {**database.tables, **view.written}
-                database.trace.append(self._asked)
+                database.commit(view.written, self._asked)
             database.writing.release()
         if database.auditor is self:
             database.auditor = None
@@ -171,8 +185,7 @@ class Connection:
                 view = View(database.tables)
                 answer = queries.carry_out(view, name, arguments, database.clock.now())
                 asked = Asked(name, arguments, *answer)
-                database.tables = {**database.tables, **view.written}
-                database.trace.append([asked])
+                database.commit(view.written, [asked])
             return asked
         if not self._readonly and not self._writes:
             await database.writing.acquire()
@@ -260,6 +273,10 @@ def install(database: Database, patch: pytest.MonkeyPatch) -> None:
         return connection
 
     patch.setattr(asyncpg, "connect", connect)
+
+
+def _age(row: Row) -> tuple[int, str]:
+    return row["sequence"], row["digest"]
 
 
 def _names() -> dict[str, str]:

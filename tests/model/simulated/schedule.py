@@ -34,6 +34,8 @@ class Kind:
     """The log may lose what it acknowledged."""
     accidents: bool = True
     """Processes are killed and stopped, connections break, databases are put back."""
+    made_anew: bool = False
+    """Behind the days with accidents, when all is applied, the topic of pets is made anew."""
 
 
 async def run(world: World, kind: Kind) -> None:
@@ -41,6 +43,7 @@ async def run(world: World, kind: Kind) -> None:
     random = world.random
     world.network.roughness = random.choice((0.0, 0.02, 0.1)) if kind.accidents else 0.0
     world.network.records_a_batch = random.choice((1, 2, 5, 50))
+    world.network.records_a_poll = random.choice((5, 40))
     world.network.late_s = random.choice((5.0, 300.0, 900.0, 90_000.0))
     for _ in range(random.randrange(2, 6)):
         await _morning(world)
@@ -53,6 +56,9 @@ async def run(world: World, kind: Kind) -> None:
         world.server.put_back = None
     world.network.roughness = 0.0
     world.broker.at_call.clear()
+    if kind.made_anew:
+        await world.consume(world.process("consumers"), drain=True)
+        _make_anew(world, world.name(topics.PETS))
     for _ in range(2):  # on the first, the export may have faults still
         await _morning(world)
         await _calm(world)
@@ -205,11 +211,14 @@ def _losing(world: World, what: str) -> Callable[[], None]:
             if broker.put_back():
                 world.say("was lost: Kafka's directory was put back")
         else:
-            name = random.choice(names)
-            broker.make_anew(name)
-            world.say(f"was lost: {name} was made anew")
+            _make_anew(world, random.choice(names))
 
     return lose
+
+
+def _make_anew(world: World, name: str) -> None:
+    world.broker.make_anew(name)
+    world.say(f"was lost: {name} was made anew")
 
 
 def _shown(tails: dict[Place, int]) -> str:
