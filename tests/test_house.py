@@ -42,6 +42,7 @@ OF_A_PACKAGE = {
     "tests/ingest/changes/test_repeated_ids.py": "comparison and change together",
     "tests/consumers/pictures/test_odd_pictures.py": "the formats, sniff and the process together",
     "tests/console/doctor/test_checks.py": "all checks alike",
+    "tests/console/embedded/test_abandoned_homes.py": "the servers of tests that were killed",
     "tests/console/embedded/test_embedded_config.py": "both servers' configuration",
     "tests/console/runtime/test_early_signals.py": "the whole command, while it is imported",
     "tests/console/test_main.py": "console/__main__.py",
