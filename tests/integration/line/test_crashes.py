@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, nullcontext, suppress
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,9 +26,10 @@ from aiokafka import AIOKafkaConsumer
 from forked_processes import KILLED, Work, forked
 
 import consumers.engine.subscription
-from console.inspect.database_reader import Unavailable, fetch_rows
+from console.inspect.database_reader import Rows, Unavailable, fetch_rows
 from consumers.app import consume
-from consumers.registry import NAMES
+from consumers.engine.subscription import Subscription
+from consumers.registry import NAMES, topics_of
 from ingest.leadership import election, lease
 from ingest.publish import lifecycle
 from ingest.publish.publisher import Publisher
@@ -38,7 +40,7 @@ from lab.simulator import History, expected, history, serve_ftp, write_export
 from petstream import codec, failpoints, topics
 from petstream.errors import UsageError
 from petstream.kafka.client import ensure_topics
-from petstream.kafka.reader import read_to_end
+from petstream.kafka.reader import client_partitions, read_to_end, records_of
 from petstream.kafka.records import ConsumerRecord, TopicPartition
 from petstream.settings import FtpUrl, KafkaAccess, Settings
 
@@ -46,6 +48,7 @@ pytestmark = pytest.mark.servers
 
 TOPICS = (topics.PETS, topics.ORGS, topics.EXPORTS, topics.DEAD_LETTERS)
 FEED = history(seed=5, pets=80, days=2)
+POISON = b"{"
 
 
 class Command(NamedTuple):
@@ -236,13 +239,16 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
 ) -> None:
     records = one_day(stage, one_day(stage, [], 0), 1)
     pets = TopicPartition(f"t.{topics.PETS.name}", 0)
-    poison = ConsumerRecord(pets, 0, b"1", b"{", (("ce_type", b"nonsense"),))
-    settings = stage.fresh([*records, poison])
+    poison = [
+        ConsumerRecord(pets, 0, key, POISON, (("ce_type", b"nonsense"),)) for key in (b"1", b"2")
+    ]
+    settings = stage.fresh([*poison, *records, *poison])
     short = functools.partial(
         AIOKafkaConsumer, session_timeout_ms=800, heartbeat_interval_ms=200
     )  # a killed member is missed for a second, not for ten
     monkeypatch.setattr(consumers.engine.subscription, "AIOKafkaConsumer", short)
-    monkeypatch.setattr(consumers.engine.subscription.Subscription.poll, "__defaults__", (500, 40))
+    monkeypatch.setattr(Subscription, "poll", whole_batch)
+    log = stage.records(settings)
 
     def work(database: str, name: Any) -> Work:
         return lambda: consume(
@@ -254,22 +260,119 @@ def test_consumers_killed_anywhere_end_in_the_tables_that_the_feed_calls_for(
     undisturbed = forked(*((work(database, name), "") for name in NAMES))
     assert [process.status for process in undisturbed] == [0, 0, 0]
     assert_tables(database, FEED)
+    assert_all_applied(database, log, settings.topic_prefix)
+    letters = letters_of(stage, settings)
+    assert len(letters) == len(NAMES) * 2 * len(poison)
     places = {place for process in undisturbed for place in process.passed}
     assert places == {place for place in failpoints.PLACES if place.startswith("consumer.")}
     for place in sorted(places):
-        most = max(process.passed[place] for process in undisturbed)
-        for nth in moments(most):
+        passed = [process.passed[place] for process in undisturbed]
+        for nths in zip_longest(*map(moments, passed), fillvalue=1):
             database = databases()
-            cases = [(work(database, name), f"{place}:{nth}") for name in NAMES]
-            killed = forked(*cases)
-            for process, whole in zip(killed, undisturbed, strict=True):
-                # in how many batches its records come is the network's: with fewer, it ends well
-                is_early = process.status == 0 and process.passed[place] < nth
-                assert is_early or process.status == KILLED, (place, nth)
-                assert nth > 1 or is_early == (not whole.passed[place]), place
+            cases = [
+                (work(database, name), f"{place}:{nth}")
+                for name, nth in zip(NAMES, nths, strict=True)
+            ]
+            killed = [process.status for process in forked(*cases)]
+            assert killed == [KILLED] * len(NAMES), (place, nths)
+            assert_in_one_transaction(database, log)
             again = forked(*((work(database, name), "") for name in NAMES))
-            assert [process.status for process in again] == [0, 0, 0], (place, nth)
+            assert [process.status for process in again] == [0, 0, 0], (place, nths)
             assert_tables(database, FEED)
+            assert_all_applied(database, log, settings.topic_prefix)
+            before, letters = letters, letters_of(stage, settings)
+            assert {letters[each] - before[each] for each in letters} <= {1, 2}, (place, nths)
+
+
+async def whole_batch(
+    self: Subscription, timeout_ms: int = 500, max_records: int = 40
+) -> list[ConsumerRecord]:
+    """Poll so many records, of one partition after the other: batches aren't as the network has it.
+
+    So a place is passed as often in each run, and a kill at its last time is none too late. (The
+    letters come last: there are more of them in each run.)
+    """
+    rebalances, records = self.rebalances, list[ConsumerRecord]()
+    ends = await self.bounds(self.assigned())
+    for at in sorted(ends, key=lambda at: (at.topic.endswith(topics.DEAD_LETTERS.name), at)):
+        while len(records) < max_records and self.rebalances == rebalances:
+            position = await self.position(at)
+            if position is None or position >= ends[at].end:
+                break
+            batches = await self._consumer.getmany(
+                *client_partitions([at]),
+                timeout_ms=timeout_ms,
+                max_records=max_records - len(records),
+            )
+            records += records_of(at, batches.get(at, ()))
+    if not records:
+        await asyncio.sleep(0.02)
+    return records
+
+
+def letters_of(stage: Stage, settings: Settings) -> Counter[tuple[bytes, bytes]]:
+    """Return how many dead letters each consumer's group has left of each record."""
+    details = [
+        dict(codec.details_of(record.headers))
+        for record in stage.records(settings)
+        if record.topic.endswith(topics.DEAD_LETTERS.name)
+    ]
+    return Counter((each["dl_group"], each["dl_origin"]) for each in details)
+
+
+def applied(database: str) -> Rows:
+    """Return what the consumers stored: positions, and what they applied up to them."""
+    rows = asyncio.run(
+        fetch_rows(
+            database,
+            {
+                "positions": ("SELECT * FROM petstream.consumer_position", ()),
+                "history": ("SELECT animal_id, sequence FROM petstream.pet_event", ()),
+                "pictures": ("SELECT animal_id FROM petstream.picture_set", ()),
+            },
+        )
+    )
+    assert not isinstance(rows, Unavailable)
+    return rows
+
+
+def assert_in_one_transaction(database: str, log: list[ConsumerRecord]) -> None:
+    """Of history and wanted pictures there is what lies before the stored positions, no more."""
+    rows = applied(database)
+    next_ = {
+        (row["consumer"], row["topic"], row["partition"]): row["next_offset"]
+        for row in rows["positions"]
+    }
+
+    def before(consumer: str) -> list[ConsumerRecord]:
+        return [
+            record
+            for record in log
+            if record.topic.endswith(topics.PETS.name) and record.value != POISON
+            and record.offset < next_.get((consumer, record.topic, record.partition), 0)
+        ]  # fmt: skip
+
+    history = Counter(int(record.key or b"") for record in before("pets"))
+    assert Counter(row["animal_id"] for row in rows["history"]) == history
+    assert {row["animal_id"] for row in rows["pictures"]} == {
+        int(record.key or b"") for record in before("images")
+    }
+
+
+def assert_all_applied(database: str, log: list[ConsumerRecord], prefix: str) -> None:
+    """Every consumer has stored that it applied all there is (but for letters: they come still)."""
+    ends = {(record.topic, record.partition): record.offset + 1 for record in log}
+    wanted = {
+        (name, topic, partition): end
+        for name in NAMES
+        for (topic, partition), end in ends.items()
+        if topic in topics_of(name, prefix) and not topic.endswith(topics.DEAD_LETTERS.name)
+    }
+    stored = {
+        (row["consumer"], row["topic"], row["partition"]): row["next_offset"]
+        for row in applied(database)["positions"]
+    }
+    assert wanted.items() <= stored.items()
 
 
 def test_the_command_itself_dies_where_it_is_told_to_and_goes_on_when_run_again(
