@@ -21,12 +21,11 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import IllegalStateError
 
 from petstream.kafka import client
-from petstream.kafka.client import KAFKA_ERRORS, client_options
+from petstream.kafka.client import KAFKA_ERRORS, reading_options
 from petstream.kafka.groups import own_name
 from petstream.kafka.reader import bounds_of, records_of
 from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
-from petstream.topics import MAX_MESSAGE_BYTES
 
 _DEADLINE_S: Final = 40.0
 _COMMIT_S: Final = 5.0
@@ -155,13 +154,9 @@ async def subscribed(
     """Be a member of a group."""
     rebalances = Rebalances()
     consumer = AIOKafkaConsumer(
-        **client_options(access),
+        **reading_options(access),
         client_id=own_name(),  # whoever looks sees which process of which machine it is
         group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_bytes=MAX_MESSAGE_BYTES,
-        max_partition_fetch_bytes=2 * 1024 * 1024,
         fetch_max_wait_ms=300,
         metadata_max_age_ms=_TOPICS_EVERY_MS,
     )

@@ -34,6 +34,11 @@ KAFKA_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 GIVE_UP_AFTER_S: Final = 60.0
 """How long a one-shot command waits for a server."""
 
+FETCH_BYTES: Final = 2 * 1024 * 1024
+"""How much a fetch brings, as it is packed: ten times as much once it is unpacked, and the client
+keeps it all. A larger record comes all the same, alone."""
+
+_PARTITION_SHARE: Final = 4  # of a fetch, at most, for one partition
 _DELAYS: Final = Delays(0.2, longest_s=1.0, factor=1.1)
 _REPLICAS: Final = 3  # of each topic, where there are so many brokers
 _IDLE_MS: Final = 60_000
@@ -61,6 +66,17 @@ def client_options(access: KafkaAccess) -> dict[str, Any]:
         options["sasl_plain_username"] = access.sasl_username
         options["sasl_plain_password"] = access.sasl_password
     return options
+
+
+def reading_options(access: KafkaAccess) -> dict[str, Any]:
+    """Return the options that every aiokafka client takes which reads records."""
+    return {
+        **client_options(access),
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "fetch_max_bytes": FETCH_BYTES,
+        "max_partition_fetch_bytes": FETCH_BYTES // _PARTITION_SHARE,
+    }
 
 
 def producer_options(access: KafkaAccess) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from petstream.kafka import client
 from petstream.kafka.kept import lent
 from petstream.kafka.records import Bounds, ConsumerRecord, TopicPartition
 from petstream.settings import KafkaAccess
-from petstream.topics import MAX_MESSAGE_BYTES
 
 _DEADLINE_S: Final = 30.0  # a command that waits for Kafka has a minute in all
 _POLL_MS: Final = 1_000
@@ -346,12 +345,8 @@ async def _consumer(access: KafkaAccess) -> AsyncIterator[AIOKafkaConsumer]:
 
     async def start() -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
-            **client.client_options(access),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_bytes=MAX_MESSAGE_BYTES,
+            **client.reading_options(access),
             fetch_max_wait_ms=50,  # a poll that waits at the end of a topic would hold up a run
-            max_partition_fetch_bytes=2 * 1024 * 1024,
         )
         try:
             await client.start(consumer)

@@ -23,7 +23,7 @@ from ingest.state.checkpoint import directory_of
 from ingest.state.ledger import Ledger
 from lab.simulator import history
 from petstream.errors import LostRecordsError, UnreachableError
-from petstream.kafka import reader
+from petstream.kafka import client, reader
 from petstream.kafka.client import ensure_topics
 from petstream.kafka.reader import read_topic
 from petstream.kafka.records import ProducerRecord, TopicPartition
@@ -234,7 +234,7 @@ async def test_kafka_failing_in_mid_fold_ends_the_run_within_a_minute_and_the_ne
     with ExitStack() as silence, monkeypatch.context() as patched:
         silence.callback(feed.lossy.start)
         patched.setattr(reader, "_DEADLINE_S", allowed_here_s)
-        patched.setattr(reader, "MAX_MESSAGE_BYTES", 1)  # a partition at a time
+        patched.setattr(client, "FETCH_BYTES", 1)  # a partition at a time
         troubles: dict[str, Callable[[], object]] = {
             "silent": lambda: silence.enter_context(feed.lossy.frozen()),
             "killed": feed.lossy.kill,
