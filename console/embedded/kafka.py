@@ -44,6 +44,7 @@ from petstream.topics import MAX_MESSAGE_BYTES
 FLUSHED_MS: Final = 1_000
 """How long a record may not have reached the disk."""
 _HEAP: Final = "-Xmx512m"
+_UNPACKED: Final = "unpacked"
 _JAVA: Final = {
     # by one thread: for a small heap on few cores the others cost more than they save
     r"-XX:\+Use\w+GC\b": "-XX:+UseSerialGC",
@@ -51,6 +52,8 @@ _JAVA: Final = {
     r"-XX:[-+]?Tiered": "-XX:TieredStopAtLevel=1",
     # what is new lives as long as a request; room for more would be filled before it is cleared
     r"-Xmn|-XX:(?:Max)?New": "-Xmn64m",
+    # what it unpacks to load: one that is killed leaves that, and only here its successor finds it
+    r"-Djava\.io\.tmpdir=": f"-Djava.io.tmpdir={_UNPACKED}",
 }
 """How Java is to run, by what a user says who chooses otherwise."""
 _KEYS_BYTES: Final = 16 * 1024 * 1024
@@ -157,6 +160,8 @@ def properties(port: int, controller_port: int, known: Passwords | None, *, for_
 def _configure(data_dir: Path, port: int, known: Passwords | None, *, for_tests: bool) -> Path:
     home = (data_dir / "kafka").resolve()
     private_directory(home)
+    shutil.rmtree(home / _UNPACKED, ignore_errors=True)  # of one that was killed
+    private_directory(home / _UNPACKED)
     controller = _controller_port(data_dir, home, port)
     text = properties(port, controller, known, for_tests=for_tests)
     write_private(home / "server.properties", text)  # whole, though the disk is full

@@ -24,13 +24,6 @@ os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSeri
 _TEMPLATE = "petstream_template"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _what_java_unpacks(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Have Java put what it unpacks where pytest clears up: a killed one leaves it for ever."""
-    unpacked = tmp_path_factory.mktemp("java")
-    os.environ["JAVA_TOOL_OPTIONS"] += f" -Djava.io.tmpdir={unpacked}"
-
-
 @pytest.fixture(scope="session")
 def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the servers of this session keep their data; they're stopped at the end."""

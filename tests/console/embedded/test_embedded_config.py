@@ -291,6 +291,18 @@ def test_data_in_the_data_directory_stay_as_it_is_put_away(tmp_path: Path) -> No
     assert cluster.parent.is_dir()
 
 
+def test_what_a_killed_kafka_unpacked_goes_before_the_next_one_starts(tmp_path: Path) -> None:
+    def configure() -> Path:
+        return kafka._configure(tmp_path, 9000, None, for_tests=True)  # noqa: SLF001  as above
+
+    (option,) = (each for each in kafka.java_options() if "tmpdir" in each)
+    unpacked = configure() / option.partition("=")[2]
+    (unpacked / "libzstd-jni.so").touch()
+    configure()
+    assert [*unpacked.iterdir()] == []
+    assert stat.S_IMODE(unpacked.stat().st_mode) == 0o700
+
+
 def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a cache that remembers one jar; return where that should be."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
