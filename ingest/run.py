@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from ingest import compiled
 from ingest.assign import ReadRequest, assign, completed_before
 from ingest.export import (
     Assignment,
@@ -292,6 +293,8 @@ async def carry_out(  # noqa: PLR0913, PLR0917  what a run is about, and what it
     ledgers = state.ledgers
     known = f"{len(ledgers.pets):,} pets and {len(ledgers.orgs):,} orgs known"
     context.say(f"export {assignment.identity.export_id}: {known}")
+    if compiled.STATE.is_broken:
+        context.say(f"{compiled.STATE.what}: run scripts/compile again")
     async with Publisher(context.kafka, lead) as publisher, aclosing(reader):
         run = ExportRun(
             assignment,

@@ -93,6 +93,7 @@ class Settings:
     table_format: TableFormat = "json"
     publish_contacts: bool = False
     removed_days: int | None = 365
+    compiled: bool = True
     log: Literal["auto", "json", "plain"] = "auto"
     console: tuple[str, int] | None = ("127.0.0.1", 8642)
     console_hosts: frozenset[str] = frozenset()
@@ -264,6 +265,11 @@ _SETTINGS: Final[Mapping[str, tuple[str, Any, str]]] = {
         "connect",
     ),
     "PETSTREAM_REMOVED_DAYS": ("removed_days", setting_values.days, "365"),
+    "PETSTREAM_COMPILED": (
+        "compiled",
+        lambda text: setting_values.one_of("on", "off")(text) == "on",
+        "off",
+    ),
     "PETSTREAM_LOG": ("log", setting_values.one_of("auto", "json", "plain"), "json"),
     "PETSTREAM_CONSOLE": ("console", setting_values.address, "127.0.0.1:8642"),
     "PETSTREAM_CONSOLE_HOSTS": ("console_hosts", setting_values.hosts, "pets.example.org"),

@@ -37,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in tuple(os.environ):
         if name.startswith("PETSTREAM_") and not name.startswith("PETSTREAM_TEST_"):
             del os.environ[name]
+    if "PETSTREAM_TEST_COMPILED" not in os.environ:
+        os.environ["PETSTREAM_COMPILED"] = "off"  # what a developer has compiled can't be patched
     os.environ["PETSTREAM_TEST_FREE_PORTS"] = "1"  # of embedded servers: several tests at once
     # Begun by nohup, all that tests start would ignore hangups, too; a handler isn't inherited.
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:

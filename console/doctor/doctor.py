@@ -24,6 +24,7 @@ from console.doctor.postgres import check_postgres
 from console.doctor.store import check_stores
 from console.embedded import servers
 from console.runtime.output import say
+from ingest import compiled
 from petstream.errors import UsageError
 from petstream.settings import NAMES, Settings, load
 
@@ -48,7 +49,13 @@ async def check_everything() -> list[CheckResult]:
         _made("pictures", check_stores(settings)),
         _made("decoder", check_decoder(settings)),
     )
-    return [*results, *chain.from_iterable(areas)]
+    return [*results, *chain.from_iterable(areas), check_form(compiled.STATE)]
+
+
+def check_form(state: compiled.State) -> CheckResult:
+    """Say whether the ingester's modules run compiled, or why they don't."""
+    mend = "run scripts/compile again"
+    return CheckResult("ingest", "warn" if state.is_broken else "pass", state.what, mend)
 
 
 def as_text(results: Sequence[CheckResult]) -> str:

@@ -129,7 +129,7 @@ def start_stamp(row: Any, latest: datetime = _EVER) -> datetime | None:
     Of several times it is the last that isn't later than `latest`: the last export's may stand
     beside this one's, and a day beside the time.
     """
-    stamps = (values.stamp(value, latest) for value in _single_values(row))
+    stamps = [values.stamp(value, latest) for value in _single_values(row)]
     return max(filter(None, stamps), default=None)
 
 

@@ -53,7 +53,7 @@ def odd_pictures(read: tuple[Picture, ...], value: Any) -> list[dict[str, Any]]:
     """
     if all(map(_is_known, read)):
         return []
-    odd = (dict(_misfits(element)) for element in values.elements(value))
+    odd = [dict(_misfits(element)) for element in values.elements(value)]
     return [
         {"mediaID": values.plain(element.get("mediaID"))} | misfits
         for element, misfits in zip(values.elements(value), odd, strict=True)
@@ -117,10 +117,11 @@ def _rendition(element: dict[str, Any], name: str, flat_names: tuple[str, ...]) 
         inner = {}
     url = inner.get("url")
     if not (isinstance(url, str) and url):
-        flat_urls = (element.get(flat) for flat in flat_names)
-        url = next((flat for flat in flat_urls if isinstance(flat, str) and flat), None)
-        if url is None:
+        flat_urls = [element.get(flat) for flat in flat_names]
+        urls = [flat for flat in flat_urls if isinstance(flat, str) and flat]
+        if not urls:
             return None
+        url = urls[0]
     return Rendition(
         values.clean(url),
         _pixels(inner.get("resolutionX")),

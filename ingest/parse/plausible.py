@@ -99,7 +99,7 @@ def day_of(digits: str) -> date | None:
         return written.date()
     if len(digits) == _DAY_DIGITS:
         return None  # a date that there is not, and no epoch
-    days = (time.date() for time in _epochs(digits) if time >= _FIRST_EPOCH_OF_DAY)
+    days = [time.date() for time in _epochs(digits) if time >= _FIRST_EPOCH_OF_DAY]
     return next(filter(is_plausible_day, days), None)
 
 
@@ -122,5 +122,5 @@ def _epochs(digits: str) -> list[datetime]:
     """Return the times that a number may stand for, in each unit."""
     if not (digits.isdigit() and digits.isascii() and len(digits) <= _MOST_DIGITS):
         return []
-    seconds = (int(digits) // unit for unit in _UNITS)
+    seconds = [int(digits) // unit for unit in _UNITS]
     return [datetime.fromtimestamp(each, UTC) for each in seconds if each < _END_S]

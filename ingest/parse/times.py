@@ -151,12 +151,16 @@ def _written(text: str) -> datetime:
     if len(text) > LONGEST:
         raise ValueError("too long to be a time")
     text = _COMPACT.sub(_with_signs, text)
-    match = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+    match = None
+    for form in _FORMS:
+        match = form.fullmatch(text)
+        if match is not None:
+            break
     if match is None:
         raise ValueError("not a time")
     parts = match.groupdict()
     month = parts.get("month") or _MONTHS.index(parts["word"][:3].lower()) + 1
-    hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
+    hour, minute, second = [int(parts[name] or 0) for name in ("hour", "minute", "second")]
     if parts["half"]:
         if not 1 <= hour <= _HOURS_OF_A_HALF:
             raise ValueError("no hour of half a day")

@@ -17,7 +17,7 @@ from ingest.parse import times
 
 _ID = re.compile(r"\s*([0-9]{1,18})\s*", re.ASCII)
 _SIZE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LONGEST_NUMBER = 64
 _LONGEST_ID = 18
 

@@ -236,19 +236,21 @@ class Ledger:
 
     def listed(self) -> Iterator[int]:
         """Return the keys that are in the feed as far as we published."""
-        return (key for key, packed in self._entries.items() if packed[_STANDING])
+        for key, packed in self._entries.items():
+            if packed[_STANDING]:
+                yield key
 
     def updates_of(self, base: int) -> Iterator[Entry]:
         """Return the newest events that are updates, of the export of this base."""
-        return (
-            self._entry(packed)
-            for packed in self._entries.values()
-            if packed[_STANDING] == _UPDATED and base_of(_SEQUENCE.unpack_from(packed)[0]) == base
-        )
+        for packed in self._entries.values():
+            of_base = base_of(_SEQUENCE.unpack_from(packed)[0]) == base
+            if of_base and packed[_STANDING] == _UPDATED:
+                yield self._entry(packed)
 
     def items(self) -> Iterator[tuple[int, Entry]]:
         """Return every key with its entry, removed ones too."""
-        return ((key, self._entry(packed)) for key, packed in self._entries.items())
+        for key, packed in self._entries.items():
+            yield key, self._entry(packed)
 
     def __len__(self) -> int:
         """Return how many keys are held, removed ones too."""

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from ingest import compiled
 from lab.bench.feed import MeasuredFeed
 from lab.bench.usage import Usage
 
@@ -37,6 +38,7 @@ def table(rounds: Sequence[Measured], measured: MeasuredFeed) -> list[str]:
     """Return the medians as a Markdown table; rows/s with its extremes."""
     lines = [
         f"{measured.pets:,} pets, rows of {measured.row_bytes / 1000:.1f} KB, medians",
+        f"`ingest`: {compiled.STATE.what}",
         "",
         _HEAD,
         "|---|---|---|---|---|---|---|",
@@ -84,6 +86,7 @@ def document(rounds: Sequence[Measured], measured: MeasuredFeed) -> dict[str, ob
             "cores": os.cpu_count(),
             "system": platform.platform(),
             "python": platform.python_version(),
+            "ingest": compiled.STATE.what,
         },
         "pets": measured.pets,
         "row_bytes": measured.row_bytes,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from console.runtime.processes import python_command
+from ingest import compiled
 from lab.bench.feed import FIRST_DAY, MeasuredFeed
 from lab.bench.measured import Measured
 from lab.bench.servers import BenchServers, bring_to_rest, fresh_database, of_day, prepared
@@ -66,7 +67,8 @@ def peers(
 
 def profile(around: BenchServers, programs: Path, directory: Path) -> list[Path]:
     """Draw where the time of a first import goes: a flame graph each of ingest and consume pets."""
-    environment = prepared(around, "profile")
+    # of what is compiled a profiler would see no function
+    environment = prepared(around, "profile") | {compiled.SETTING: "off"}
     drawn = []
     for arguments in (("ingest", "initial"), ("consume", "pets")):
         picture = directory / f"{arguments[0]}.svg"

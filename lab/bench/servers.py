@@ -17,6 +17,7 @@ from console.embedded.process import recorded
 from console.runtime.processes import python_command
 from consumers.engine.migrate import migrate
 from consumers.engine.postgres import connected
+from ingest import compiled
 from lab.bench.feed import FIRST_DAY, MeasuredFeed
 from lab.bench.usage import Usage, usage
 from petstream.kafka.client import ensure_topics
@@ -72,7 +73,11 @@ def prepared(around: BenchServers, name: str) -> dict[str, str]:
     asyncio.run(migrate(database_url))
     asyncio.run(ensure_topics(around.kafka, f"bench{name}."))
     return of_day(FIRST_DAY) | {
-        **{key: value for key, value in os.environ.items() if not key.startswith("PETSTREAM_")},
+        **{
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("PETSTREAM_") or key == compiled.SETTING
+        },
         **kafka_variables(around.kafka),
         "PETSTREAM_DATABASE_URL": database_url,
         "PETSTREAM_TOPIC_PREFIX": f"bench{name}.",

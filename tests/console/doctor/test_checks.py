@@ -15,6 +15,7 @@ from console.doctor.feed import check_export, check_petlist
 from console.doctor.kafka import against_loss, compared, who_comes_in
 from console.doctor.store import check_directory, check_owner, check_privacy
 from consumers.pictures.sandbox import Mechanism
+from ingest import compiled
 from ingest.removals.petlist import read_petlist
 from ingest.source.listing import RemoteFile, export_set
 from petstream import topics
@@ -236,7 +237,14 @@ async def test_f2_a_check_that_breaks_stops_no_other(monkeypatch: pytest.MonkeyP
         for each in checks:
             monkeypatch.setattr(doctor, each, broken if each == name else sound)
         results = await doctor.check_everything()
-        assert [result.state for result in results].count("pass") == 4
+        assert [result.state for result in results].count("pass") == 5
         (failed,) = [result for result in results if result.state == "fail"]
         assert "ValueError" in failed.what
         assert "secret" not in failed.what
+
+
+@pytest.mark.parametrize(("broken", "state"), [(False, "pass"), (True, "warn")])
+def test_the_form_of_the_ingesters_modules_is_said(*, broken: bool, state: str) -> None:
+    check = doctor.check_form(compiled.State(in_use=False, what="plain Python", is_broken=broken))
+    assert (check.area, check.state, check.what) == ("ingest", state, "plain Python")
+    assert "scripts/compile" in check.mend
