@@ -5,7 +5,7 @@ Rule 1: what runs is what the sources say. Compiled modules never lie beside the
         extension modules are called here. Anything else, and the directory isn't found.
 Rule 2: all of them or none: they call each other directly. Their check sums are compared before any
         is loaded, and what they share is loaded first. Where one is broken, or Python can't load
-        it, plain Python runs, and `STATE` says why.
+        it, plain Python runs, and `FORM` says why.
 Rule 3: they are part of the installation (`sys.prefix`), as it is writable by whoever made it:
         what others may change isn't loaded.
 """
@@ -76,14 +76,14 @@ def check_sum(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class CompiledFiles(msgspec.Struct, frozen=True):
     """What stands beside compiled modules: by what they were made, and the sum of each file."""
 
     compiler: str
     files: dict[str, str]
 
 
-class State(NamedTuple):
+class Form(NamedTuple):
     """Which form the modules have, in words; is there a compiled one that is broken?"""
 
     in_use: bool
@@ -91,16 +91,16 @@ class State(NamedTuple):
     is_broken: bool = False
 
 
-def load() -> State:
+def load() -> Form:
     """Have Python load the compiled modules, if there are any of just these sources."""
     if not directory().exists():
-        return State(in_use=False, what="plain Python; nothing is compiled")
+        return Form(in_use=False, what="plain Python; nothing is compiled")
     if _is_off():
-        return State(in_use=False, what=f"plain Python, by {SETTING}=off")
+        return Form(in_use=False, what=f"plain Python, by {SETTING}=off")
     made = directory() / digest()
     if not made.exists():
         what = "plain Python; what is compiled is of other sources, or for another Python"
-        return State(in_use=False, what=what)
+        return Form(in_use=False, what=what)
     try:
         compiler, files = _checked(made)
         (shared,) = files.keys() - {*MODULES}
@@ -108,9 +108,9 @@ def load() -> State:
     except (OSError, ValueError, ImportError, SystemError, msgspec.MsgspecError) as error:
         why = " ".join(str(error).split())
         what = f"plain Python; what is compiled in {made} can't be used: {why}"
-        return State(in_use=False, what=what, is_broken=True)
+        return Form(in_use=False, what=what, is_broken=True)
     sys.meta_path.insert(0, _Finder(files))
-    return State(in_use=True, what=f"compiled modules ({compiler})")
+    return Form(in_use=True, what=f"compiled modules ({compiler})")
 
 
 def _is_off() -> bool:
@@ -123,7 +123,7 @@ def _is_off() -> bool:
 def _checked(made: Path) -> tuple[str, dict[str, Path]]:
     """Return the compiler, and the file of each module, or raise `ValueError`."""
     ours = {0, os.geteuid(), Path(sys.prefix).stat().st_uid}
-    stated = msgspec.json.decode((made / MANIFEST).read_bytes(), type=Manifest)
+    stated = msgspec.json.decode((made / MANIFEST).read_bytes(), type=CompiledFiles)
     files = {name: made / f"{name}{SUFFIX}" for name in stated.files}
     if not files.keys() > {*MODULES}:
         raise ValueError(f"{MANIFEST} lacks some of them")
@@ -160,5 +160,5 @@ class _Finder:
         return None if path is None else spec_from_file_location(name, path)
 
 
-STATE: Final = load()
+FORM: Final = load()
 """Of this process, from its first import of `ingest` on."""

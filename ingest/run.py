@@ -293,8 +293,8 @@ async def carry_out(  # noqa: PLR0913, PLR0917  what a run is about, and what it
     ledgers = state.ledgers
     known = f"{len(ledgers.pets):,} pets and {len(ledgers.orgs):,} orgs known"
     context.say(f"export {assignment.identity.export_id}: {known}")
-    if compiled.STATE.is_broken:
-        context.say(f"{compiled.STATE.what}: run scripts/compile again")
+    if compiled.FORM.is_broken:
+        context.say(f"{compiled.FORM.what}: run scripts/compile again")
     async with Publisher(context.kafka, lead) as publisher, aclosing(reader):
         run = ExportRun(
             assignment,

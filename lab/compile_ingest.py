@@ -76,7 +76,7 @@ def put(copy: Path, directory: Path) -> Path:
             file.chmod(0o755)
             sums[name] = compiled.check_sum(data)
         manifest = new / compiled.MANIFEST
-        stated = compiled.Manifest(f"mypy {version('mypy')}", sums)
+        stated = compiled.CompiledFiles(f"mypy {version('mypy')}", sums)
         manifest.write_bytes(msgspec.json.encode(stated))
         manifest.chmod(0o644)
     for other in directory.iterdir():  # a process that runs may still load what is older
@@ -89,7 +89,7 @@ def check_import() -> None:
     """See that a process of its own can import every one of them; they go where it can't."""
     program = (
         f"import importlib, sys; [importlib.import_module(name) for name in {compiled.MODULES}]; "
-        "from ingest.compiled import STATE; sys.exit(None if STATE.in_use else STATE.what)"
+        "from ingest.compiled import FORM; sys.exit(None if FORM.in_use else FORM.what)"
     )
     unset = {"PYTHONPATH", compiled.SETTING}  # the tools are gone when petstream runs
     environment = {name: text for name, text in os.environ.items() if name not in unset}

@@ -49,10 +49,10 @@ async def check_everything() -> list[CheckResult]:
         _made("pictures", check_stores(settings)),
         _made("decoder", check_decoder(settings)),
     )
-    return [*results, *chain.from_iterable(areas), check_form(compiled.STATE)]
+    return [*results, *chain.from_iterable(areas), check_form(compiled.FORM)]
 
 
-def check_form(state: compiled.State) -> CheckResult:
+def check_form(state: compiled.Form) -> CheckResult:
     """Say whether the ingester's modules run compiled, or why they don't."""
     mend = "run scripts/compile again"
     return CheckResult("ingest", "warn" if state.is_broken else "pass", state.what, mend)

@@ -38,7 +38,7 @@ def table(rounds: Sequence[Measured], measured: MeasuredFeed) -> list[str]:
     """Return the medians as a Markdown table; rows/s with its extremes."""
     lines = [
         f"{measured.pets:,} pets, rows of {measured.row_bytes / 1000:.1f} KB, medians",
-        f"`ingest`: {compiled.STATE.what}",
+        f"`ingest`: {compiled.FORM.what}",
         "",
         _HEAD,
         "|---|---|---|---|---|---|---|",
@@ -86,7 +86,7 @@ def document(rounds: Sequence[Measured], measured: MeasuredFeed) -> dict[str, ob
             "cores": os.cpu_count(),
             "system": platform.platform(),
             "python": platform.python_version(),
-            "ingest": compiled.STATE.what,
+            "ingest": compiled.FORM.what,
         },
         "pets": measured.pets,
         "row_bytes": measured.row_bytes,

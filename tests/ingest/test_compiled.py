@@ -14,7 +14,7 @@ import pytest
 from profiles import rounds
 
 from ingest import compiled
-from ingest.compiled import MANIFEST, MODULES, SUFFIX, Manifest, check_sum, digest, load
+from ingest.compiled import MANIFEST, MODULES, SUFFIX, CompiledFiles, check_sum, digest, load
 from lab import compile_ingest
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def put_files(made: Path, content: bytes = b"no machine code") -> None:
     names = [*MODULES, SHARED]
     for name in names:
         (made / f"{name}{SUFFIX}").write_bytes(content)
-    manifest = Manifest("a compiler", dict.fromkeys(names, check_sum(content)))
+    manifest = CompiledFiles("a compiler", dict.fromkeys(names, check_sum(content)))
     (made / MANIFEST).write_bytes(msgspec.json.encode(manifest))
     for path in (made.parent, made, *made.iterdir()):
         path.chmod(0o755)
@@ -118,13 +118,13 @@ def test_a_manifest_that_is_broken_ends_in_plain_python(made: Path, manifest: by
 
 @pytest.mark.parametrize("what", ["..", ".", MANIFEST, f"{SHARED}{SUFFIX}"])
 @pytest.mark.parametrize("mode", [0o775, 0o757])
-def test_s14_what_others_may_change_is_not_loaded(made: Path, what: str, mode: int) -> None:
+def test_s13_what_others_may_change_is_not_loaded(made: Path, what: str, mode: int) -> None:
     put_files(made)
     (made / what).chmod(mode)
     assert "others may change" in refused()
 
 
-def test_s14_what_belongs_to_another_user_is_not_loaded(
+def test_s13_what_belongs_to_another_user_is_not_loaded(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_files(made)
@@ -194,7 +194,7 @@ def run(installation: Path, program: str, *, form: str) -> str:
 
 _STATE = (
     "from ingest import compiled; from ingest.parse import values; "
-    "print(compiled.STATE.what, values.__file__)"
+    "print(compiled.FORM.what, values.__file__)"
 )
 
 

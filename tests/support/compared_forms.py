@@ -1,4 +1,4 @@
-"""What the ingester makes of hostile and drawn rows, as text, in its compiled form or its plain one.
+"""What the ingester makes of hostile and drawn rows, as text, in its compiled or its plain form.
 
 Run as a program it prints a line for each case, with all that came of it in its digest; two
 processes of different forms print the same.
@@ -149,7 +149,8 @@ def _of_files(kind: Kind, days: Sequence[Sequence[bytes]], seed: int) -> str:
         log += new
         said += [
             rows, framer.cut_last, framer.goes_on, framer.odd, new, run.counts,
-            sorted(run.odd.items()), run.restated, sorted(run.present()), drift.drift(), sorted(ledger.listed()),
+            sorted(run.odd.items()), run.restated, sorted(run.present()), drift.drift(),
+            sorted(ledger.listed()),
             [(key, entry[:-1], entry.value()) for key, entry in ledger.items()],
             [entry[:-1] for entry in ledger.updates_of(given.base)], sorted(ledger.stale),
             ledger.kept(b""), ledger.highest_sequence, ledger.newest_start,
@@ -168,7 +169,7 @@ def _framed(chunks: Sequence[bytes], step: int) -> tuple[list[Row | BadRow], Row
 
 def main(seed: str, drawn: str) -> None:
     """Print a line for each case."""
-    print(compiled.STATE.what)  # noqa: T201  the result
+    print(compiled.FORM.what)  # noqa: T201  the result
     for name, came in outcomes(int(seed), int(drawn)):
         digest = hashlib.sha256(came.encode("utf-8", "surrogatepass")).hexdigest()
         print(digest, name)  # noqa: T201  the same

@@ -245,6 +245,6 @@ async def test_f2_a_check_that_breaks_stops_no_other(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(("broken", "state"), [(False, "pass"), (True, "warn")])
 def test_the_form_of_the_ingesters_modules_is_said(*, broken: bool, state: str) -> None:
-    check = doctor.check_form(compiled.State(in_use=False, what="plain Python", is_broken=broken))
+    check = doctor.check_form(compiled.Form(in_use=False, what="plain Python", is_broken=broken))
     assert (check.area, check.state, check.what) == ("ingest", state, "plain Python")
     assert "scripts/compile" in check.mend
