@@ -11,6 +11,7 @@ import pytest
 from days_of_a_feed import Days, org, pet, put, served_days, write
 from msgspec import UNSET
 
+from ingest import compiled
 from lab.simulator import History, expected, history, write_export
 from petstream import topics
 from petstream.errors import BrokenFileError, NotReadyError
@@ -54,6 +55,20 @@ async def test_t3_two_days_mixed_are_not_ready_and_nothing_is_done(days: Days) -
     write_export(days.home, feed, 1)
     assert (await days.ingest()).exit_status == 0
     assert await days.names() == names(feed, 1)
+
+
+async def test_compiled_modules_that_cannot_be_used_are_named_where_something_is_read(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_export(days.home, history(seed=5, pets=10, days=1), 0)
+    broken = compiled.Form(in_use=False, what="plain Python; it is broken", is_broken=True)
+    monkeypatch.setattr(compiled, "FORM", broken)
+    lines: list[str] = []
+    await days.ingest(say=lines.append)
+    assert lines.count("plain Python; it is broken: run scripts/compile again") == 1
+    lines.clear()
+    await days.ingest(say=lines.append)  # nothing new
+    assert not any("broken" in line for line in lines)
 
 
 @pytest.mark.parametrize("mode", ["scrub", "daily"])
