@@ -65,12 +65,12 @@ def console_of(url: str) -> int:
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
         if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
     }
-    (pid,) = {
+    holders = {
         int(fd.parts[2])
         for fd in Path("/proc").glob("[0-9]*/fd/*")
         if _target(fd).removeprefix("socket:[").rstrip("]") in inodes
     }
-    return pid
+    return min(holders)  # a part that is just being started is a copy of it for a moment
 
 
 def _target(fd: Path) -> str:
