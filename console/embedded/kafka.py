@@ -9,6 +9,7 @@ Rule 3: its files are named relative to its own directory, so that no character 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import socket
@@ -45,6 +46,7 @@ FLUSHED_MS: Final = 1_000
 """How long a record may not have reached the disk."""
 _HEAP: Final = "-Xmx512m"
 _UNPACKED: Final = "unpacked"
+_UNPACKS: Final = f"-Djava.io.tmpdir={_UNPACKED}"
 _JAVA: Final = {
     # by one thread: for a small heap on few cores the others cost more than they save
     r"-XX:\+Use\w+GC\b": "-XX:+UseSerialGC",
@@ -53,7 +55,7 @@ _JAVA: Final = {
     # what is new lives as long as a request; room for more would be filled before it is cleared
     r"-Xmn|-XX:(?:Max)?New": "-Xmn64m",
     # what it unpacks to load: one that is killed leaves that, and only here its successor finds it
-    r"-Djava\.io\.tmpdir=": f"-Djava.io.tmpdir={_UNPACKED}",
+    r"-Djava\.io\.tmpdir=": _UNPACKS,
 }
 """How Java is to run, by what a user says who chooses otherwise."""
 _KEYS_BYTES: Final = 16 * 1024 * 1024
@@ -98,7 +100,7 @@ def start(
         home = _configure(data_dir, port, known, for_tests=for_tests)
         _format(java, classpath, home)
         # the first property is for whoever looks at `ps` and asks whose broker this is
-        run = [java, f"-Dpetstream.home={home}", _HEAP, *java_options(), "-cp", classpath]
+        run = [java, f"-Dpetstream.home={home}", _HEAP, *java_options(home), "-cp", classpath]
         command = [*run, "kafka.Kafka", "server.properties"]
         spawn(data_dir, "kafka", command, port=port, cwd=home, environment=_environment())
         try:
@@ -186,13 +188,16 @@ def _environment() -> dict[str, str]:
     return environment_of_servers("JAVA_HOME", "JAVA_TOOL_OPTIONS") | {"LC_ALL": "C.UTF-8"}
 
 
-def java_options() -> list[str]:
+def java_options(home: Path) -> list[str]:
     """Return how Java is to run, but for what the user has chosen in JAVA_TOOL_OPTIONS.
 
-    (Ours would win over it; and with two collectors Java doesn't start.)
+    (Ours would win over it; and with two collectors Java doesn't start.) Nothing is unpacked in a
+    `home` on a disk whose files can't be loaded (noexec), but where Java does by itself.
     """
     chosen = _environment().get("JAVA_TOOL_OPTIONS", "")
-    ours = (option for theirs, option in _JAVA.items() if not re.search(theirs, chosen))
+    ours = [option for theirs, option in _JAVA.items() if not re.search(theirs, chosen)]
+    if os.statvfs(home).f_flag & os.ST_NOEXEC:
+        ours = [option for option in ours if option != _UNPACKS]
     return [*ours, _LOG4J_OPTION]
 
 
@@ -214,7 +219,7 @@ def _format(java: str, classpath: str, home: Path) -> None:
     text = (home / "server.properties").read_text()
     config = made / "format.properties"
     write_private(config, text.replace("log.dirs=log\n", f"log.dirs={made.name}/log\n"))
-    run = [java, *java_options(), "-cp", classpath]
+    run = [java, *java_options(home), "-cp", classpath]
     tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id()]
     done = subprocess.run(  # noqa: S603  our own command line
         [*run, *tool, "-c", f"{made.name}/{config.name}"],

@@ -12,10 +12,11 @@ import pytest
 
 
 @contextmanager
-def small_disk(where: Path, size_kib: int) -> Iterator[Path]:
+def small_disk(where: Path, size_kib: int, *options: str) -> Iterator[Path]:
     """Have a file system of this size in memory at a directory; skip the test where none may be."""
     where.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_kib}k", "tmpfs", str(where)]
+    chosen = ",".join([f"size={size_kib}k", *options])
+    mount = ["mount", "-t", "tmpfs", "-o", chosen, "tmpfs", str(where)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:  # noqa: S603  ours
         pytest.skip("only root may mount a small disk")
     try:

@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from small_disks import small_disk
 
 from console.embedded import jars, kafka, postgres, process, servers
 from console.embedded.kafka_door import Passwords
@@ -295,12 +296,17 @@ def test_what_a_killed_kafka_unpacked_goes_before_the_next_one_starts(tmp_path: 
     def configure() -> Path:
         return kafka._configure(tmp_path, 9000, None, for_tests=True)  # noqa: SLF001  as above
 
-    (option,) = (each for each in kafka.java_options() if "tmpdir" in each)
+    (option,) = (each for each in kafka.java_options(tmp_path) if "tmpdir" in each)
     unpacked = configure() / option.partition("=")[2]
     (unpacked / "libzstd-jni.so").touch()
     configure()
     assert [*unpacked.iterdir()] == []
     assert stat.S_IMODE(unpacked.stat().st_mode) == 0o700
+
+
+def test_nothing_is_unpacked_where_it_could_not_be_loaded(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "noexec", 64, "noexec") as home:
+        assert not [each for each in kafka.java_options(home) if "tmpdir" in each]
 
 
 def write_memo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -337,12 +343,12 @@ def test_no_cluster_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_java_runs_as_is_cheapest_but_where_the_user_has_chosen_otherwise(
-    monkeypatch: pytest.MonkeyPatch, chosen: str, theirs: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: str, theirs: str
 ) -> None:
     """With two collectors it wouldn't start, and of the others ours would win."""
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", chosen)
     ours = {"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmn64m"}
-    assert ours & {*kafka.java_options()} == ours - {theirs}
+    assert ours & {*kafka.java_options(tmp_path)} == ours - {theirs}
 
 
 def test_what_kafka_holds_to_compact_topics_is_small_and_has_room_for_the_feed() -> None:
