@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import Final
 
 import msgspec
 
+from console.runtime.processes import python_command, python_lines
 from ingest import compiled
 
 PACKAGES: Final = ("petstream", "ingest")
@@ -50,7 +50,7 @@ def main() -> None:
 def build(copy: Path, optimise: int = 3) -> None:
     """Compile the modules in a copy of the sources, where they then lie beside them."""
     files = [f"{name.replace('.', '/')}.py" for name in compiled.MODULES]
-    command = [sys.executable, "-P", "-m", "mypyc", *_OPTIONS, *files]
+    command = python_command("mypyc", *_OPTIONS, *files)
     environment = os.environ | {"MYPYC_OPT_LEVEL": str(optimise), "MYPYC_DEBUG_LEVEL": "0"}
     done = subprocess.run(  # noqa: S603  the pinned compiler
         command, cwd=copy, env=environment, check=False, text=True,
@@ -93,8 +93,9 @@ def check_import() -> None:
     )
     unset = {"PYTHONPATH", compiled.SETTING}  # the tools are gone when petstream runs
     environment = {name: text for name, text in os.environ.items() if name not in unset}
-    command = [sys.executable, "-P", "-c", program]
-    done = subprocess.run(command, env=environment, cwd=compiled.directory(), check=False)  # noqa: S603  our own
+    done = subprocess.run(  # noqa: S603  our own
+        python_lines(program), env=environment, cwd=compiled.directory(), check=False
+    )
     if done.returncode:
         shutil.rmtree(compiled.directory())
         raise SystemExit("scripts/compile: what was compiled can't be imported: see above")

@@ -36,6 +36,11 @@ def python_command(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", module, *arguments)
 
 
+def python_lines(lines: str) -> tuple[str, ...]:
+    """Return the command line of a few lines of ours (rule 1)."""
+    return (sys.executable, "-P", "-c", lines)
+
+
 def environment_of_servers(*names: str) -> dict[str, str]:
     """Return what Kafka, Postgres and other programs get of our environment.
 
