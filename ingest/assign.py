@@ -103,7 +103,7 @@ async def assign(  # noqa: PLR0913, PLR0917  what a run is decided by
     if not request.allow_older:
         _refuse_older(history, name)
         _refuse_before(history, ledgers, start)
-    owed = debts.found_in(history, ledgers.late, ledgers.highest_base, name)
+    owed = debts.debts_of_fold(history, ledgers.late, ledgers.highest_base, name)
     for debt in owed:
         history.fold(debt)
     asked = await _asked(request)

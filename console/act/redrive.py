@@ -53,8 +53,9 @@ async def redrive(
         chosen = list({detail(letter, "origin"): letter for letter in letters}.values())
     else:
         chosen = [find_letter(letters, ident) for ident in dict.fromkeys(idents)]
-    is_one_alone = len(idents) == 1
-    results = await dead_events.redrive(kafka, settings.topic_prefix, chosen, again=is_one_alone)
+    results = await dead_events.redrive(
+        kafka, settings.topic_prefix, chosen, again=len(idents) == 1
+    )
     archived = await _archived(settings)
     if as_json:
         print_document({"results": [result_document(result, archived) for result in results]})

@@ -144,7 +144,7 @@ def consume(options: Namespace) -> int:
     known = replace(settings, kafka=kafka, database_url=database)
 
     async def work(stopping: asyncio.Event) -> int:
-        from console.cli.work_left import look_at, told_of
+        from console.cli.work_left import look_at, reporting
         from console.daemon.health import Health, of_consumers, of_postgres
         from console.daemon.http import served
         from consumers.app import consume as apply
@@ -156,7 +156,7 @@ def consume(options: Namespace) -> int:
         with shown("events") as progress:
             async with (
                 served(address, health, lambda: known, say=note, hosts=known.console_hosts),
-                told_of(looks, progress) if has_bars(sys.stderr) else nullcontext(),
+                reporting(looks, progress) if has_bars(sys.stderr) else nullcontext(),
             ):
                 await apply(
                     names,

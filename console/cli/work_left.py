@@ -51,18 +51,18 @@ class WorkCount:
 
 
 @asynccontextmanager
-async def told_of(look: LookForWork, report: ReportProgress) -> AsyncIterator[None]:
+async def reporting(look: LookForWork, report: ReportProgress) -> AsyncIterator[None]:
     """Report how far work is, again and again, for as long as the block lasts."""
-    telling = asyncio.create_task(_keep_telling(look, report), name="work left")
+    reporting_task = asyncio.create_task(_keep_reporting(look, report), name="work left")
     try:
         yield
     finally:
-        telling.cancel()
+        reporting_task.cancel()
         with suppress(asyncio.CancelledError):
-            await telling
+            await reporting_task
 
 
-async def _keep_telling(look: LookForWork, report: ReportProgress) -> None:
+async def _keep_reporting(look: LookForWork, report: ReportProgress) -> None:
     count = WorkCount()
     while True:
         with suppress(UnreachableError):

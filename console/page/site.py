@@ -18,7 +18,7 @@ from console.page import (
     rendering,
     search,
 )
-from console.page.api import described, found, operator
+from console.page.api import openapi, operator, pets_and_organizations
 from console.page.command_runner import CommandRunner
 from console.page.database import Database
 from console.page.error_pages import pages_for_errors
@@ -56,10 +56,10 @@ def mount(
     plan_looks, letter_looks = PlanLooks(desk), LetterLooks(desk)
     app.router.add_routes(plans.routes(plan_looks, desk))
     app.router.add_routes(dead_letters.routes(letter_looks, desk))
-    app.router.add_routes(found.routes(database, current_settings, commands))
+    app.router.add_routes(pets_and_organizations.routes(database, current_settings, commands))
     feed_looks = FeedLooks(keeper, current_settings)
     app.router.add_routes(feeds.routes(feed_looks))
     app.router.add_routes(
         operator.routes(keeper, export_looks, plan_looks, letter_looks, feed_looks)
     )
-    app.router.add_routes(described.routes())
+    app.router.add_routes(openapi.routes())

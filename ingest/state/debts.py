@@ -175,7 +175,7 @@ def _whole(event: ExportEvent) -> bool:
     return event.mode != "daily"
 
 
-def found_in(
+def debts_of_fold(
     history: ExportHistory, late: Collection[int], highest_base: int, export_id: str
 ) -> list[DebtEvent]:
     """Return what the fold of pets and organisations shows to be owed, and wasn't said before.

@@ -38,7 +38,7 @@ _UNREAD_S: Final = 6.0
 _HOUR_S: Final = 3_600
 _MOST_STARTS: Final = 8
 _BUGS: Final = ("Traceback", "this is a bug")
-_FOUND: Final = ("audit after", "again and again", "was lost")
+_WORDS_OF_LOSSES: Final = ("audit after", "again and again", "was lost")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,9 @@ class _Days:
         await self._keep(day)
         outcome.seconds = time.monotonic() - began
         outcome.notable = [
-            line for line in self._daemon.lines[lines:] if any(word in line for word in _FOUND)
+            line
+            for line in self._daemon.lines[lines:]
+            if any(word in line for word in _WORDS_OF_LOSSES)
         ]
         return outcome
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from console.find.criteria import parse_id
 from console.inspect.export_diff import ExportDiff
 from console.inspect.trouble.runbooks import Runbook, runbooks
-from console.page.api import made
+from console.page.api import operator_answers
 from console.page.api.answer import answer, answer_of, no_answer
 from console.page.api.answers import AlertPage, AlertPages, LetterDetails, LetterList, PlanList
 from console.page.api.front_answers import FeedList
@@ -47,10 +47,10 @@ def routes(
 
 def _front(keeper: LookKeeper) -> list[web.RouteDef]:
     async def front(_request: web.Request) -> web.Response:
-        return answer(made.overview(look_of(await keeper.get())))
+        return answer(operator_answers.overview(look_of(await keeper.get())))
 
     async def progress(_request: web.Request) -> web.Response:
-        return answer(made.progress(look_of(await keeper.get())))
+        return answer(operator_answers.progress(look_of(await keeper.get())))
 
     return [web.get("/api/overview", front), web.get("/api/progress", progress)]
 
@@ -65,11 +65,11 @@ def _feeds(looks: FeedLooks) -> list[web.RouteDef]:
 def _exports(looks: ExportLooks) -> list[web.RouteDef]:
     async def every(_request: web.Request) -> web.Response:
         look = await looks.every()
-        return answer(look if isinstance(look, NoLook) else made.export_list(look))
+        return answer(look if isinstance(look, NoLook) else operator_answers.export_list(look))
 
     async def details(request: web.Request) -> web.Response:
         look = await looks.details(request)
-        return answer(look if isinstance(look, NoLook) else made.export_details(look))
+        return answer(look if isinstance(look, NoLook) else operator_answers.export_details(look))
 
     async def diff(request: web.Request) -> web.Response:
         return answer_of(await looks.diff(request), ExportDiff)
@@ -81,12 +81,14 @@ def _exports(looks: ExportLooks) -> list[web.RouteDef]:
 def _plans(looks: PlanLooks) -> list[web.RouteDef]:
     async def every(_request: web.Request) -> web.Response:
         look = await looks.every()
-        return answer_of(look if isinstance(look, NoLook) else made.camel(look), PlanList)
+        return answer_of(
+            look if isinstance(look, NoLook) else operator_answers.camel(look), PlanList
+        )
 
     async def details(request: web.Request) -> web.Response:
         after = parse_id(request.query.get("after", "")) or 0
         look = await looks.details(request.match_info["plan_id"], after)
-        return answer(look if isinstance(look, NoLook) else made.plan_details(look))
+        return answer(look if isinstance(look, NoLook) else operator_answers.plan_details(look))
 
     return [web.get("/api/plans", every), web.get(f"/api{plans.PATH}", details)]
 
@@ -94,7 +96,9 @@ def _plans(looks: PlanLooks) -> list[web.RouteDef]:
 def _letters(looks: LetterLooks) -> list[web.RouteDef]:
     async def every(request: web.Request) -> web.Response:
         look = await looks.every(request)
-        return answer_of(look if isinstance(look, NoLook) else made.camel(look), LetterList)
+        return answer_of(
+            look if isinstance(look, NoLook) else operator_answers.camel(look), LetterList
+        )
 
     async def details(request: web.Request) -> web.Response:
         return answer_of(await looks.details(request.match_info["letter_id"]), LetterDetails)

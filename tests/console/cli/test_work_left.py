@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from console.cli.work_left import WorkCount, WorkDone, told_of
+from console.cli.work_left import WorkCount, WorkDone, reporting
 from petstream.errors import UnreachableError
 
 
-def test_what_never_had_any_is_not_told_of_and_what_is_done_stays() -> None:
+def test_what_never_had_any_is_not_reported_and_what_is_done_stays() -> None:
     count = WorkCount()
     assert count.see({"pets": 100, "images": 0}) == {"pets": WorkDone(0, 100)}
     assert count.see({"pets": 40, "images": 0}) == {"pets": WorkDone(60, 100)}
@@ -41,7 +41,7 @@ async def test_a_server_that_is_away_is_passed_over_and_the_end_ends_it() -> Non
         if len(reported) > 1:
             seen.set()
 
-    async with told_of(look, report):
+    async with reporting(look, report):
         async with asyncio.timeout(60):
             await seen.wait()
     assert reported[:2] == [("pets", 0, 10, "records"), ("pictures", 0, 5, "pictures")]

@@ -46,13 +46,13 @@ CARD: dict[str, Any] = {
 }  # fmt: skip
 
 
-FOUND: dict[str, Any] = CARD | {
+RESULT: dict[str, Any] = CARD | {
     "org_id": 4, "org_name": "Paws &amp; Co", "city": "Reno", "state": "NV", "listed": True,
     "removed_at": None, "rank": 0, "sorted_by": "biscuit",
 }  # fmt: skip
 SEARCHED: dict[str, list[dict[str, Any]]] = {
     "by_id": [{"is_pet": False, "is_organization": False, "is_indexed": True}],
-    "species": [], "orgs": [], "organizations": [], "pets": [FOUND],
+    "species": [], "orgs": [], "organizations": [], "pets": [RESULT],
     "facets": [
         {"facet": "all", "value": None, "label": None, "pets": 61},
         {"facet": "species", "value": "Cat", "label": None, "pets": 20},
@@ -118,7 +118,7 @@ async def test_a_pet_is_shown_as_a_site_would_show_it(monkeypatch: pytest.Monkey
             "description_rendered": "Sit <b>&amp; stay</b>", "attributes": '{"goofy": true}',
             "updated_at": datetime(2026, 3, 1, 7, 30, tzinfo=UTC), "status": "Available",
         }],
-        pictures=[PICTURE], history=[], similar=[FOUND | {"animal_id": 8}],
+        pictures=[PICTURE], history=[], similar=[RESULT | {"animal_id": 8}],
     )  # fmt: skip
     status, text, _ = await get("/pets/7")
     assert status == 200
@@ -186,7 +186,7 @@ async def test_whatever_the_tables_hold_no_page_runs_it(monkeypatch: pytest.Monk
         similar=[], pictures=[PICTURE | {"error": HOSTILE}],
         org=[dict.fromkeys(ORG, HOSTILE) | {"org_id": 4, "listed": True}],
         **SEARCHED | {
-            "pets": [FOUND | {"name": HOSTILE, "breed": HOSTILE, "status": HOSTILE}],
+            "pets": [RESULT | {"name": HOSTILE, "breed": HOSTILE, "status": HOSTILE}],
             "facets": [{"facet": "state", "value": text, "label": None, "pets": 1}
                        for text in ("TX", HOSTILE)],
             "organizations": [{"org_id": 4, "name": HOSTILE, "city": HOSTILE, "state": None,
@@ -261,8 +261,8 @@ async def test_a_history_says_what_each_field_was_and_became(
 async def test_a_search_shows_cards_facets_filters_and_the_next_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cards = [FOUND | {"animal_id": number} for number in range(7, 56)]
-    gone = FOUND | {"listed": False, "removed_at": datetime(2026, 3, 1, tzinfo=UTC)}
+    cards = [RESULT | {"animal_id": number} for number in range(7, 56)]
+    gone = RESULT | {"listed": False, "removed_at": datetime(2026, 3, 1, tzinfo=UTC)}
     stub = StubDatabase(monkeypatch, **SEARCHED | {"pets": [gone, *cards]})
     _, text, _ = await get("/search?q=biscuit&state=tx")
     assert text.count('<li><a href="/pets/') == 47  # a page is 48 pets, and one has left
@@ -301,7 +301,7 @@ async def test_an_id_opens_what_has_it(
 
 
 async def test_an_organisation_pages_through_its_pets(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [FOUND | {"animal_id": number} for number in range(100, 149)]
+    rows = [RESULT | {"animal_id": number} for number in range(100, 149)]
     counted = [{"facet": "all", "value": None, "label": None, "pets": 61}]
     org = dict.fromkeys(ORG) | {
         "name": "Paws &amp; Co", "email": "hello@a-shelter-with-a-name.example.org", "listed": True,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.state.debts import Offer, Requests, choose, found_in, standing_debts, unrecorded
+from ingest.state.debts import Offer, Requests, choose, debts_of_fold, standing_debts, unrecorded
 from ingest.state.export_history import ExportHistory
 from petstream.events import (
     Counts,
@@ -196,16 +196,16 @@ def test_who_holds_rows_of_a_snapshot_that_a_wrong_clock_made_is_believed() -> N
 
 def test_events_that_no_run_is_known_of_owe_a_snapshot() -> None:
     """exports.v1 has lost its tail: what was published since is there, and nobody knows of it."""
-    assert found_in(history(), (), BASE, "x") == []
-    (owed,) = found_in(history(), (), BASE + 1, "x")
+    assert debts_of_fold(history(), (), BASE, "x") == []
+    (owed,) = debts_of_fold(history(), (), BASE + 1, "x")
     assert owed.owes == "snapshot"
-    assert found_in(history(debt("snapshot")), (), BASE + 1, "x") == []
+    assert debts_of_fold(history(debt("snapshot")), (), BASE + 1, "x") == []
 
 
 def test_events_that_came_late_and_won_owe_a_whole_read() -> None:
-    (owed,) = found_in(history(), (7,), BASE, "x")
+    (owed,) = debts_of_fold(history(), (7,), BASE, "x")
     assert owed.owes == "whole"
-    assert found_in(history(debt("whole")), (7,), BASE, "x") == []
+    assert debts_of_fold(history(debt("whole")), (7,), BASE, "x") == []
 
 
 def test_a_person_may_ask_for_a_mode_whatever_is_owed() -> None:

@@ -28,7 +28,7 @@ from playwright.async_api import (
 )
 
 from console.inspect.database_reader import Unavailable, fetch_rows
-from console.page.api.described import ENDPOINTS, openapi
+from console.page.api.openapi import ENDPOINTS, openapi
 from consumers.app import consume
 from consumers.registry import NAMES
 from ingest.run import ingest
@@ -120,11 +120,11 @@ class Watched:
         """Watch it from now on."""
         self.page, self._url = page, url
         self.complaints: list[str] = []
-        page.on("console", self._told)
+        page.on("console", self._logged)
         page.on("requestfinished", self._asked)
         page.on("requestfailed", self._asked)
 
-    def _told(self, message: ConsoleMessage) -> None:
+    def _logged(self, message: ConsoleMessage) -> None:
         # of pictures in descriptions: they are refused, as they should be
         if "violates the following Content Security Policy" not in message.text or (
             "img-src" not in message.text

@@ -146,11 +146,11 @@ async def test_o1_topics_that_forget_stop_a_run_before_it_publishes_and_a_comman
     assert f"{name} has " in str(stopped.value)
     assert f"--bootstrap-server {kafka} " in str(stopped.value)
     assert await read_topic(access, topics.EXPORTS.full_name(prefix)) == []
-    run_as_told(str(stopped.value).rpartition("kafka-configs.sh ")[2])
+    run_kafka_configs(str(stopped.value).rpartition("kafka-configs.sh ")[2])
     assert (await ingest(settings, access)).outcome is not None
 
 
-def run_as_told(arguments: str) -> None:
+def run_kafka_configs(arguments: str) -> None:
     """Run kafka-configs.sh, which is this class of Kafka's."""
     jars_of_kafka = ":".join(jars.classpath(Path.cwd(), lambda _line: None))
     java = [jars.java(), "-cp", jars_of_kafka, "kafka.admin.ConfigCommand"]

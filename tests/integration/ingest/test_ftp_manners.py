@@ -154,7 +154,7 @@ UNDERSTOOD: dict[str, Manners] = {
     "no REST": answers(REST="502 no"),
 }
 
-TOLD: dict[str, tuple[Manners, str]] = {
+REFUSED: dict[str, tuple[Manners, str]] = {
     "PASV and EPSV that can't be read": (
         answers(EPSV="229 yes", PASV="227 yes"), "its answer to PASV can't be read",
     ),
@@ -231,7 +231,7 @@ async def test_f2_f10_a_server_with_manners_is_understood(
     assert len(manners.commands) < 120
 
 
-@pytest.mark.parametrize(("manners", "line"), TOLD.values(), ids=TOLD.keys())
+@pytest.mark.parametrize(("manners", "line"), REFUSED.values(), ids=REFUSED.keys())
 async def test_f2_f13_whatever_a_server_says_is_one_line_about_the_server(
     manners: Manners, line: str
 ) -> None:
@@ -246,8 +246,8 @@ async def test_f2_f13_whatever_a_server_says_is_one_line_about_the_server(
 
 @pytest.mark.parametrize(
     "manners",
-    [*UNDERSTOOD.values(), *(manners for manners, _ in TOLD.values())],
-    ids=[*UNDERSTOOD.keys(), *TOLD.keys()],
+    [*UNDERSTOOD.values(), *(manners for manners, _ in REFUSED.values())],
+    ids=[*UNDERSTOOD.keys(), *REFUSED.keys()],
 )
 async def test_f2_doctor_has_results_whatever_it_meets(manners: Manners) -> None:
     """F2: its other checks are made."""

@@ -28,7 +28,7 @@ from kept_log import (
 from consumers.app import consume
 from consumers.audit import folded_log
 from consumers.registry import NAMES
-from ingest.state.debts import Offer, choose, found_in
+from ingest.state.debts import Offer, choose, debts_of_fold
 from ingest.state.ledger import Ledger, MemoryStore
 from ingest.state.restore import fold_exports, fold_ledgers
 from petstream.kafka.reader import read_topic
@@ -58,7 +58,7 @@ async def test_the_ingester_restores_what_it_knew(kafka: str, prefix: str) -> No
     ledgers = await fold_ledgers(access, prefix, history, MemoryStore(), damaged.append)
     pets, orgs = ledgers.pets, ledgers.orgs
     assert len(damaged) == 1
-    assert not found_in(history, ledgers.late, ledgers.highest_base, "next")
+    assert not debts_of_fold(history, ledgers.late, ledgers.highest_base, "next")
     assert {"pets": described(pets), "orgs": described(orgs)} == {
         "pets": expected["pets"], "orgs": expected["orgs"],
     }  # fmt: skip

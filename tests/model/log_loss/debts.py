@@ -49,7 +49,7 @@ def owed(world: World, history: ExportHistory, export: Export) -> Owed:
         owe(unpaid.mode, unpaid.why)
     if rules.unfinished and (mode := history.unfinished(export.files)) is not None:
         owe(mode, "unfinished")
-    for mode, why in _found(world, history, export, ledger):
+    for mode, why in _debts_of_log(world, history, export, ledger):
         owe(mode, why)
         if rules.debts_stay and (unpaid is None or ORDER[unpaid.mode] < ORDER[mode]):
             debts.append(Debt(mode, history.highest_base(), why))
@@ -72,7 +72,7 @@ def lost_ends(world: World, newest: Completed) -> list[str]:
     ]
 
 
-def _found(
+def _debts_of_log(
     world: World, history: ExportHistory, export: Export, ledger: dict[int, Event]
 ) -> Iterator[tuple[Mode, str]]:
     """Find what the log won't tell again, once a run has appended to it."""

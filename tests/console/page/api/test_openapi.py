@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import validate
 
 from console.inspect.database_reader import Rows, Unavailable
-from console.page.api.described import ENDPOINTS, openapi
+from console.page.api.openapi import ENDPOINTS, openapi
 from console.page.command_runner import CommandResult, CommandRunner
 from console.page.database import Database
 from console.page.operations import front
